@@ -1,0 +1,9 @@
+pub mod clock;
+pub mod finding;
+pub mod ids;
+pub mod limits;
+pub mod loop_id;
+pub mod money;
+pub mod phi;
+pub mod position;
+pub mod x12;

@@ -1,0 +1,44 @@
+//! Every bound in the house, each with its reason.
+
+/// Bytes of one segment. The longest legal 837 segment (NTE, K3, HI with 12 composites) is below
+/// 1 KiB; anything near this is not X12, and a 100 MB "segment" must not grow memory.
+pub const SEGMENT_BYTES_MAX: usize = 32 * 1024;
+
+/// Elements of one segment. The widest segment of our guides (ISA, CAS) has 19.
+pub const SEGMENT_ELEMENTS_MAX: usize = 100;
+
+/// Bytes read at once: 256 KiB measured four times faster than reading a whole file.
+pub const READ_BYTES: usize = 256 * 1024;
+
+/// Bytes skipped between interchanges (line ends, padding) before it is called foreign content.
+pub const FILLER_BYTES_MAX: usize = 64 * 1024;
+
+/// Service lines of a professional claim (TR3: 50) and of an institutional one (TR3: 999).
+pub const PROFESSIONAL_LINES_MAX: usize = 50;
+pub const INSTITUTIONAL_LINES_MAX: usize = 999;
+
+/// Findings kept with their position per file; beyond it claims are still rejected and counted, but
+/// the 999 lists no more of them. 100,000 × 64 bytes keeps a hostile file inside the memory bound.
+pub const FINDINGS_PER_FILE_MAX: usize = 100_000;
+
+/// Cents of one amount from outside: ten digits before the point. A million such claims still sum
+/// inside an `i64`.
+pub const MONEY_CENTS_MAX: i64 = 999_999_999_999;
+
+/// Units of one line.
+pub const QUANTITY_MAX: i64 = 9_999_999_999;
+
+/// Claims decided and committed together: one sync costs as much as hundreds of claims (TARGETS).
+pub const BATCH_CLAIMS: usize = 4_096;
+
+/// Shards of member-bound work. Fixed, so that any number of threads gives the same order.
+pub const MEMBER_SHARDS: usize = 16;
+
+/// Claims of one 835 (CORE recommendation, DOMAIN F6).
+pub const CLAIMS_PER_REMITTANCE_MAX: usize = 10_000;
+
+/// Plaintext bytes of one authenticated chunk of a sealed file.
+pub const SEALED_CHUNK_BYTES: usize = 64 * 1024;
+
+/// Rows of one reference table; far above 900,000 members with several segments each.
+pub const REFERENCE_ROWS_MAX: usize = 50_000_000;

@@ -1,0 +1,336 @@
+//! Exact money and quantities.
+//!
+//! Both wrap [`rust_decimal::Decimal`]; no float ever touches an amount. A [`Money`] is a whole
+//! number of cents of at most [`limits::MONEY_CENTS_MAX`] when it comes from outside, so sums of a
+//! million claims stay far inside `Decimal` and inside an `i64` of cents.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::limits;
+
+/// Why an X12 amount or quantity could not be read. Never carries the text itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecimalError {
+    #[error("not a decimal, expected digits with at most one point and a leading minus")]
+    NotADecimal,
+    #[error("more than two decimals")]
+    TooPrecise,
+    #[error("larger than the limit of ten digits before the point")]
+    TooLarge,
+}
+
+/// An amount of US dollars: whole cents, exact.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Money(Decimal);
+
+impl Money {
+    pub const ZERO: Money = Money(Decimal::ZERO);
+
+    /// An amount from whole cents.
+    pub fn from_cents(cents: i64) -> Money {
+        Money(Decimal::new(cents, 2))
+    }
+
+    /// Whole cents; saturates at the ends of `i64`, which no sum of admitted amounts reaches.
+    pub fn cents(self) -> i64 {
+        let mut hundredfold = self.0.saturating_mul(Decimal::ONE_HUNDRED);
+        hundredfold.rescale(0);
+        i64::try_from(hundredfold.mantissa()).unwrap_or(if hundredfold.is_sign_negative() { i64::MIN } else { i64::MAX })
+    }
+
+    /// Reads an X12 `R` element: digits, at most one point, an optional leading minus.
+    ///
+    /// # Errors
+    /// [`DecimalError`] when the text is no decimal, has more than two significant decimals, or is
+    /// beyond [`limits::MONEY_CENTS_MAX`].
+    pub fn parse_x12(text: &[u8]) -> Result<Money, DecimalError> {
+        let value = parse_decimal(text)?.normalize();
+        if value.scale() > 2 {
+            return Err(DecimalError::TooPrecise);
+        }
+        if value.abs() > Decimal::new(limits::MONEY_CENTS_MAX, 2) {
+            return Err(DecimalError::TooLarge);
+        }
+        Ok(Money(value))
+    }
+
+    /// `amount × quantity`, rounded half-up to the cent (DOMAIN E6).
+    pub fn times(self, quantity: Quantity) -> Money {
+        Money::rounded(self.0.saturating_mul(quantity.0))
+    }
+
+    /// `percent` of this amount, rounded half-up to the cent.
+    pub fn percent(self, percent: Decimal) -> Money {
+        Money::rounded(self.0.saturating_mul(percent) / Decimal::ONE_HUNDRED)
+    }
+
+    /// Rounds an exact decimal half-up (away from zero) to the cent.
+    pub fn rounded(value: Decimal) -> Money {
+        Money(value.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
+    }
+
+    pub fn decimal(self) -> Decimal {
+        self.0
+    }
+
+    pub fn is_zero(self) -> bool {
+        self.0.is_zero()
+    }
+
+    pub fn is_negative(self) -> bool {
+        self.0.is_sign_negative() && !self.0.is_zero()
+    }
+
+    /// X12 decimal text: no trailing zeros, no point when whole (`122.05`, `75`, `0`).
+    pub fn to_x12(self) -> String {
+        self.0.normalize().to_string()
+    }
+}
+
+/// Always two decimals (`122.05`, `75.00`), as events and reports show money.
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fixed = self.0;
+        fixed.rescale(2);
+        fmt::Display::fmt(&fixed, f)
+    }
+}
+
+impl fmt::Debug for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Add for Money {
+    type Output = Money;
+    fn add(self, other: Money) -> Money {
+        Money(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sub for Money {
+    type Output = Money;
+    fn sub(self, other: Money) -> Money {
+        Money(self.0.saturating_sub(other.0))
+    }
+}
+
+impl Neg for Money {
+    type Output = Money;
+    fn neg(self) -> Money {
+        Money(-self.0)
+    }
+}
+
+impl AddAssign for Money {
+    fn add_assign(&mut self, other: Money) {
+        *self = *self + other;
+    }
+}
+
+impl SubAssign for Money {
+    fn sub_assign(&mut self, other: Money) {
+        *self = *self - other;
+    }
+}
+
+impl Sum for Money {
+    fn sum<I: Iterator<Item = Money>>(amounts: I) -> Money {
+        amounts.fold(Money::ZERO, Add::add)
+    }
+}
+
+/// Text with two decimals where a person reads it, whole cents where a machine stores it.
+impl Serialize for Money {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_i64(self.cents())
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Money {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Money, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+            Money::parse_x12(text.as_bytes()).map_err(serde::de::Error::custom)
+        } else {
+            i64::deserialize(deserializer).map(Money::from_cents)
+        }
+    }
+}
+
+/// A count of units, days or minutes. Units: whatever the line's basis says.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Quantity(Decimal);
+
+impl Quantity {
+    pub const ZERO: Quantity = Quantity(Decimal::ZERO);
+    pub const ONE: Quantity = Quantity(Decimal::ONE);
+
+    pub fn whole(units: u32) -> Quantity {
+        Quantity(Decimal::from(units))
+    }
+
+    /// Reads an X12 `R` element as a quantity of at most [`limits::QUANTITY_MAX`], any decimals.
+    ///
+    /// # Errors
+    /// [`DecimalError`] when the text is no decimal or too large.
+    pub fn parse_x12(text: &[u8]) -> Result<Quantity, DecimalError> {
+        let value = parse_decimal(text)?.normalize();
+        if value.abs() > Decimal::from(limits::QUANTITY_MAX) {
+            return Err(DecimalError::TooLarge);
+        }
+        Ok(Quantity(value))
+    }
+
+    pub fn decimal(self) -> Decimal {
+        self.0
+    }
+
+    pub fn is_zero(self) -> bool {
+        self.0.is_zero()
+    }
+
+    pub fn is_negative(self) -> bool {
+        self.0.is_sign_negative() && !self.0.is_zero()
+    }
+
+    /// The smaller of the two.
+    pub fn at_most(self, other: Quantity) -> Quantity {
+        self.min(other)
+    }
+
+    /// `self − other`, never below zero.
+    pub fn less(self, other: Quantity) -> Quantity {
+        Quantity(self.0.saturating_sub(other.0).max(Decimal::ZERO))
+    }
+}
+
+impl Add for Quantity {
+    type Output = Quantity;
+    fn add(self, other: Quantity) -> Quantity {
+        Quantity(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sum for Quantity {
+    fn sum<I: Iterator<Item = Quantity>>(quantities: I) -> Quantity {
+        quantities.fold(Quantity::ZERO, Add::add)
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.normalize(), f)
+    }
+}
+
+impl fmt::Debug for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Quantity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Quantity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Quantity, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Quantity::parse_x12(text.as_bytes()).map_err(serde::de::Error::custom)
+    }
+}
+
+/// The X12 decimal grammar: `-? digits (. digits?)? | -? . digits`, at most 18 digits, no exponent.
+fn parse_decimal(text: &[u8]) -> Result<Decimal, DecimalError> {
+    let (negative, digits) = match text.strip_prefix(b"-") {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let mut mantissa: i64 = 0;
+    let mut count: u32 = 0;
+    let mut scale: Option<u32> = None;
+    for &byte in digits {
+        match byte {
+            b'0'..=b'9' => {
+                count += 1;
+                if count > 18 {
+                    return Err(DecimalError::TooLarge);
+                }
+                mantissa = mantissa * 10 + i64::from(byte - b'0');
+                if let Some(places) = scale.as_mut() {
+                    *places += 1;
+                }
+            }
+            b'.' if scale.is_none() => scale = Some(0),
+            _ => return Err(DecimalError::NotADecimal),
+        }
+    }
+    if count == 0 {
+        return Err(DecimalError::NotADecimal);
+    }
+    Ok(Decimal::new(if negative { -mantissa } else { mantissa }, scale.unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x12_text_in_and_out() {
+        for (text, out) in [
+            ("225", "225"),
+            ("122.05", "122.05"),
+            (".5", "0.5"),
+            ("5.", "5"),
+            ("-0.25", "-0.25"),
+            ("75.00", "75"),
+            ("007", "7"),
+        ] {
+            assert_eq!(Money::parse_x12(text.as_bytes()).map(Money::to_x12), Ok(out.to_string()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_money_is_refused() {
+        use DecimalError::*;
+        for (text, error) in [
+            ("", NotADecimal),
+            (".", NotADecimal),
+            ("-", NotADecimal),
+            ("1e3", NotADecimal),
+            ("1.2.3", NotADecimal),
+            ("+1", NotADecimal),
+            ("1.005", TooPrecise),
+            ("99999999999", TooLarge),
+            ("1234567890123456789", TooLarge),
+        ] {
+            assert_eq!(Money::parse_x12(text.as_bytes()), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn rounding_is_half_up() {
+        assert_eq!(Money::rounded(Decimal::new(1005, 3)), Money::from_cents(101));
+        assert_eq!(Money::rounded(Decimal::new(-1005, 3)), Money::from_cents(-101));
+        assert_eq!(Money::from_cents(333).percent(Decimal::from(50)), Money::from_cents(167));
+    }
+
+    #[test]
+    fn display_has_two_decimals() {
+        assert_eq!(Money::from_cents(7500).to_string(), "75.00");
+        assert_eq!(Money::from_cents(-25).cents(), -25);
+    }
+}

@@ -1,0 +1,389 @@
+//! Bytes in any chunks → borrowed segments. No I/O: the caller fills [`Tokenizer::space`] and asks
+//! for the [`Tokenizer::next`] step; memory is one buffer of [`limits::READ_BYTES`] and one segment.
+//!
+//! To the next editor: `buffer`, `marks` and the cursors move together. `marks[next_mark..]` are the
+//! delimiters of `buffer[start..marked]`; everything before `start` has been handed out.
+
+use super::delimiters;
+use super::segment::{Marked, OutOfBounds, Segment, segment};
+use super::separators::{ISA_BYTES, Separators, SeparatorsError};
+use crate::limits;
+
+/// What the tokenizer can say at this moment.
+#[derive(Debug)]
+pub enum Step<'a> {
+    Segment(Segment<'a>),
+    /// Fill [`Tokenizer::space`] and call [`Tokenizer::filled`], or [`Tokenizer::finish`].
+    NeedInput,
+    /// Every byte was read, and the last one belonged to a whole segment or was filler.
+    End,
+}
+
+/// The bytes are not X12 from `byte` on. Final for the rest of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("byte {byte}: {kind}")]
+pub struct TokenError {
+    pub byte: u64,
+    pub kind: TokenErrorKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenErrorKind {
+    #[error("expected an ISA segment, found other content")]
+    ExpectedIsa,
+    #[error("{0}")]
+    Separators(#[from] SeparatorsError),
+    #[error("segment longer than {} bytes", limits::SEGMENT_BYTES_MAX)]
+    SegmentTooLong,
+    #[error("segment of more than {} elements", limits::SEGMENT_ELEMENTS_MAX)]
+    TooManyElements,
+    #[error("the file ends inside a segment")]
+    Truncated,
+}
+
+/// Cuts a stream of bytes into segments.
+#[derive(Debug)]
+pub struct Tokenizer {
+    buffer: Vec<u8>,
+    /// Delimiters found so far, as offsets into `buffer`.
+    marks: Vec<u32>,
+    next_mark: usize,
+    /// First byte not handed out, first byte not marked, end of the filled part.
+    start: usize,
+    marked: usize,
+    end: usize,
+    /// Offset in the file of `buffer[0]`.
+    offset: u64,
+    /// `None` between interchanges.
+    separators: Option<Separators>,
+    /// Position in the current transaction set; 0 outside.
+    ordinal: u32,
+    filler: usize,
+    finished: bool,
+}
+
+impl Default for Tokenizer {
+    fn default() -> Self {
+        Tokenizer::with_buffer(limits::READ_BYTES)
+    }
+}
+
+impl Tokenizer {
+    /// With a buffer of at least twice the longest segment.
+    pub fn with_buffer(bytes: usize) -> Tokenizer {
+        Tokenizer {
+            buffer: vec![0; bytes.max(2 * limits::SEGMENT_BYTES_MAX)],
+            marks: Vec::new(),
+            next_mark: 0,
+            start: 0,
+            marked: 0,
+            end: 0,
+            offset: 0,
+            separators: None,
+            ordinal: 0,
+            filler: 0,
+            finished: false,
+        }
+    }
+
+    /// The part of the buffer to be filled next; never empty.
+    pub fn space(&mut self) -> &mut [u8] {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            let moved = u32::try_from(self.start).unwrap_or(0);
+            self.marks.drain(..self.next_mark);
+            self.marks.iter_mut().for_each(|mark| *mark -= moved);
+            self.next_mark = 0;
+            self.marked -= self.start;
+            self.end -= self.start;
+            self.offset += self.start as u64;
+            self.start = 0;
+        }
+        self.buffer.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// `count` bytes of [`Tokenizer::space`] were filled.
+    pub fn filled(&mut self, count: usize) {
+        self.end = (self.end + count).min(self.buffer.len());
+    }
+
+    /// No more bytes will come.
+    pub fn finish(&mut self) {
+        self.finished = true;
+    }
+
+    /// Offset in the file of the next byte to be read.
+    pub fn byte(&self) -> u64 {
+        self.offset + self.start as u64
+    }
+
+    /// The next segment, if the buffer holds one.
+    ///
+    /// # Errors
+    /// [`TokenError`] where the bytes stop being X12.
+    #[allow(clippy::should_implement_trait)] // lends from its own buffer, so it can't be an Iterator
+    pub fn next(&mut self) -> Result<Step<'_>, TokenError> {
+        self.skip_line_ends()?;
+        if self.separators.is_none() || self.unread().starts_with(b"ISA") {
+            match self.enter_interchange()? {
+                Entered::Yes => {}
+                Entered::NeedInput => return Ok(Step::NeedInput),
+                Entered::End => return Ok(Step::End),
+            }
+        }
+        let Some(separators) = self.separators else { return Ok(Step::NeedInput) };
+        if self.marked < self.end {
+            let fresh = self.buffer.get(self.marked..self.end).unwrap_or_default();
+            delimiters::mark(
+                fresh,
+                u32::try_from(self.marked).unwrap_or(0),
+                separators.element,
+                separators.segment,
+                &mut self.marks,
+            );
+            self.marked = self.end;
+        }
+        let byte = self.byte();
+        let input = Marked {
+            bytes: self.buffer.get(self.start..self.end).unwrap_or_default(),
+            marks: self.marks.get(self.next_mark..).unwrap_or_default(),
+            base: u32::try_from(self.start).unwrap_or(0),
+            separators,
+        };
+        match segment(input) {
+            Ok((rest, mut segment)) => {
+                self.start = self.end - rest.bytes.len();
+                self.next_mark = self.marks.len() - rest.marks.len();
+                match segment.id() {
+                    b"ST" => self.ordinal = 1,
+                    b"GS" | b"GE" | b"ISA" => self.ordinal = 0,
+                    b"IEA" => (self.ordinal, self.separators) = (0, None),
+                    _ if self.ordinal > 0 => self.ordinal += 1,
+                    _ => {}
+                }
+                segment.at.byte = byte;
+                segment.at.ordinal = self.ordinal;
+                if segment.is("SE") {
+                    self.ordinal = 0;
+                }
+                Ok(Step::Segment(segment))
+            }
+            Err(nom::Err::Incomplete(_)) if self.finished && self.start == self.end => Ok(Step::End),
+            Err(nom::Err::Incomplete(_)) if self.finished => Err(TokenError {
+                byte,
+                kind: TokenErrorKind::Truncated,
+            }),
+            Err(nom::Err::Incomplete(_)) => Ok(Step::NeedInput),
+            Err(nom::Err::Error(bound) | nom::Err::Failure(bound)) => Err(TokenError {
+                byte,
+                kind: match bound {
+                    OutOfBounds::TooLong => TokenErrorKind::SegmentTooLong,
+                    OutOfBounds::TooManyElements => TokenErrorKind::TooManyElements,
+                },
+            }),
+        }
+    }
+
+    fn unread(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Line ends between segments are not part of any; between interchanges blanks and a byte order
+    /// mark at the very start are skipped too.
+    fn skip_line_ends(&mut self) -> Result<(), TokenError> {
+        let terminator = self.separators.map(|separators| separators.segment);
+        let between = self.separators.is_none();
+        if between && self.byte() == 0 && self.unread().starts_with(b"\xef\xbb\xbf") {
+            self.start += 3;
+        }
+        let skipped = self
+            .unread()
+            .iter()
+            .take_while(|byte| match byte {
+                b'\r' | b'\n' => terminator != Some(**byte),
+                b' ' | b'\t' | b'\0' | 0x1a => between,
+                _ => false,
+            })
+            .count();
+        self.start += skipped;
+        self.marked = self.marked.max(self.start);
+        self.filler = if skipped > 0 && self.start == self.end { self.filler + skipped } else { 0 };
+        if self.filler > limits::FILLER_BYTES_MAX {
+            return Err(TokenError {
+                byte: self.byte(),
+                kind: TokenErrorKind::ExpectedIsa,
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads the separators of the ISA that must stand here.
+    fn enter_interchange(&mut self) -> Result<Entered, TokenError> {
+        let byte = self.byte();
+        let unread = self.unread();
+        let inside = self.separators.is_some();
+        if unread.len() < ISA_BYTES {
+            let may_still_be_isa = b"ISA".starts_with(unread.get(..unread.len().min(3)).unwrap_or_default());
+            return match (self.finished, unread.is_empty()) {
+                _ if inside && self.finished => Ok(Entered::Yes),
+                (true, true) => Ok(Entered::End),
+                (true, false) if may_still_be_isa => Err(TokenError {
+                    byte,
+                    kind: TokenErrorKind::Truncated,
+                }),
+                (false, _) if may_still_be_isa => Ok(Entered::NeedInput),
+                _ => Err(TokenError {
+                    byte,
+                    kind: TokenErrorKind::ExpectedIsa,
+                }),
+            };
+        }
+        match Separators::of_isa(unread) {
+            Ok(separators) => {
+                self.separators = Some(separators);
+                self.marks.clear();
+                self.next_mark = 0;
+                self.marked = self.start;
+                self.ordinal = 0;
+                Ok(Entered::Yes)
+            }
+            Err(_) if inside => Ok(Entered::Yes),
+            Err(_) if !unread.starts_with(b"ISA") => Err(TokenError {
+                byte,
+                kind: TokenErrorKind::ExpectedIsa,
+            }),
+            Err(error) => Err(TokenError { byte, kind: error.into() }),
+        }
+    }
+}
+
+enum Entered {
+    Yes,
+    NeedInput,
+    End,
+}
+
+/// Runs `each` over every segment of a slice, handing the bytes over in chunks of `chunk` bytes.
+///
+/// # Errors
+/// The first [`TokenError`]; segments before it were handed out.
+pub fn for_each_segment(bytes: &[u8], chunk: usize, mut each: impl FnMut(&Segment<'_>)) -> Result<(), TokenError> {
+    let mut tokenizer = Tokenizer::default();
+    let mut rest = bytes;
+    loop {
+        match tokenizer.next()? {
+            Step::Segment(segment) => each(&segment),
+            Step::NeedInput if rest.is_empty() => tokenizer.finish(),
+            Step::NeedInput => {
+                let space = tokenizer.space();
+                let count = rest.len().min(space.len()).min(chunk.max(1));
+                let (now, later) = rest.split_at(count);
+                space.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
+                tokenizer.filled(count);
+                rest = later;
+            }
+            Step::End => return Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn isa(element: char, component: char, segment: char) -> String {
+        format!("ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260116*0930*^*00501*000000001*0*T*{component}{segment}")
+            .replace('*', &element.to_string())
+    }
+
+    fn two_interchanges() -> Vec<u8> {
+        let first = format!(
+            "{}GS*HC~\r\nST*837*0001~NM1*85*2*ISAAC CLINIC~SE*3*0001~GE*1~IEA*1*000000001~\n",
+            isa('*', ':', '~')
+        );
+        let second = format!("{}GS|HC\nST|837|0002\nREF|G1\nSE|3|0002\nGE|1\nIEA|1|000000001\n\n", isa('|', '>', '\n'));
+        (first + &second).into_bytes()
+    }
+
+    fn all(bytes: &[u8], chunk: usize) -> Result<Vec<(String, u64, u32)>, TokenError> {
+        let mut segments = Vec::new();
+        for_each_segment(bytes, chunk, |segment| {
+            segments.push((String::from_utf8_lossy(segment.bytes).into_owned(), segment.at.byte, segment.at.ordinal))
+        })?;
+        Ok(segments)
+    }
+
+    #[test]
+    fn separators_come_from_each_isa() {
+        let bytes = two_interchanges();
+        let segments = all(&bytes, usize::MAX).unwrap();
+        assert_eq!(
+            segments.iter().map(|(_, _, ordinal)| *ordinal).collect::<Vec<_>>(),
+            [0, 0, 1, 2, 3, 0, 0, 0, 0, 1, 2, 3, 0, 0]
+        );
+        for (text, byte, _) in &segments {
+            assert!(bytes[*byte as usize..].starts_with(text.as_bytes()), "{text} stands at its byte");
+        }
+    }
+
+    #[test]
+    fn elements_and_components() {
+        let mut seen = Vec::new();
+        for_each_segment(&two_interchanges(), 7, |segment| {
+            if segment.is("NM1") {
+                seen = vec![segment.element(1).to_vec(), segment.element(3).to_vec(), segment.element(4).to_vec()];
+            }
+        })
+        .unwrap();
+        assert_eq!(seen, [b"85".to_vec(), b"ISAAC CLINIC".to_vec(), b"".to_vec()]);
+    }
+
+    #[test]
+    fn what_is_not_x12_is_located() {
+        let good = two_interchanges();
+        assert_eq!(
+            all(b"hello, this is no X12", 5).unwrap_err(),
+            TokenError {
+                byte: 0,
+                kind: TokenErrorKind::ExpectedIsa
+            }
+        );
+        assert_eq!(all(&good[..150], 5).unwrap_err().kind, TokenErrorKind::Truncated);
+        assert_eq!(all(&good[..50], 5).unwrap_err().kind, TokenErrorKind::Truncated);
+        assert!(all(b"", 5).unwrap().is_empty());
+        let endless = [isa('*', ':', '~').into_bytes(), vec![b'X'; 3 * limits::SEGMENT_BYTES_MAX]].concat();
+        assert_eq!(
+            all(&endless, 4096).unwrap_err(),
+            TokenError {
+                byte: 106,
+                kind: TokenErrorKind::SegmentTooLong
+            }
+        );
+        let wide = [isa('*', ':', '~').into_bytes(), vec![b'*'; 5000], b"~".to_vec()].concat();
+        assert_eq!(
+            all(&wide, 4096).unwrap_err(),
+            TokenError {
+                byte: 106,
+                kind: TokenErrorKind::TooManyElements
+            }
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_chunking_gives_the_same_segments(chunk in 1usize..400) {
+            let bytes = two_interchanges();
+            prop_assert_eq!(all(&bytes, chunk), all(&bytes, usize::MAX));
+        }
+
+        #[test]
+        fn any_bytes_end_without_a_panic(noise in proptest::collection::vec(any::<u8>(), 0..600), at in 0usize..300) {
+            let mut bytes = two_interchanges();
+            let at = at.min(bytes.len());
+            bytes.splice(at..at, noise);
+            let _ = all(&bytes, 64);
+        }
+    }
+}
