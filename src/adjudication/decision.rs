@@ -1,0 +1,69 @@
+//! A determination with everything that pins it: which claim, which bytes, which facts, which rules.
+
+use serde::{Deserialize, Serialize};
+
+use super::determination::Determination;
+use super::facts::{Facts, Receipt};
+use crate::claim::echo::ClaimEcho;
+use crate::clock::Timestamp;
+use crate::finding::Finding;
+use crate::ids::{ClaimId, ContentDigest, ControlNumber, FileDigest, PartnerId, PayerClaimNumber, Token};
+use crate::position::ByteRange;
+
+/// Where a claim came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimSource {
+    pub file: FileDigest,
+    pub partner: PartnerId,
+    pub isa13: ControlNumber,
+    pub gs06: ControlNumber,
+    pub st02: ControlNumber,
+    /// Offset of the ST in the file.
+    pub st_byte: u64,
+    /// CLM counted from 1 within its ST.
+    pub ordinal: u32,
+    pub bytes: ByteRange,
+}
+
+impl ClaimSource {
+    pub fn claim_id(&self) -> ClaimId {
+        ClaimId::derive(&self.file, self.st_byte, self.ordinal)
+    }
+}
+
+/// An adjudicated claim as the ledger keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    pub claim_id: ClaimId,
+    /// 1 for the first decision on a claim.
+    pub version: u16,
+    pub source: ClaimSource,
+    /// CLP07 and REF*1K: what the provider quotes back to us.
+    pub payer_claim_number: PayerClaimNumber,
+    pub received_at: Timestamp,
+    pub decided_at: Timestamp,
+    pub receipt: Receipt,
+    pub member_token: Token,
+    pub pcn_token: Token,
+    pub echo: ClaimEcho,
+    pub facts: Facts,
+    pub determination: Determination,
+    /// Warnings of the edits.
+    pub findings: Vec<Finding>,
+    pub rules: ContentDigest,
+    pub refdata: ContentDigest,
+}
+
+/// A claim rejected before adjudication: answered on the 999 or 277CA, never on an 835.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejection {
+    pub claim_id: ClaimId,
+    pub source: ClaimSource,
+    pub received_at: Timestamp,
+    pub decided_at: Timestamp,
+    pub member_token: Token,
+    pub pcn_token: Token,
+    pub echo: ClaimEcho,
+    /// At least one rejects.
+    pub findings: Vec<Finding>,
+}

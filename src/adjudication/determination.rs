@@ -1,0 +1,325 @@
+//! The decision on a claim. Balanced by construction: for every line and for the claim,
+//! charge − adjustments = paid. There is no way to build one that does not.
+
+use serde::{Deserialize, Serialize};
+
+use super::adjustment::Adjustment;
+use super::trace::{Rule, Step};
+use crate::finding::Finding;
+use crate::ids::Carc;
+use crate::money::{Money, Quantity};
+use crate::tables::refdata::authorizations::AuthorizationRow;
+use crate::tables::reasons::AdjustmentGroup;
+
+/// What happened to a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LineOutcome {
+    Paid,
+    Denied,
+    Pended,
+    Forwarded,
+    Recorded,
+}
+
+/// What happened to a claim (INTERFACE 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClaimOutcome {
+    Paid,
+    Denied,
+    Pended,
+    Forwarded,
+    Recorded,
+}
+
+impl ClaimOutcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ClaimOutcome::Paid => "paid",
+            ClaimOutcome::Denied => "denied",
+            ClaimOutcome::Pended => "pended",
+            ClaimOutcome::Forwarded => "forwarded",
+            ClaimOutcome::Recorded => "recorded",
+        }
+    }
+
+    /// Whether the claim belongs on an 835.
+    pub fn is_remitted(self) -> bool {
+        matches!(self, ClaimOutcome::Paid | ClaimOutcome::Denied | ClaimOutcome::Forwarded)
+    }
+}
+
+/// Why a person must look at a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PendReason {
+    /// No row says who is responsible for the member's network.
+    NetworkUnknown,
+    /// A replacement or void of an earlier claim: reversal is a person's work in this version.
+    Replacement,
+    /// A restriction row says so.
+    Restriction,
+    /// No rate, and the rule pack says pend.
+    Unpriced,
+    /// The other payer's part cannot be computed yet.
+    Coordination,
+    /// A rule failed on this claim; the rest of the file went on.
+    RuleFailure,
+}
+
+/// Something worth telling beside the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Signal {
+    /// MB1/MB5: the patient paid and owes no share of cost.
+    PatientPaid,
+    /// MB2: the amount differs from the share of cost on record.
+    ShareOfCostMismatch,
+    /// MB6: an estimate of what the patient owes (837I AMT*F3).
+    PatientEstimate,
+    /// TF_BOUNDARY: late in days, timely in years, or the reverse.
+    TimelyFilingBoundary,
+    /// Service after the member's death.
+    Deceased,
+    /// An authorization number of another member.
+    ForeignAuthorization,
+}
+
+impl Signal {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Signal::PatientPaid => "patient-paid",
+            Signal::ShareOfCostMismatch => "share-of-cost-mismatch",
+            Signal::PatientEstimate => "patient-estimate",
+            Signal::TimelyFilingBoundary => "timely-filing-boundary",
+            Signal::Deceased => "deceased",
+            Signal::ForeignAuthorization => "foreign-authorization",
+        }
+    }
+}
+
+/// A signal with the line it is about; 0 = the claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Raised {
+    pub signal: Signal,
+    pub line: u16,
+    pub amount: Option<Money>,
+}
+
+/// Units of an authorization row that a line consumes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitsConsumed {
+    pub line: u16,
+    pub row: AuthorizationRow,
+    pub units: Quantity,
+}
+
+/// The decision on one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineDetermination {
+    number: u16,
+    outcome: LineOutcome,
+    charge: Money,
+    allowed: Money,
+    paid: Money,
+    paid_units: Quantity,
+    adjustments: Vec<Adjustment>,
+    rule: Rule,
+}
+
+/// A line whose charge, adjustments and payment do not add up. A bug, reported with the difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unbalanced {
+    #[error("line {line}: charge minus adjustments differs from paid by {difference}")]
+    Line { line: u16, difference: Money },
+    #[error("line {line}: a negative or zero adjustment, or a negative payment")]
+    Sign { line: u16 },
+    #[error("claim: charge differs from the sum of the lines by {difference}")]
+    Claim { difference: Money },
+}
+
+impl LineDetermination {
+    /// A line paid `allowed − prior payers' effect`, the rest explained by `adjustments`.
+    ///
+    /// # Errors
+    /// [`Unbalanced`] unless charge − Σ adjustments = paid, every adjustment is positive, paid ≥ 0.
+    pub fn paid(number: u16, charge: Money, allowed: Money, paid: Money, paid_units: Quantity, adjustments: Vec<Adjustment>, rule: Rule) -> Result<LineDetermination, Unbalanced> {
+        let adjusted: Money = adjustments.iter().map(|adjustment| adjustment.amount).sum();
+        let difference = charge - adjusted - paid;
+        if !difference.is_zero() {
+            return Err(Unbalanced::Line { line: number, difference });
+        }
+        if paid.is_negative() || adjustments.iter().any(|adjustment| adjustment.amount <= Money::ZERO) {
+            return Err(Unbalanced::Sign { line: number });
+        }
+        Ok(LineDetermination { number, outcome: LineOutcome::Paid, charge, allowed, paid, paid_units, adjustments, rule })
+    }
+
+    /// A line denied in full with one reason for its whole charge. A charge of zero has no amount to
+    /// adjust and keeps the reason out of its CAS.
+    pub fn denied(number: u16, charge: Money, reason: Adjustment, rule: Rule) -> LineDetermination {
+        LineDetermination::unpaid(number, LineOutcome::Denied, charge, Some(reason), rule)
+    }
+
+    /// A line that another entity will decide (CO-B11).
+    pub fn forwarded(number: u16, charge: Money, reason: Adjustment) -> LineDetermination {
+        LineDetermination::unpaid(number, LineOutcome::Forwarded, charge, Some(reason), Rule::Routing)
+    }
+
+    /// A line that a person must look at: no money moves, nothing is adjusted.
+    pub fn pended(number: u16, charge: Money, rule: Rule) -> LineDetermination {
+        LineDetermination::unpaid(number, LineOutcome::Pended, charge, None, rule)
+    }
+
+    /// A line of an encounter or void.
+    pub fn recorded(number: u16, charge: Money, rule: Rule) -> LineDetermination {
+        LineDetermination::unpaid(number, LineOutcome::Recorded, charge, None, rule)
+    }
+
+    fn unpaid(number: u16, outcome: LineOutcome, charge: Money, reason: Option<Adjustment>, rule: Rule) -> LineDetermination {
+        let adjustments = reason.filter(|_| !charge.is_zero()).map(|reason| Adjustment { amount: charge, ..reason }).into_iter().collect();
+        LineDetermination { number, outcome, charge, allowed: Money::ZERO, paid: Money::ZERO, paid_units: Quantity::ZERO, adjustments, rule }
+    }
+
+    /// LX01.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+    pub fn outcome(&self) -> LineOutcome {
+        self.outcome
+    }
+    pub fn charge(&self) -> Money {
+        self.charge
+    }
+    pub fn allowed(&self) -> Money {
+        self.allowed
+    }
+    pub fn amount_paid(&self) -> Money {
+        self.paid
+    }
+    pub fn paid_units(&self) -> Quantity {
+        self.paid_units
+    }
+    pub fn adjustments(&self) -> &[Adjustment] {
+        &self.adjustments
+    }
+    /// The rule that decided the line.
+    pub fn rule(&self) -> Rule {
+        self.rule
+    }
+}
+
+/// The decision on a claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Determination {
+    outcome: ClaimOutcome,
+    pend_reason: Option<PendReason>,
+    charge: Money,
+    paid: Money,
+    lines: Vec<LineDetermination>,
+    signals: Vec<Raised>,
+    consumed: Vec<UnitsConsumed>,
+    /// Where a forwarded claim goes.
+    forward_to: Option<compact_str::CompactString>,
+    #[serde(skip)]
+    trace: Vec<Step>,
+}
+
+/// What the steps hand to [`Determination::new`] beside the lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Aside {
+    pub pend_reason: Option<PendReason>,
+    pub signals: Vec<Raised>,
+    pub consumed: Vec<UnitsConsumed>,
+    pub forward_to: Option<compact_str::CompactString>,
+    pub trace: Vec<Step>,
+}
+
+impl Determination {
+    /// Puts the lines together. One pended line pends the claim: then no line pays and nothing is
+    /// consumed. `charge` is CLM02.
+    ///
+    /// # Errors
+    /// [`Unbalanced::Claim`] unless the lines' charges sum to the claim's.
+    pub fn new(charge: Money, lines: Vec<LineDetermination>, aside: Aside) -> Result<Determination, Unbalanced> {
+        let difference = charge - lines.iter().map(LineDetermination::charge).sum();
+        if !difference.is_zero() {
+            return Err(Unbalanced::Claim { difference });
+        }
+        let outcome = claim_outcome(&lines);
+        let (lines, consumed) = if outcome == ClaimOutcome::Pended {
+            (lines.into_iter().map(|line| LineDetermination::pended(line.number, line.charge, line.rule)).collect(), Vec::new())
+        } else {
+            (lines, aside.consumed)
+        };
+        Ok(Determination {
+            outcome,
+            pend_reason: aside.pend_reason.filter(|_| outcome == ClaimOutcome::Pended),
+            charge,
+            paid: lines.iter().map(LineDetermination::amount_paid).sum(),
+            lines,
+            signals: aside.signals,
+            consumed,
+            forward_to: aside.forward_to,
+            trace: aside.trace,
+        })
+    }
+
+    pub fn outcome(&self) -> ClaimOutcome {
+        self.outcome
+    }
+    pub fn pend_reason(&self) -> Option<PendReason> {
+        self.pend_reason
+    }
+    /// CLM02.
+    pub fn charge(&self) -> Money {
+        self.charge
+    }
+    /// Without interest.
+    pub fn paid(&self) -> Money {
+        self.paid
+    }
+    pub fn lines(&self) -> &[LineDetermination] {
+        &self.lines
+    }
+    pub fn signals(&self) -> &[Raised] {
+        &self.signals
+    }
+    pub fn consumed(&self) -> &[UnitsConsumed] {
+        &self.consumed
+    }
+    pub fn forward_to(&self) -> Option<&str> {
+        self.forward_to.as_deref()
+    }
+    /// The steps; empty on a determination read back from the ledger.
+    pub fn trace(&self) -> &[Step] {
+        &self.trace
+    }
+    /// Σ PR adjustments: CLP05.
+    pub fn patient_responsibility(&self) -> Money {
+        self.lines.iter().flat_map(|line| &line.adjustments).filter(|adjustment| adjustment.group == AdjustmentGroup::PatientResponsibility).map(|adjustment| adjustment.amount).sum()
+    }
+    /// The reasons that took money away, each once per line.
+    pub fn carcs(&self) -> impl Iterator<Item = Carc> + '_ {
+        self.lines.iter().flat_map(|line| line.adjustments.iter().map(|adjustment| adjustment.carc))
+    }
+}
+
+fn claim_outcome(lines: &[LineDetermination]) -> ClaimOutcome {
+    let any = |outcome| lines.iter().any(|line| line.outcome == outcome);
+    if any(LineOutcome::Pended) || lines.is_empty() {
+        ClaimOutcome::Pended
+    } else if any(LineOutcome::Forwarded) {
+        ClaimOutcome::Forwarded
+    } else if any(LineOutcome::Recorded) {
+        ClaimOutcome::Recorded
+    } else if any(LineOutcome::Paid) {
+        ClaimOutcome::Paid
+    } else {
+        ClaimOutcome::Denied
+    }
+}
+
+/// Warnings of the edits travel with the decision.
+pub type Warnings = Vec<Finding>;

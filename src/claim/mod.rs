@@ -1,0 +1,16 @@
+//! Loops → one typed claim at a time, professional or institutional.
+//!
+//! A [`Claim`] owns its values: codes, dates and money inline, short text inline up to 24 bytes, the
+//! billing provider and subscriber shared between the claims that inherit them. It can cross threads
+//! and outlive the buffer it was read from. Its constructor is the [`assembler`].
+
+pub mod claim;
+pub mod diagnosis;
+pub mod echo;
+pub mod institutional;
+pub mod other_payer;
+pub mod party;
+pub mod professional;
+pub mod service_line;
+
+pub use claim::{Claim, ClaimDetail, Located, Reference};
