@@ -1,3 +1,5 @@
+pub mod adjudication;
+pub mod claim;
 pub mod clock;
 pub mod finding;
 pub mod ids;
@@ -6,4 +8,5 @@ pub mod loop_id;
 pub mod money;
 pub mod phi;
 pub mod position;
+pub mod tables;
 pub mod x12;

@@ -20,7 +20,13 @@ pub struct Adjustment {
 
 impl Adjustment {
     pub fn new(group: AdjustmentGroup, carc: Carc, amount: Money) -> Adjustment {
-        Adjustment { group, carc, amount, quantity: None, rarcs: Vec::new() }
+        Adjustment {
+            group,
+            carc,
+            amount,
+            quantity: None,
+            rarcs: Vec::new(),
+        }
     }
 
     pub fn with_remark(mut self, rarc: Rarc) -> Adjustment {
@@ -29,6 +35,9 @@ impl Adjustment {
     }
 
     pub fn with_quantity(self, quantity: Quantity) -> Adjustment {
-        Adjustment { quantity: Some(quantity), ..self }
+        Adjustment {
+            quantity: Some(quantity),
+            ..self
+        }
     }
 }

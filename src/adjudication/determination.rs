@@ -8,8 +8,8 @@ use super::trace::{Rule, Step};
 use crate::finding::Finding;
 use crate::ids::Carc;
 use crate::money::{Money, Quantity};
-use crate::tables::refdata::authorizations::AuthorizationRow;
 use crate::tables::reasons::AdjustmentGroup;
+use crate::tables::refdata::authorizations::AuthorizationRow;
 
 /// What happened to a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -144,7 +144,15 @@ impl LineDetermination {
     ///
     /// # Errors
     /// [`Unbalanced`] unless charge − Σ adjustments = paid, every adjustment is positive, paid ≥ 0.
-    pub fn paid(number: u16, charge: Money, allowed: Money, paid: Money, paid_units: Quantity, adjustments: Vec<Adjustment>, rule: Rule) -> Result<LineDetermination, Unbalanced> {
+    pub fn paid(
+        number: u16,
+        charge: Money,
+        allowed: Money,
+        paid: Money,
+        paid_units: Quantity,
+        adjustments: Vec<Adjustment>,
+        rule: Rule,
+    ) -> Result<LineDetermination, Unbalanced> {
         let adjusted: Money = adjustments.iter().map(|adjustment| adjustment.amount).sum();
         let difference = charge - adjusted - paid;
         if !difference.is_zero() {
@@ -153,7 +161,16 @@ impl LineDetermination {
         if paid.is_negative() || adjustments.iter().any(|adjustment| adjustment.amount <= Money::ZERO) {
             return Err(Unbalanced::Sign { line: number });
         }
-        Ok(LineDetermination { number, outcome: LineOutcome::Paid, charge, allowed, paid, paid_units, adjustments, rule })
+        Ok(LineDetermination {
+            number,
+            outcome: LineOutcome::Paid,
+            charge,
+            allowed,
+            paid,
+            paid_units,
+            adjustments,
+            rule,
+        })
     }
 
     /// A line denied in full with one reason for its whole charge. A charge of zero has no amount to
@@ -178,8 +195,21 @@ impl LineDetermination {
     }
 
     fn unpaid(number: u16, outcome: LineOutcome, charge: Money, reason: Option<Adjustment>, rule: Rule) -> LineDetermination {
-        let adjustments = reason.filter(|_| !charge.is_zero()).map(|reason| Adjustment { amount: charge, ..reason }).into_iter().collect();
-        LineDetermination { number, outcome, charge, allowed: Money::ZERO, paid: Money::ZERO, paid_units: Quantity::ZERO, adjustments, rule }
+        let adjustments = reason
+            .filter(|_| !charge.is_zero())
+            .map(|reason| Adjustment { amount: charge, ..reason })
+            .into_iter()
+            .collect();
+        LineDetermination {
+            number,
+            outcome,
+            charge,
+            allowed: Money::ZERO,
+            paid: Money::ZERO,
+            paid_units: Quantity::ZERO,
+            adjustments,
+            rule,
+        }
     }
 
     /// LX01.
@@ -249,7 +279,13 @@ impl Determination {
         }
         let outcome = claim_outcome(&lines);
         let (lines, consumed) = if outcome == ClaimOutcome::Pended {
-            (lines.into_iter().map(|line| LineDetermination::pended(line.number, line.charge, line.rule)).collect(), Vec::new())
+            (
+                lines
+                    .into_iter()
+                    .map(|line| LineDetermination::pended(line.number, line.charge, line.rule))
+                    .collect(),
+                Vec::new(),
+            )
         } else {
             (lines, aside.consumed)
         };
@@ -298,7 +334,12 @@ impl Determination {
     }
     /// Σ PR adjustments: CLP05.
     pub fn patient_responsibility(&self) -> Money {
-        self.lines.iter().flat_map(|line| &line.adjustments).filter(|adjustment| adjustment.group == AdjustmentGroup::PatientResponsibility).map(|adjustment| adjustment.amount).sum()
+        self.lines
+            .iter()
+            .flat_map(|line| &line.adjustments)
+            .filter(|adjustment| adjustment.group == AdjustmentGroup::PatientResponsibility)
+            .map(|adjustment| adjustment.amount)
+            .sum()
     }
     /// The reasons that took money away, each once per line.
     pub fn carcs(&self) -> impl Iterator<Item = Carc> + '_ {

@@ -113,17 +113,23 @@ impl Claim {
 
     /// Who rendered a line: 2420A, else 2310B, else the billing provider.
     pub fn rendering_npi(&self, line: &ServiceLine) -> Option<Npi> {
-        line.rendering_npi().or_else(|| self.provider(ProviderRole::Rendering).and_then(|provider| provider.npi)).or(self.billing_provider.npi)
+        line.rendering_npi()
+            .or_else(|| self.provider(ProviderRole::Rendering).and_then(|provider| provider.npi))
+            .or(self.billing_provider.npi)
     }
 
     /// Taxonomy of the rendering, else the billing provider.
     pub fn rendering_taxonomy(&self) -> Option<Taxonomy> {
-        self.provider(ProviderRole::Rendering).and_then(|provider| provider.taxonomy).or(self.billing_provider.taxonomy)
+        self.provider(ProviderRole::Rendering)
+            .and_then(|provider| provider.taxonomy)
+            .or(self.billing_provider.taxonomy)
     }
 
     /// Where a line was rendered: SV105, else CLM05-1 (P); none for institutional claims.
     pub fn place_of_service(&self, line: &ServiceLine) -> Option<PlaceOfService> {
-        line.professional.place_of_service.or_else(|| self.professional().and_then(|claim| claim.place_of_service))
+        line.professional
+            .place_of_service
+            .or_else(|| self.professional().and_then(|claim| claim.place_of_service))
     }
 
     /// When a line was rendered: DTP*472, else the statement dates (I).
@@ -137,7 +143,10 @@ impl Claim {
             return Some(statement.value);
         }
         let ranges = || self.lines.iter().filter_map(|line| line.service.map(|service| service.value));
-        Some(DateRange { from: ranges().map(|range| range.from).min()?, through: ranges().map(|range| range.through).max()? })
+        Some(DateRange {
+            from: ranges().map(|range| range.from).min()?,
+            through: ranges().map(|range| range.through).max()?,
+        })
     }
 
     /// Birth date of the patient: 2010CA, else the subscriber's.
@@ -157,7 +166,10 @@ impl Claim {
     pub fn pointed_diagnoses<'a>(&'a self, line: &'a ServiceLine) -> impl Iterator<Item = &'a Diagnosis> + 'a {
         line.professional.diagnosis_pointers.iter().filter_map(move |pointer| {
             let place = usize::from(*pointer).checked_sub(1)?;
-            self.diagnoses.iter().filter(|diagnosis| matches!(diagnosis.kind, DiagnosisKind::Principal | DiagnosisKind::Other)).nth(place)
+            self.diagnoses
+                .iter()
+                .filter(|diagnosis| matches!(diagnosis.kind, DiagnosisKind::Principal | DiagnosisKind::Other))
+                .nth(place)
         })
     }
 }

@@ -57,9 +57,20 @@ pub struct ValueCode {
 /// BG, BH, BI: condition, occurrence and occurrence span codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimCode {
-    Condition { at: SegmentPosition, code: NubcCode },
-    Occurrence { at: SegmentPosition, code: NubcCode, date: Option<NaiveDate> },
-    OccurrenceSpan { at: SegmentPosition, code: NubcCode, span: Option<DateRange> },
+    Condition {
+        at: SegmentPosition,
+        code: NubcCode,
+    },
+    Occurrence {
+        at: SegmentPosition,
+        code: NubcCode,
+        date: Option<NaiveDate>,
+    },
+    OccurrenceSpan {
+        at: SegmentPosition,
+        code: NubcCode,
+        span: Option<DateRange>,
+    },
 }
 
 /// DR.

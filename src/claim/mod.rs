@@ -4,6 +4,7 @@
 //! billing provider and subscriber shared between the claims that inherit them. It can cross threads
 //! and outlive the buffer it was read from. Its constructor is the [`assembler`].
 
+#[allow(clippy::module_inception)] // the room and the thing it is named for
 pub mod claim;
 pub mod diagnosis;
 pub mod echo;

@@ -66,6 +66,9 @@ impl ServiceLine {
 
     /// The line's own rendering provider.
     pub fn rendering_npi(&self) -> Option<Npi> {
-        self.providers.iter().find(|provider| provider.role == super::party::ProviderRole::Rendering).and_then(|provider| provider.npi)
+        self.providers
+            .iter()
+            .find(|provider| provider.role == super::party::ProviderRole::Rendering)
+            .and_then(|provider| provider.npi)
     }
 }

@@ -1,0 +1,3 @@
+pub mod authorizations;
+pub mod members;
+pub mod providers;
