@@ -5,6 +5,7 @@ pub mod envelope;
 pub mod events;
 pub mod finding;
 pub mod ids;
+pub mod intake;
 pub mod ledger;
 pub mod limits;
 pub mod loop_id;

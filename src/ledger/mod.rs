@@ -6,7 +6,6 @@
 
 pub mod sqlite;
 
-use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -99,6 +98,8 @@ pub struct Batch {
     pub units: Vec<(AuthorizationRow, Quantity)>,
     /// The file these facts belong to, its progress and state after them.
     pub file: Option<(i64, Progress, FileState)>,
+    /// A delivery that came this far.
+    pub delivered: Option<(&'static str, Delivered)>,
     /// ISA13 of accepted interchanges: sender, receiver, number.
     pub control_numbers: Vec<(String, String, String)>,
 }
@@ -219,15 +220,4 @@ pub trait Ledger {
     /// # Errors
     /// [`LedgerError`].
     fn delivered(&self, delivery: &str) -> Result<Delivered, LedgerError>;
-
-    /// Records how far a delivery has come.
-    ///
-    /// # Errors
-    /// [`LedgerError`].
-    fn set_delivered(&mut self, delivery: &str, delivered: &Delivered) -> Result<(), LedgerError>;
-}
-
-/// When a claim becomes late: day 30 after receipt (DOMAIN E7).
-pub fn due_date(received_on: NaiveDate, days: u32) -> NaiveDate {
-    received_on.checked_add_days(chrono::Days::new(u64::from(days))).unwrap_or(received_on)
 }

@@ -190,6 +190,10 @@ impl Ledger for SqliteLedger {
                 }
             }
         }
+        if let Some((delivery, delivered)) = &batch.delivered {
+            let state = serde_json::to_string(delivered).unwrap_or_default();
+            transaction.prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?.execute(params![delivery, state])?;
+        }
         transaction.commit()?;
         Ok(first)
     }
@@ -289,12 +293,6 @@ impl Ledger for SqliteLedger {
             None => Ok(Delivered::default()),
             Some(state) => serde_json::from_str(&state).map_err(|_| LedgerError::Inconsistent { what: "a delivery position is unreadable" }),
         }
-    }
-
-    fn set_delivered(&mut self, delivery: &str, delivered: &Delivered) -> Result<(), LedgerError> {
-        let state = serde_json::to_string(delivered).unwrap_or_default();
-        self.connection.prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?.execute(params![delivery, state])?;
-        Ok(())
     }
 }
 
