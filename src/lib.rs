@@ -1,6 +1,7 @@
 pub mod adjudication;
 pub mod claim;
 pub mod clock;
+pub mod config;
 pub mod envelope;
 pub mod events;
 pub mod finding;
@@ -14,4 +15,5 @@ pub mod phi;
 pub mod position;
 pub mod sealing;
 pub mod tables;
+pub mod telemetry;
 pub mod x12;
