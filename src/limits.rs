@@ -45,3 +45,28 @@ pub const REFERENCE_ROWS_MAX: usize = 50_000_000;
 
 /// Findings about one subscriber or patient that are looked at again when the next one begins.
 pub const OPEN_FINDINGS_MAX: usize = 1_000;
+/// Parts of one claim, each the most that either guide lets in: 1 principal, 1 admitting, 3 reasons
+/// for visit, 12 external causes and 24 other diagnoses; 1 + 24 procedures; 24 value codes, and 24
+/// each of condition, occurrence and span codes.
+pub const DIAGNOSES_MAX: usize = 41;
+pub const PROCEDURES_MAX: usize = 25;
+pub const NUBC_CODES_MAX: usize = 72;
+
+/// Providers of one claim (TR3: 7) or one line (TR3: 9), with room for a sender's repeats.
+pub const PROVIDERS_MAX: usize = 16;
+
+/// Other payers of a claim (TR3: 10), their decisions on one line (15), and the reasons of one such
+/// decision (5 CAS of 6).
+pub const OTHER_PAYERS_MAX: usize = 10;
+pub const LINE_ADJUDICATIONS_MAX: usize = 15;
+pub const INBOUND_ADJUSTMENTS_MAX: usize = 30;
+
+/// REF*G1 of one line (TR3: 5).
+pub const LINE_AUTHORIZATIONS_MAX: usize = 5;
+
+/// Bytes of one stored text. The longest element of our guides has 80 characters; a longer one is
+/// rejected, and must not fill memory until then.
+pub const TEXT_BYTES_MAX: usize = 256;
+
+/// Findings kept per claim: it is rejected by the first, and a thousand show what is wrong.
+pub const FINDINGS_PER_CLAIM_MAX: usize = 1_000;
