@@ -1,3 +1,4 @@
+pub mod acks;
 pub mod adjudication;
 pub mod claim;
 pub mod clock;
@@ -8,5 +9,6 @@ pub mod loop_id;
 pub mod money;
 pub mod phi;
 pub mod position;
+pub mod remittance;
 pub mod tables;
 pub mod x12;
