@@ -1,3 +1,4 @@
+pub mod acks;
 pub mod adjudication;
 pub mod claim;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod money;
 pub mod phi;
 pub mod position;
 pub mod sealing;
+pub mod remittance;
 pub mod tables;
 pub mod telemetry;
 pub mod x12;
