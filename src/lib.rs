@@ -1,9 +1,11 @@
 pub mod clock;
 pub mod finding;
+pub mod guide;
 pub mod ids;
 pub mod limits;
 pub mod loop_id;
 pub mod money;
 pub mod phi;
 pub mod position;
+pub mod tables;
 pub mod x12;

@@ -1,0 +1,4 @@
+//! Data files → typed tables, cross-checked and digested at load.
+
+mod guide_files;
+pub mod guides;
