@@ -195,9 +195,18 @@ pub enum Answer {
     /// TA1: accepted, or the note of the first rejecting finding.
     Interchange { note: Option<u16> },
     /// 999 of one functional group.
-    Group { group: Group, sets: Vec<SetAnswer>, findings: Vec<Finding> },
+    Group {
+        group: Group,
+        sets: Vec<SetAnswer>,
+        findings: Vec<Finding>,
+    },
     /// 277CA of one accepted set; its claims stand in the journal from `first` to `last`.
-    Claims { set: TransactionSet, header: SetParties, first: u64, last: u64 },
+    Claims {
+        set: TransactionSet,
+        header: SetParties,
+        first: u64,
+        last: u64,
+    },
 }
 
 /// One set on a 999.
