@@ -1,4 +1,3 @@
-pub mod acks;
 //! 837 claim files in; explained decisions, events and balanced 835 remittances out.
 //!
 //! This page is the architecture: what flows where, who may know whom, what always holds. Contracts
@@ -99,6 +98,7 @@ pub mod acks;
 //! | unknown keys refused by serde | refused by the reading code, which knows what it asked for | serde's errors name neither the nearest key nor an environment variable |
 //! | `[telemetry] otlp_endpoint` | refused unless empty | no exporter is built in, and a setting without effect would mislead |
 
+pub mod acks;
 pub mod adjudication;
 pub mod claim;
 pub mod clock;
@@ -115,9 +115,8 @@ pub mod loop_id;
 pub mod money;
 pub mod phi;
 pub mod position;
-pub mod sealing;
 pub mod remittance;
+pub mod sealing;
 pub mod tables;
 pub mod telemetry;
-pub mod tables;
 pub mod x12;

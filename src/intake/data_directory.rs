@@ -39,7 +39,7 @@ impl DataDirectory {
             create_directory(&root.join(place))?;
         }
         let path = root.join("lock");
-        let lock = private_file(&path).and_then(|mut options| options.open(&path)).map_err(|source| DataDirectoryError::Io { path: path.clone(), source })?;
+        let lock = private_file(&path).and_then(|options| options.open(&path)).map_err(|source| DataDirectoryError::Io { path: path.clone(), source })?;
         match lock.try_lock() {
             Ok(()) => Ok(DataDirectory { root: root.to_path_buf(), _lock: Some(lock) }),
             Err(TryLockError::WouldBlock) => Err(DataDirectoryError::Locked { path: root.to_path_buf() }),

@@ -364,14 +364,6 @@ impl Ledger for SqliteLedger {
             }),
         }
     }
-
-    fn set_delivered(&mut self, delivery: &str, delivered: &Delivered) -> Result<(), LedgerError> {
-        let state = serde_json::to_string(delivered).unwrap_or_default();
-        self.connection
-            .prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?
-            .execute(params![delivery, state])?;
-        Ok(())
-    }
 }
 
 fn last_seq(connection: &Connection) -> rusqlite::Result<Seq> {
