@@ -9,5 +9,6 @@ pub mod loop_id;
 pub mod money;
 pub mod phi;
 pub mod position;
+pub mod synthetic;
 pub mod tables;
 pub mod x12;
