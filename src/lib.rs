@@ -117,6 +117,7 @@ pub mod phi;
 pub mod position;
 pub mod remittance;
 pub mod sealing;
+pub mod synthetic;
 pub mod tables;
 pub mod telemetry;
 pub mod x12;
