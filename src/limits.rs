@@ -7,6 +7,15 @@ pub const SEGMENT_BYTES_MAX: usize = 32 * 1024;
 /// Elements of one segment. The widest segment of our guides (ISA, CAS) has 19.
 pub const SEGMENT_ELEMENTS_MAX: usize = 100;
 
+/// Loops inside each other: ST, 2000A, 2000B, 2000C, 2300, 2320 or 2400, 2330 or 2420 are seven.
+pub const LOOP_DEPTH_MAX: usize = 8;
+
+/// Slots (segments and child loops) of one loop, held as bits of a `u64`. The widest, the 837P 2300, has 51.
+pub const LOOP_SLOTS_MAX: usize = 64;
+
+/// Slots of one loop that may repeat a limited number of times; the 837P 2300 has ten.
+pub const LOOP_COUNTERS_MAX: usize = 16;
+
 /// Bytes read at once: 256 KiB measured four times faster than reading a whole file.
 pub const READ_BYTES: usize = 256 * 1024;
 
@@ -43,6 +52,8 @@ pub const SEALED_CHUNK_BYTES: usize = 64 * 1024;
 /// Rows of one reference table; far above 900,000 members with several segments each.
 pub const REFERENCE_ROWS_MAX: usize = 50_000_000;
 
+/// Findings about one subscriber or patient that are looked at again when the next one begins.
+pub const OPEN_FINDINGS_MAX: usize = 1_000;
 /// Parts of one claim, each the most that either guide lets in: 1 principal, 1 admitting, 3 reasons
 /// for visit, 12 external causes and 24 other diagnoses; 1 + 24 procedures; 24 value codes, and 24
 /// each of condition, occurrence and span codes.

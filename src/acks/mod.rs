@@ -1,0 +1,1 @@
+//! Findings and decisions → TA1, 999 and 277CA.
