@@ -1,6 +1,7 @@
 pub mod adjudication;
 pub mod claim;
 pub mod clock;
+pub mod edits;
 pub mod finding;
 pub mod ids;
 pub mod limits;
