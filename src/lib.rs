@@ -105,6 +105,7 @@ pub mod clock;
 pub mod config;
 pub mod envelope;
 pub mod events;
+pub mod edits;
 pub mod finding;
 pub mod guide;
 pub mod ids;
