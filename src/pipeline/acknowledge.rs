@@ -5,7 +5,7 @@ use super::verdict::{GroupVerdict, InterchangeVerdict, SetVerdict, Survey};
 use crate::claim::assembler::SetHeader;
 use crate::clock::Timestamp;
 use crate::config::partner::Profile;
-use crate::config::values::AckPolicy;
+use crate::config::AckPolicy;
 use crate::events::fact::{AckBuilt, Answer, Fact, RejectReason, SetAnswer, SetParties};
 use crate::finding::{Finding, ReportCode};
 use crate::ledger::{FileRow, Numbers, Seq};
