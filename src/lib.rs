@@ -6,4 +6,5 @@ pub mod loop_id;
 pub mod money;
 pub mod phi;
 pub mod position;
+pub mod tables;
 pub mod x12;

@@ -41,4 +41,4 @@ pub const CLAIMS_PER_REMITTANCE_MAX: usize = 10_000;
 pub const SEALED_CHUNK_BYTES: usize = 64 * 1024;
 
 /// Rows of one reference table; far above 900,000 members with several segments each.
-pub const REFERENCE_ROWS_MAX: usize = 50_000_000;
+pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;
