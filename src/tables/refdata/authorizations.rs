@@ -6,18 +6,18 @@ use std::io::Read;
 use serde::{Deserialize, Serialize};
 
 use super::code_columns::{read_code_range, read_modifier};
-use super::csv_table::{LoadError, Problem, TableDigest, columns, error_at, read_rows, vocabulary};
 use super::packed::CinKey;
-use super::period::Period;
 use super::providers::parse_tin;
 use crate::clock::Timestamp;
 use crate::ids::{AuthorizationNumber, Cin, Modifier, Npi, Tin};
 use crate::money::Quantity;
 use crate::phi::Phi;
 use crate::tables::code_range::CodeRange;
+use crate::tables::csv_table::{LoadError, Problem, TableDigest, columns, error_at, read_rows, vocabulary};
+use crate::tables::period::Period;
 
 columns! {
-    Authorizations: auth_number, cin, status, r#type, service_from, service_to, provider_npi, group_tin, code_from, code_to, modifier, units, unit_basis;
+    "authorizations.csv": auth_number, cin, status, r#type, service_from, service_to, provider_npi, group_tin, code_from, code_to, modifier, units, unit_basis;
     units_used, notified_at
 }
 
@@ -178,7 +178,7 @@ fn name_rows(read: &mut [(u32, CinKey, Authorization)]) -> Result<(), LoadError>
     }
 }
 
-type Row<'a> = super::csv_table::Row<'a, Column>;
+type Row<'a> = crate::tables::csv_table::Row<'a, Column>;
 
 fn read_row(row: &Row<'_>) -> Result<(Cin, Authorization), LoadError> {
     let cin = row.required(Column::cin, "a CIN: 9, seven digits and a letter", |text| Cin::parse(text.as_bytes()).ok())?;

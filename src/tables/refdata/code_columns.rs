@@ -1,8 +1,8 @@
 //! The pair of columns that holds a code range, in the spelling of each kind of code.
 
-use super::csv_table::{Columns, LoadError, Problem, Row, vocabulary};
 use crate::ids::{Code, Modifier};
 use crate::tables::code_range::CodeRange;
+use crate::tables::csv_table::{Columns, LoadError, Problem, Row, vocabulary};
 
 vocabulary! {
     /// Which code set a code belongs to.

@@ -8,13 +8,13 @@ use std::io::Read;
 
 use chrono::NaiveDate;
 
-use super::csv_table::{LoadError, Problem, TableDigest, columns, error_at, parse_yes_no, read_rows, vocabulary};
 use super::packed::{CinKey, PackedDate, PackedNpi};
 use crate::ids::{AidCode, Cin, NetworkId, Npi};
 use crate::money::Money;
 use crate::phi::Phi;
+use crate::tables::csv_table::{LoadError, Problem, TableDigest, columns, error_at, parse_yes_no, read_rows, vocabulary};
 
-columns! { Members: cin, birth_date, sex, eligible_from, eligible_to, aid_code, network, pcp_npi, share_of_cost, death_date, other_coverage, added_on; }
+columns! { "members.csv": cin, birth_date, sex, eligible_from, eligible_to, aid_code, network, pcp_npi, share_of_cost, death_date, other_coverage, added_on; }
 
 vocabulary! {
     /// DMG03.
@@ -209,7 +209,7 @@ impl SegmentRow {
     }
 }
 
-type Row<'a> = super::csv_table::Row<'a, Column>;
+type Row<'a> = crate::tables::csv_table::Row<'a, Column>;
 
 fn read_row(row: &Row<'_>, networks: &mut Vec<NetworkId>) -> Result<(u32, MemberRow, SegmentRow), LoadError> {
     let birth_date = row.date(Column::birth_date)?;

@@ -2,11 +2,8 @@
 
 pub mod authorizations;
 mod code_columns;
-mod csv_table;
 pub mod members;
 mod packed;
-pub mod period;
 pub mod providers;
 
 pub use code_columns::CodeType;
-pub use csv_table::{LoadError, Problem, ReferenceTable};

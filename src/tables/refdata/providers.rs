@@ -5,12 +5,12 @@ use std::io::Read;
 
 use compact_str::CompactString;
 
-use super::csv_table::{LoadError, Problem, TableDigest, columns, read_rows, vocabulary};
-use super::period::Period;
 use crate::ids::{Npi, Taxonomy, Tin};
 use crate::phi::Phi;
+use crate::tables::csv_table::{LoadError, Problem, TableDigest, columns, read_rows, vocabulary};
+use crate::tables::period::Period;
 
-columns! { Providers: npi, tin, group_tin, taxonomy, kind, contracted, enrolled_from, enrolled_to, payment, routing, account; }
+columns! { "providers.csv": npi, tin, group_tin, taxonomy, kind, contracted, enrolled_from, enrolled_to, payment, routing, account; }
 
 vocabulary! {
     /// What a provider is to the plan.
@@ -104,7 +104,7 @@ impl Providers {
     }
 }
 
-type Row<'a> = super::csv_table::Row<'a, Column>;
+type Row<'a> = crate::tables::csv_table::Row<'a, Column>;
 
 fn read_row(row: &Row<'_>) -> Result<Provider, LoadError> {
     Ok(Provider {

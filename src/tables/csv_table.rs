@@ -1,4 +1,4 @@
-//! The one reader of reference CSV files (INTERFACE 4): columns by header name, typed fields, located
+//! The one reader of CSV files (INTERFACE 4): columns by header name, typed fields, located
 //! errors that never carry a value (`members.csv` is protected, and a file without its header has its
 //! first member where the names should be).
 //!
@@ -16,56 +16,10 @@ use crate::clock::Timestamp;
 use crate::limits;
 use crate::money::{Money, Quantity};
 
-/// The reference tables, in the order in which the digest takes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ReferenceTable {
-    Members,
-    Providers,
-    Authorizations,
-    PriorAuthCodes,
-    Restrictions,
-    FeeSchedule,
-    Networks,
-    FilingLimits,
-}
-
-impl ReferenceTable {
-    pub const ALL: [ReferenceTable; 8] = [
-        ReferenceTable::Members,
-        ReferenceTable::Providers,
-        ReferenceTable::Authorizations,
-        ReferenceTable::PriorAuthCodes,
-        ReferenceTable::Restrictions,
-        ReferenceTable::FeeSchedule,
-        ReferenceTable::Networks,
-        ReferenceTable::FilingLimits,
-    ];
-
-    /// The file of the table inside a reference directory.
-    pub fn file_name(self) -> &'static str {
-        match self {
-            ReferenceTable::Members => "members.csv",
-            ReferenceTable::Providers => "providers.csv",
-            ReferenceTable::Authorizations => "authorizations.csv",
-            ReferenceTable::PriorAuthCodes => "prior_auth_codes.csv",
-            ReferenceTable::Restrictions => "restrictions.csv",
-            ReferenceTable::FeeSchedule => "fee_schedule.csv",
-            ReferenceTable::Networks => "networks.csv",
-            ReferenceTable::FilingLimits => "filing_limits.csv",
-        }
-    }
-}
-
-impl fmt::Display for ReferenceTable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.file_name())
-    }
-}
-
-/// Why a reference file was refused: where, what was found, what was expected.
+/// Why a table file was refused: where, what was found, what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct LoadError {
-    pub table: ReferenceTable,
+    pub file: &'static str,
     /// Counted from 1, the header; 0 when the file as a whole is meant.
     pub row: u32,
     pub column: Option<&'static str>,
@@ -75,7 +29,7 @@ pub struct LoadError {
 /// `members.csv row 17, column birth_date: not a date, expected YYYY-MM-DD`
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.table.file_name())?;
+        f.write_str(self.file)?;
         if self.row > 0 {
             write!(f, " row {}", self.row)?;
         }
@@ -115,6 +69,8 @@ pub enum Problem {
     Contradicts { row: u32 },
     #[error("overlaps row {row}, expected one row for each date")]
     Overlaps { row: u32 },
+    #[error("the same as row {row}, expected each once")]
+    Repeated { row: u32 },
     #[error("{0}")]
     Rule(&'static str),
     #[error("more than {0} rows")]
@@ -123,7 +79,7 @@ pub enum Problem {
 
 /// Columns of one table. Variants are spelled as the header spells them.
 pub(super) trait Columns: Copy + 'static {
-    const TABLE: ReferenceTable;
+    const FILE: &'static str;
     /// In canonical order, required ones first.
     const NAMES: &'static [&'static str];
     /// How many of [`Columns::NAMES`] the header must have.
@@ -145,18 +101,18 @@ pub(super) const fn header_name(variant: &'static str) -> &'static str {
     }
 }
 
-/// Declares the columns of a table: `columns! { Members: cin, birth_date; added_on }`.
+/// Declares the columns of a table: `columns! { "members.csv": cin, birth_date; added_on }`.
 macro_rules! columns {
-    ($table:ident: $($required:ident),+; $($optional:ident),*) => {
+    ($file:literal: $($required:ident),+; $($optional:ident),*) => {
         #[allow(non_camel_case_types)]
         #[derive(Debug, Clone, Copy)]
         enum Column { $($required,)+ $($optional,)* }
 
-        impl $crate::tables::refdata::csv_table::Columns for Column {
-            const TABLE: $crate::tables::refdata::csv_table::ReferenceTable = $crate::tables::refdata::csv_table::ReferenceTable::$table;
+        impl $crate::tables::csv_table::Columns for Column {
+            const FILE: &'static str = $file;
             const NAMES: &'static [&'static str] = &[
-                $($crate::tables::refdata::csv_table::header_name(stringify!($required)),)+
-                $($crate::tables::refdata::csv_table::header_name(stringify!($optional)),)*
+                $($crate::tables::csv_table::header_name(stringify!($required)),)+
+                $($crate::tables::csv_table::header_name(stringify!($optional)),)*
             ];
             const REQUIRED: usize = [$(stringify!($required)),+].len();
             fn place(self) -> usize {
@@ -183,7 +139,7 @@ macro_rules! vocabulary {
             }
         }
 
-        impl $crate::tables::refdata::csv_table::Vocabulary for $name {
+        impl $crate::tables::csv_table::Vocabulary for $name {
             const ALL: &'static [$name] = $name::ALL;
             fn word(self) -> &'static str {
                 self.as_str()
@@ -211,7 +167,7 @@ pub(super) fn read_rows<C: Columns>(source: impl Read, mut each: impl FnMut(&Row
     let mut record = csv::StringRecord::new();
     if !reader.read_record(&mut record).map_err(|error| csv_error::<C>(1, &error))? {
         return Err(LoadError {
-            table: C::TABLE,
+            file: C::FILE,
             row: 1,
             column: None,
             problem: Problem::NoHeader,
@@ -224,7 +180,7 @@ pub(super) fn read_rows<C: Columns>(source: impl Read, mut each: impl FnMut(&Row
         row += 1;
         if row > limits::REFERENCE_ROWS_MAX {
             return Err(LoadError {
-                table: C::TABLE,
+                file: C::FILE,
                 row,
                 column: None,
                 problem: Problem::TooManyRows(limits::REFERENCE_ROWS_MAX),
@@ -245,7 +201,7 @@ pub(super) fn read_rows<C: Columns>(source: impl Read, mut each: impl FnMut(&Row
 /// For each canonical column, the field that holds it.
 fn read_header<C: Columns>(header: &csv::StringRecord) -> Result<Vec<Option<usize>>, LoadError> {
     let error = |column, problem| LoadError {
-        table: C::TABLE,
+        file: C::FILE,
         row: 1,
         column,
         problem,
@@ -299,7 +255,7 @@ fn csv_error<C: Columns>(row: u32, error: &csv::Error) -> LoadError {
         _ => Problem::Unreadable(std::io::ErrorKind::Other),
     };
     LoadError {
-        table: C::TABLE,
+        file: C::FILE,
         row,
         column: None,
         problem,
@@ -377,12 +333,7 @@ impl<'a, C: Columns> Row<'a, C> {
     }
 
     pub(super) fn word<V: Vocabulary>(&self, column: C) -> Result<V, LoadError> {
-        let text = self.text(column);
-        V::ALL
-            .iter()
-            .copied()
-            .find(|word| word.word() == text)
-            .ok_or_else(|| self.error(column, Problem::NotOneOf(V::ALL.iter().map(|word| word.word()).collect())))
+        self.parse_word(column, self.text(column))
     }
 
     /// A word, or `None` when empty or `*`.
@@ -391,6 +342,16 @@ impl<'a, C: Columns> Row<'a, C> {
             "" | "*" => Ok(None),
             _ => self.word(column).map(Some),
         }
+    }
+
+    /// Words separated by spaces; none when empty.
+    pub(super) fn words<V: Vocabulary>(&self, column: C) -> Result<Vec<V>, LoadError> {
+        self.text(column).split_ascii_whitespace().map(|text| self.parse_word(column, text)).collect()
+    }
+
+    fn parse_word<V: Vocabulary>(&self, column: C, text: &str) -> Result<V, LoadError> {
+        let known = V::ALL.iter().copied().find(|word| word.word() == text);
+        known.ok_or_else(|| self.error(column, Problem::NotOneOf(V::ALL.iter().map(|word| word.word()).collect())))
     }
 
     /// An amount that is not negative.
@@ -423,10 +384,20 @@ impl<'a, C: Columns> Row<'a, C> {
     }
 }
 
+/// Refuses two rows of the same key whose periods share a day. Leaves `rows` sorted by key and first day.
+pub(super) fn refuse_overlaps<C: Columns, K: Ord, T>(rows: &mut [(K, Period, u32, T)], column: C) -> Result<(), LoadError> {
+    rows.sort_by(|a, b| (&a.0, a.1, a.2).cmp(&(&b.0, b.1, b.2)));
+    // Sorted by first day, any overlap shows between neighbours.
+    match rows.iter().zip(rows.iter().skip(1)).find(|(a, b)| a.0 == b.0 && a.1.overlaps(b.1)) {
+        Some((first, second)) => Err(error_at(first.2.max(second.2), column, Problem::Overlaps { row: first.2.min(second.2) })),
+        None => Ok(()),
+    }
+}
+
 /// An error about a row that is no longer at hand.
 pub(super) fn error_at<C: Columns>(row: u32, column: C, problem: Problem) -> LoadError {
     LoadError {
-        table: C::TABLE,
+        file: C::FILE,
         row,
         column: Some(column.name()),
         problem,
@@ -459,7 +430,7 @@ pub(super) fn parse_date(text: &str) -> Option<NaiveDate> {
 mod tests {
     use super::*;
 
-    columns! { Networks: network, name; note }
+    columns! { "networks.csv": network, name; note }
 
     fn read(text: &str) -> Result<(Vec<[String; 3]>, TableDigest), LoadError> {
         let mut rows = Vec::new();
