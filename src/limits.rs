@@ -79,3 +79,4 @@ pub const TEXT_BYTES_MAX: usize = 256;
 
 /// Findings kept per claim: it is rejected by the first, and a thousand show what is wrong.
 pub const FINDINGS_PER_CLAIM_MAX: usize = 1_000;
+pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;
