@@ -17,6 +17,8 @@ mod recipe;
 mod reference;
 mod scenario;
 mod services;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use answer_key::write_key;
