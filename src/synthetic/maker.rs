@@ -192,6 +192,7 @@ impl Visit<'_> {
             units,
             unit_basis: "unit",
             units_used: 0,
+            notified_on: None,
         }
     }
 

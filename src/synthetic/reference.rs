@@ -55,7 +55,7 @@ pub const REFERENCE_TABLES: &[ReferenceTable] = &[
     },
     ReferenceTable {
         file_name: "authorizations.csv",
-        columns: "auth_number,cin,status,type,service_from,service_to,provider_npi,group_tin,code_from,code_to,modifier,units,unit_basis,units_used",
+        columns: "auth_number,cin,status,type,service_from,service_to,provider_npi,group_tin,code_from,code_to,modifier,units,unit_basis,units_used,notified_at",
         rows: authorizations,
     },
     ReferenceTable {
@@ -164,6 +164,8 @@ fn authorizations(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
                 &row.units.to_string(),
                 row.unit_basis,
                 &row.units_used.to_string(),
+                // Noon in California: within 24 hours of an admission at 8:15.
+                &row.notified_on.map(|day| format!("{day}T20:00:00Z")).unwrap_or_default(),
             ])?;
         }
     }
