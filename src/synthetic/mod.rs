@@ -23,5 +23,5 @@ mod wire;
 
 pub use answer_key::write_key;
 pub use recipe::{CLAIMS_MAX, ERRORS_PER_MILLE_MAX, Mix, Recipe, RecipeError, Usage};
-pub use reference::{REFERENCE_TABLES, ReferenceTable};
+pub use reference::{REFERENCE_FILES, ReferenceFile};
 pub use wire::{Written, write_claims};

@@ -39,7 +39,7 @@ fn key(recipe: &Recipe) -> Vec<Row> {
 
 fn table(recipe: &Recipe, file_name: &str) -> Vec<Row> {
     let mut csv = Vec::new();
-    let table = REFERENCE_TABLES.iter().find(|table| table.file_name == file_name).unwrap();
+    let table = REFERENCE_FILES.iter().find(|table| table.file_name == file_name).unwrap();
     table.write(recipe, &mut csv).unwrap();
     rows(&csv)
 }
