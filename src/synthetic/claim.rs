@@ -144,6 +144,8 @@ pub(super) struct Authorization {
     pub units: u32,
     pub unit_basis: &'static str,
     pub units_used: u32,
+    /// The day of an admission, when the payer was told of it.
+    pub notified_on: Option<NaiveDate>,
 }
 
 impl Line {

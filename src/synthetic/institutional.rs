@@ -176,7 +176,7 @@ fn inpatient(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
         line.date = admitted(&setting).unwrap_or(line.date);
     }
     let mut own = visit.authorization(&visit.organization.npi, ROOM.code, days);
-    (own.kind, own.unit_basis) = ("inpatient", "day");
+    (own.kind, own.unit_basis, own.notified_on) = ("inpatient", "day", admitted(&setting));
     let subject = Subject {
         authorization: (Some(own.number.clone()), vec![own]),
         ..Subject::default()

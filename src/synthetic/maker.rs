@@ -8,7 +8,7 @@ use super::members::{Member, Membership, member, unknown_cin};
 use super::plan::{Place, Plan, Purpose};
 use super::providers::{Organization, Practitioner, Role, billing, other_organization, with_wrong_check_digit};
 use super::recipe::Recipe;
-use super::scenario::{Defect, Scenario, defect};
+use super::scenario::{Defect, Grant, Scenario, defect};
 use super::services::{LISTED_PROCEDURES, Procedure};
 use super::{institutional, professional};
 use crate::ids::Form;
@@ -67,11 +67,10 @@ impl<'a> Maker<'a> {
             Purpose::Chargeable => defect(self.recipe, form, of_form),
             Purpose::Reporting => None,
         };
-        match defect {
-            Some(Defect {
-                scenario: Scenario::Duplicate, ..
-            }) => self.duplicate(place),
-            _ => made(self.visit(place, defect)),
+        if defect.is_some_and(|defect| defect.scenario == Scenario::Duplicate) {
+            self.duplicate(place)
+        } else {
+            made(self.visit(place, defect))
         }
     }
 
@@ -193,6 +192,7 @@ impl Visit<'_> {
             units,
             unit_basis: "unit",
             units_used: 0,
+            notified_on: None,
         }
     }
 
@@ -200,28 +200,28 @@ impl Visit<'_> {
     /// sound; `stranger` is someone elsewhere who could have been authorized instead.
     pub(super) fn authorized(&self, scenario: Scenario, own: Authorization, stranger: &str, units_left: u32) -> (Option<String>, Vec<Authorization>) {
         let number = own.number.clone();
-        let row = match scenario {
-            Scenario::AuthorizationMissing => return (None, Vec::new()),
-            Scenario::AuthorizationUnknown => return (Some(format!("X{}", self.stem)), Vec::new()),
-            Scenario::AuthorizationDenied => Authorization { status: "denied", ..own },
-            Scenario::AuthorizationCancelled => Authorization { status: "cancelled", ..own },
-            Scenario::AuthorizationOtherProvider => Authorization {
+        let row = match scenario.grant() {
+            Grant::Sound => own,
+            Grant::Missing => return (None, Vec::new()),
+            Grant::UnknownNumber => return (Some(format!("X{}", self.stem)), Vec::new()),
+            Grant::Denied => Authorization { status: "denied", ..own },
+            Grant::Cancelled => Authorization { status: "cancelled", ..own },
+            Grant::OtherProvider => Authorization {
                 provider_npi: stranger.to_string(),
                 group_tin: other_organization(self.recipe, &self.organization).tin,
                 ..own
             },
-            Scenario::AuthorizationOtherCode => Authorization {
+            Grant::OtherCode => Authorization {
                 code: another_listed(own.code),
                 ..own
             },
-            Scenario::AuthorizationExpired => Authorization {
+            Grant::OutsideDates => Authorization {
                 service_from: self.recipe.days_before(400),
                 service_to: self.recipe.days_before(200),
                 ..own
             },
-            Scenario::AuthorizationUnitsShort => Authorization { units: units_left, ..own },
-            Scenario::AuthorizationUsedUp => Authorization { units_used: own.units, ..own },
-            _ => own,
+            Grant::UnitsShort => Authorization { units: units_left, ..own },
+            Grant::UsedUp => Authorization { units_used: own.units, ..own },
         };
         (Some(number), vec![row])
     }
@@ -229,12 +229,9 @@ impl Visit<'_> {
     /// The claim of these services, decided.
     pub(super) fn claim(self, scenario: Scenario, role: Role, setting: Setting, diagnoses: Vec<&'static str>, lines: Vec<Line>, subject: Subject) -> Claim {
         let practitioner = self.organization.practitioner(role);
-        let practitioner = match scenario {
-            Scenario::PractitionerCheckDigit => Practitioner {
-                npi: with_wrong_check_digit(&practitioner.npi),
-                ..practitioner
-            },
-            _ => practitioner,
+        let npi = match scenario == Scenario::PractitionerCheckDigit {
+            true => with_wrong_check_digit(&practitioner.npi),
+            false => practitioner.npi,
         };
         Claim {
             place: self.place,
@@ -243,7 +240,7 @@ impl Visit<'_> {
             member: self.member,
             member_id: self.member_id,
             organization: self.organization,
-            practitioner,
+            practitioner: Practitioner { npi, ..practitioner },
             setting,
             frequency: if scenario == Scenario::ReplacementWithoutOriginal { "7" } else { "1" },
             diagnoses,

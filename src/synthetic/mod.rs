@@ -17,9 +17,11 @@ mod recipe;
 mod reference;
 mod scenario;
 mod services;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use answer_key::write_key;
 pub use recipe::{CLAIMS_MAX, ERRORS_PER_MILLE_MAX, Mix, Recipe, RecipeError, Usage};
-pub use reference::{REFERENCE_TABLES, ReferenceTable};
+pub use reference::{REFERENCE_FILES, ReferenceFile};
 pub use wire::{Written, write_claims};

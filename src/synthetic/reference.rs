@@ -14,19 +14,19 @@ use crate::ids::Form;
 
 /// One CSV file of the reference data directory.
 #[derive(Clone, Copy)]
-pub struct ReferenceTable {
+pub struct ReferenceFile {
     pub file_name: &'static str,
     columns: &'static str,
     rows: fn(&Recipe, &mut Rows<'_>) -> io::Result<()>,
 }
 
-impl fmt::Debug for ReferenceTable {
+impl fmt::Debug for ReferenceFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReferenceTable").field("file_name", &self.file_name).finish_non_exhaustive()
+        f.debug_struct("ReferenceFile").field("file_name", &self.file_name).finish_non_exhaustive()
     }
 }
 
-impl ReferenceTable {
+impl ReferenceFile {
     /// Writes the table that fits the claims of a recipe.
     ///
     /// # Errors
@@ -42,43 +42,43 @@ impl ReferenceTable {
 type Rows<'a> = csv::Writer<&'a mut dyn Write>;
 
 /// Every table that adjudicating a recipe's claims needs.
-pub const REFERENCE_TABLES: &[ReferenceTable] = &[
-    ReferenceTable {
+pub const REFERENCE_FILES: &[ReferenceFile] = &[
+    ReferenceFile {
         file_name: "members.csv",
         columns: "cin,birth_date,sex,eligible_from,eligible_to,aid_code,network,pcp_npi,share_of_cost,death_date,other_coverage,added_on",
         rows: members,
     },
-    ReferenceTable {
+    ReferenceFile {
         file_name: "providers.csv",
         columns: "npi,tin,group_tin,taxonomy,kind,contracted,enrolled_from,enrolled_to,payment,routing,account",
         rows: providers,
     },
-    ReferenceTable {
+    ReferenceFile {
         file_name: "authorizations.csv",
-        columns: "auth_number,cin,status,type,service_from,service_to,provider_npi,group_tin,code_from,code_to,modifier,units,unit_basis,units_used",
+        columns: "auth_number,cin,status,type,service_from,service_to,provider_npi,group_tin,code_from,code_to,modifier,units,unit_basis,units_used,notified_at",
         rows: authorizations,
     },
-    ReferenceTable {
+    ReferenceFile {
         file_name: "prior_auth_codes.csv",
         columns: "code_from,code_to,modifier,line_of_business,effective_from,effective_to,requirement,note",
         rows: prior_auth_codes,
     },
-    ReferenceTable {
+    ReferenceFile {
         file_name: "restrictions.csv",
         columns: "rule_id,kind,code_type,code_from,code_to,effective_from,effective_to,params,action,group,carc,rarc",
         rows: restrictions,
     },
-    ReferenceTable {
+    ReferenceFile {
         file_name: "fee_schedule.csv",
         columns: "code_type,code,modifier,method,amount,effective_from,effective_to",
         rows: fee_schedule,
     },
-    ReferenceTable {
+    ReferenceFile {
         file_name: "networks.csv",
         columns: "network,name,service_category,effective_from,effective_to,responsible,forward_to",
         rows: networks,
     },
-    ReferenceTable {
+    ReferenceFile {
         file_name: "filing_limits.csv",
         columns: "network,contracted,received_from,received_to,unit,limit,grace_days,source",
         rows: filing_limits,
@@ -164,6 +164,8 @@ fn authorizations(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
                 &row.units.to_string(),
                 row.unit_basis,
                 &row.units_used.to_string(),
+                // Noon in California: within 24 hours of an admission at 8:15.
+                &row.notified_on.map(|day| format!("{day}T20:00:00Z")).unwrap_or_default(),
             ])?;
         }
     }

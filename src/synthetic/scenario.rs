@@ -1,14 +1,13 @@
 //! What a claim is made to show, and what must come of it (DOMAIN B to E, H).
 //!
-//! To the next editor: a new defect needs its variant and name here, its place in a rotation, its
-//! member class if it depends on the member, and its making in `professional.rs` or
-//! `institutional.rs`. The answer key follows from the lines' expected decisions.
+//! To the next editor: a new defect needs its row in the table, its place in a rotation, and its
+//! making in `professional.rs` or `institutional.rs`. The answer key follows from the row.
 
 use super::recipe::Recipe;
 use crate::ids::Form;
 
 macro_rules! scenarios {
-    ($($(#[$doc:meta])* $variant:ident $name:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident $name:literal, $effect:ident $(($reason:literal))?, $class:ident, $grant:ident;)*) => {
         /// One fact per claim; the name is the `scenario` column of the answer key.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub(super) enum Scenario { $($(#[$doc])* $variant),* }
@@ -17,63 +16,96 @@ macro_rules! scenarios {
             pub(super) fn name(self) -> &'static str {
                 match self { $(Scenario::$variant => $name),* }
             }
+
+            pub(super) fn effect(self) -> Effect {
+                match self { $(Scenario::$variant => Effect::$effect $(($reason))?),* }
+            }
+
+            pub(super) fn member_class(self) -> MemberClass {
+                match self { $(Scenario::$variant => MemberClass::$class),* }
+            }
+
+            pub(super) fn grant(self) -> Grant {
+                match self { $(Scenario::$variant => Grant::$grant),* }
+            }
         }
     };
 }
 
+// Name, what comes of it, whose it is, what of its authorization.
 scenarios! {
-    OfficeVisit "office-visit";
-    Therapy "therapy";
-    AuthorizedProcedure "authorized-procedure";
-    AuthorizedTherapy "authorized-therapy";
+    OfficeVisit "office-visit", Priced, Regular, Sound;
+    Therapy "therapy", Priced, Regular, Sound;
+    AuthorizedProcedure "authorized-procedure", Priced, Regular, Sound;
+    AuthorizedTherapy "authorized-therapy", Priced, Regular, Sound;
     /// An initial consult by a specialist, with its authorization (DOMAIN C2 P3).
-    SpecialistConsult "specialist-consult";
+    SpecialistConsult "specialist-consult", Priced, Regular, Sound;
     /// A procedure of the authorization list in place of service 23 or revenue 0450, exempt.
-    Emergency "emergency";
-    Outpatient "outpatient";
-    InpatientPerDiem "inpatient-per-diem";
-    InpatientCaseRate "inpatient-case-rate";
-    EmergencyAdmission "emergency-admission";
-    Encounter "encounter";
+    Emergency "emergency", Priced, Regular, Sound;
+    Outpatient "outpatient", Priced, Regular, Sound;
+    InpatientPerDiem "inpatient-per-diem", Priced, Regular, Sound;
+    InpatientCaseRate "inpatient-case-rate", Priced, Regular, Sound;
+    EmergencyAdmission "emergency-admission", Priced, Regular, Sound;
+    Encounter "encounter", Recorded, Regular, Sound;
 
-    UnknownMember "unknown-member";
-    ChargeNotSum "charge-not-sum";
-    PractitionerCheckDigit "practitioner-check-digit";
-    LineDateMissing "line-date-missing";
-    StatementDatesMissing "statement-dates-missing";
-    FacilityQualifier "facility-qualifier";
-    ReplacementWithoutOriginal "replacement-without-original";
-    FutureDate "future-date";
-    AbsentDiagnosis "absent-diagnosis";
+    UnknownMember "unknown-member", Rejected, Regular, Sound;
+    ChargeNotSum "charge-not-sum", Rejected, Regular, Sound;
+    PractitionerCheckDigit "practitioner-check-digit", Rejected, Regular, Sound;
+    LineDateMissing "line-date-missing", Rejected, Regular, Sound;
+    StatementDatesMissing "statement-dates-missing", Rejected, Regular, Sound;
+    FacilityQualifier "facility-qualifier", Rejected, Regular, Sound;
+    ReplacementWithoutOriginal "replacement-without-original", Rejected, Regular, Sound;
+    FutureDate "future-date", Rejected, Regular, Sound;
+    AbsentDiagnosis "absent-diagnosis", Rejected, Regular, Sound;
 
-    LateClaim "late-claim";
-    LateLine "late-line";
-    Duplicate "duplicate";
-    BeforeCoverage "before-coverage";
-    AfterCoverage "after-coverage";
-    CoverageGap "coverage-gap";
-    AfterDeath "after-death";
-    WrongSex "wrong-sex";
-    WrongAge "wrong-age";
-    WrongPlace "wrong-place";
-    NotCovered "not-covered";
-    AuthorizationMissing "authorization-missing";
-    AuthorizationUnknown "authorization-unknown";
-    AuthorizationDenied "authorization-denied";
-    AuthorizationCancelled "authorization-cancelled";
-    AuthorizationOtherProvider "authorization-other-provider";
-    AuthorizationOtherCode "authorization-other-code";
-    AuthorizationExpired "authorization-expired";
-    AuthorizationUnitsShort "authorization-units-short";
-    AuthorizationUsedUp "authorization-used-up";
-    Unpriced "unpriced";
-    NetworkResponsible "network-responsible";
-    Forwarded "forwarded";
-    NetworkUnknown "network-unknown";
-    PatientPaid "patient-paid";
+    NetworkResponsible "network-responsible", DeniesClaim("CO-109"), Capitated, Sound;
+    Forwarded "forwarded", Forwarded("CO-B11"), Delegated, Sound;
+    NetworkUnknown "network-unknown", Pended, Unassigned, Sound;
+    BeforeCoverage "before-coverage", DeniesClaim("CO-26"), NotYetCovered, Sound;
+    AfterCoverage "after-coverage", DeniesClaim("CO-27"), NoLongerCovered, Sound;
+    CoverageGap "coverage-gap", DeniesClaim("CO-200"), Lapsed, Sound;
+    AfterDeath "after-death", DeniesClaim("CO-13"), Deceased, Sound;
+    LateClaim "late-claim", DeniesClaim("CO-29"), Regular, Sound;
+    LateLine "late-line", DeniesLine("CO-29"), Regular, Sound;
+    WrongSex "wrong-sex", DeniesLine("CO-7"), Male, Sound;
+    WrongAge "wrong-age", DeniesLine("CO-6"), Adult, Sound;
+    WrongPlace "wrong-place", DeniesLine("CO-5"), Regular, Sound;
+    NotCovered "not-covered", DeniesLine("CO-96"), Regular, Sound;
+    Duplicate "duplicate", DeniesClaim("OA-18"), Regular, Sound;
+    /// By members of their own, so that no other claim's authorization is found for them.
+    AuthorizationMissing "authorization-missing", DeniesLine("CO-197"), Adult, Missing;
+    AuthorizationUnknown "authorization-unknown", DeniesLine("CO-197"), Regular, UnknownNumber;
+    AuthorizationDenied "authorization-denied", DeniesLine("CO-39"), Regular, Denied;
+    AuthorizationCancelled "authorization-cancelled", DeniesLine("CO-197"), Regular, Cancelled;
+    AuthorizationOtherProvider "authorization-other-provider", DeniesLine("CO-296"), Regular, OtherProvider;
+    AuthorizationOtherCode "authorization-other-code", DeniesLine("CO-284"), Regular, OtherCode;
+    AuthorizationExpired "authorization-expired", DeniesLine("CO-302"), Regular, OutsideDates;
+    AuthorizationUnitsShort "authorization-units-short", CutsUnits("CO-198"), Regular, UnitsShort;
+    AuthorizationUsedUp "authorization-used-up", DeniesLine("CO-198"), Regular, UsedUp;
+    Unpriced "unpriced", DeniesLine("CO-147"), Regular, Sound;
+    PatientPaid "patient-paid", Priced, Regular, Sound;
 }
 
-/// What a member must be like for a scenario; each such scenario has members of its own.
+/// What comes of a claim beyond its price; reasons are group and CARC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Lines are paid at their price.
+    Priced,
+    /// Kept out by 999 or 277CA: never adjudicated.
+    Rejected,
+    /// Every line is denied.
+    DeniesClaim(&'static str),
+    /// The one line that the scenario is about is denied.
+    DeniesLine(&'static str),
+    /// The one line that the scenario is about is paid for part of its units.
+    CutsUnits(&'static str),
+    Forwarded(&'static str),
+    Pended,
+    Recorded,
+}
+
+/// What a member must be like for a scenario. Scenarios with a class other than regular have members
+/// of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MemberClass {
     Regular,
@@ -91,116 +123,19 @@ pub(super) enum MemberClass {
     Unassigned,
 }
 
-/// What comes of a claim beyond its price.
+/// The authorization behind a claim that needs one (DOMAIN C4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// Lines are paid at their price.
-    Priced,
-    /// Kept out by 999 or 277CA: never adjudicated.
-    Rejected,
-    /// Group and reason that deny every line.
-    DeniesClaim(&'static str),
-    /// Group and reason that deny the one line the scenario is about.
-    DeniesLine(&'static str),
-    /// Part of the units of the one line is cut with this group and reason.
-    CutsUnits(&'static str),
-    Forwarded(&'static str),
-    Pended,
-    Recorded,
-}
-
-impl Scenario {
-    pub(super) fn effect(self) -> Effect {
-        use Scenario::*;
-        match self {
-            OfficeVisit | Therapy | AuthorizedProcedure | AuthorizedTherapy | SpecialistConsult | Emergency | Outpatient | InpatientPerDiem
-            | InpatientCaseRate | EmergencyAdmission | PatientPaid => Effect::Priced,
-            UnknownMember
-            | ChargeNotSum
-            | PractitionerCheckDigit
-            | LineDateMissing
-            | StatementDatesMissing
-            | FacilityQualifier
-            | ReplacementWithoutOriginal
-            | FutureDate
-            | AbsentDiagnosis => Effect::Rejected,
-            LateClaim => Effect::DeniesClaim("CO-29"),
-            Duplicate => Effect::DeniesClaim("OA-18"),
-            BeforeCoverage => Effect::DeniesClaim("CO-26"),
-            AfterCoverage => Effect::DeniesClaim("CO-27"),
-            CoverageGap => Effect::DeniesClaim("CO-200"),
-            AfterDeath => Effect::DeniesClaim("CO-13"),
-            NetworkResponsible => Effect::DeniesClaim("CO-109"),
-            LateLine => Effect::DeniesLine("CO-29"),
-            WrongSex => Effect::DeniesLine("CO-7"),
-            WrongAge => Effect::DeniesLine("CO-6"),
-            WrongPlace => Effect::DeniesLine("CO-5"),
-            NotCovered => Effect::DeniesLine("CO-96"),
-            AuthorizationMissing | AuthorizationUnknown | AuthorizationCancelled => Effect::DeniesLine("CO-197"),
-            AuthorizationDenied => Effect::DeniesLine("CO-39"),
-            AuthorizationOtherProvider => Effect::DeniesLine("CO-296"),
-            AuthorizationOtherCode => Effect::DeniesLine("CO-284"),
-            AuthorizationExpired => Effect::DeniesLine("CO-302"),
-            AuthorizationUsedUp => Effect::DeniesLine("CO-198"),
-            AuthorizationUnitsShort => Effect::CutsUnits("CO-198"),
-            Unpriced => Effect::DeniesLine("CO-147"),
-            Forwarded => Effect::Forwarded("CO-B11"),
-            NetworkUnknown => Effect::Pended,
-            Encounter => Effect::Recorded,
-        }
-    }
-
-    /// Whose members the scenario is about.
-    pub(super) fn member_class(self) -> MemberClass {
-        use Scenario::*;
-        match self {
-            BeforeCoverage => MemberClass::NotYetCovered,
-            AfterCoverage => MemberClass::NoLongerCovered,
-            CoverageGap => MemberClass::Lapsed,
-            AfterDeath => MemberClass::Deceased,
-            WrongSex => MemberClass::Male,
-            // Members of their own also keep other claims' authorizations from being found for them.
-            WrongAge | AuthorizationMissing => MemberClass::Adult,
-            NetworkResponsible => MemberClass::Capitated,
-            Forwarded => MemberClass::Delegated,
-            NetworkUnknown => MemberClass::Unassigned,
-            OfficeVisit
-            | Therapy
-            | AuthorizedProcedure
-            | AuthorizedTherapy
-            | SpecialistConsult
-            | Emergency
-            | Outpatient
-            | InpatientPerDiem
-            | InpatientCaseRate
-            | EmergencyAdmission
-            | Encounter
-            | UnknownMember
-            | ChargeNotSum
-            | PractitionerCheckDigit
-            | LineDateMissing
-            | StatementDatesMissing
-            | FacilityQualifier
-            | ReplacementWithoutOriginal
-            | FutureDate
-            | AbsentDiagnosis
-            | LateClaim
-            | LateLine
-            | Duplicate
-            | WrongPlace
-            | NotCovered
-            | AuthorizationUnknown
-            | AuthorizationDenied
-            | AuthorizationCancelled
-            | AuthorizationOtherProvider
-            | AuthorizationOtherCode
-            | AuthorizationExpired
-            | AuthorizationUnitsShort
-            | AuthorizationUsedUp
-            | Unpriced
-            | PatientPaid => MemberClass::Regular,
-        }
-    }
+pub(super) enum Grant {
+    Sound,
+    Missing,
+    UnknownNumber,
+    Denied,
+    Cancelled,
+    OtherProvider,
+    OtherCode,
+    OutsideDates,
+    UnitsShort,
+    UsedUp,
 }
 
 /// Defects of professional claims, in the order they take turns.
