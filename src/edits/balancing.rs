@@ -123,7 +123,9 @@ fn negative_line_amounts(form: Form, line: &ServiceLine) -> impl Iterator<Item =
             .is_negative()
             .then(|| Finding::status(Check::S305, invalid(693).and(second), element(LoopId::L2400, at, place)).on_line(number))
     };
-    [negative(line.charge, 583, charge_element), negative(line.non_covered, 585, 7)].into_iter().flatten()
+    [negative(line.charge, 583, charge_element), negative(line.non_covered, 585, 7)]
+        .into_iter()
+        .flatten()
 }
 
 fn sum(adjustments: &[InboundAdjustment]) -> Money {
@@ -155,11 +157,7 @@ mod tests {
         );
         check_rows(
             institutional,
-            &[(
-                "one cent less",
-                |claim| claim.charge = Money::from_cents(899_999),
-                "S301 A7:400+178 2300 CLM02",
-            )],
+            &[("one cent less", |claim| claim.charge = Money::from_cents(899_999), "S301 A7:400+178 2300 CLM02")],
         );
     }
 
@@ -174,11 +172,7 @@ mod tests {
                     |claim| claim.other_payers[0].paid = Some(Money::from_cents(10001)),
                     "S302 A7:672 2320 SBR",
                 ),
-                (
-                    "no payment sent",
-                    |claim| claim.other_payers[0].paid = None,
-                    "S302 A7:672 2320 SBR",
-                ),
+                ("no payment sent", |claim| claim.other_payers[0].paid = None, "S302 A7:672 2320 SBR"),
                 (
                     "denied in full",
                     |claim| {

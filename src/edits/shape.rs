@@ -212,7 +212,11 @@ mod tests {
         check(is_admission_type, &["1", "5", "9"], &["6", "0", "11"]);
         check(is_admission_source, &["1", "7", "E"], &["0", "G"]);
         check(is_patient_status, &["01", "30", "66", "95"], &["1", "00", "31", "96"]);
-        check(is_place_of_service, &["02", "10", "11", "21", "27", "66", "99"], &["00", "1", "28", "40", "59", "98"]);
+        check(
+            is_place_of_service,
+            &["02", "10", "11", "21", "27", "66", "99"],
+            &["00", "1", "28", "40", "59", "98"],
+        );
     }
 
     #[test]
@@ -231,7 +235,15 @@ mod tests {
     fn post_office_boxes() {
         check_text(
             is_post_office_box,
-            &["PO BOX 1", "P O BOX 123", "P.O. Box 5", "Post Office Box 9", "LOCK BOX 7", "P.O.BOX", "PO BOX #4"],
+            &[
+                "PO BOX 1",
+                "P O BOX 123",
+                "P.O. Box 5",
+                "Post Office Box 9",
+                "LOCK BOX 7",
+                "P.O.BOX",
+                "PO BOX #4",
+            ],
             &["100 MAIN ST", "POBOXER LANE", "PO BOXWOOD CT", "1 BOX HILL", "225 PO RIVER RD", ""],
         );
     }

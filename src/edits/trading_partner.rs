@@ -90,11 +90,7 @@ mod tests {
         check_rows(
             professional,
             &[
-                (
-                    "no CIN",
-                    |claim| Arc::make_mut(&mut claim.subscriber).cin = None,
-                    "S702 A7:164:IL 2010BA NM109",
-                ),
+                ("no CIN", |claim| Arc::make_mut(&mut claim.subscriber).cin = None, "S702 A7:164:IL 2010BA NM109"),
                 (
                     "no TIN",
                     |claim| Arc::make_mut(&mut claim.billing_provider).tin = None,
@@ -123,11 +119,7 @@ mod tests {
         let others = ["99250".to_string()];
         for (shows, context, expected) in [
             ("our payer id", EditContext { payer_ids: &ours, ..clean }, ""),
-            (
-                "another's payer id",
-                EditContext { payer_ids: &others, ..clean },
-                "S701 A3:116:PR 2010BB NM109",
-            ),
+            ("another's payer id", EditContext { payer_ids: &others, ..clean }, "S701 A3:116:PR 2010BB NM109"),
             (
                 "a known member",
                 EditContext {
