@@ -184,7 +184,7 @@ impl Npi {
                     }
                 })
                 .sum::<u32>();
-        if sum % 10 != 0 {
+        if !sum.is_multiple_of(10) {
             return Err(NpiError);
         }
         Code::parse(text).map(Npi).map_err(|_| NpiError)

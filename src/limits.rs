@@ -7,6 +7,15 @@ pub const SEGMENT_BYTES_MAX: usize = 32 * 1024;
 /// Elements of one segment. The widest segment of our guides (ISA, CAS) has 19.
 pub const SEGMENT_ELEMENTS_MAX: usize = 100;
 
+/// Loops inside each other: ST, 2000A, 2000B, 2000C, 2300, 2320 or 2400, 2330 or 2420 are seven.
+pub const LOOP_DEPTH_MAX: usize = 8;
+
+/// Slots (segments and child loops) of one loop, held as bits of a `u64`. The widest, the 837P 2300, has 51.
+pub const LOOP_SLOTS_MAX: usize = 64;
+
+/// Slots of one loop that may repeat a limited number of times; the 837P 2300 has ten.
+pub const LOOP_COUNTERS_MAX: usize = 16;
+
 /// Bytes read at once: 256 KiB measured four times faster than reading a whole file.
 pub const READ_BYTES: usize = 256 * 1024;
 
@@ -42,3 +51,31 @@ pub const SEALED_CHUNK_BYTES: usize = 64 * 1024;
 
 /// Rows of one reference table; far above 900,000 members with several segments each.
 pub const REFERENCE_ROWS_MAX: usize = 50_000_000;
+
+/// Findings about one subscriber or patient that are looked at again when the next one begins.
+pub const OPEN_FINDINGS_MAX: usize = 1_000;
+/// Parts of one claim, each the most that either guide lets in: 1 principal, 1 admitting, 3 reasons
+/// for visit, 12 external causes and 24 other diagnoses; 1 + 24 procedures; 24 value codes, and 24
+/// each of condition, occurrence and span codes.
+pub const DIAGNOSES_MAX: usize = 41;
+pub const PROCEDURES_MAX: usize = 25;
+pub const NUBC_CODES_MAX: usize = 72;
+
+/// Providers of one claim (TR3: 7) or one line (TR3: 9), with room for a sender's repeats.
+pub const PROVIDERS_MAX: usize = 16;
+
+/// Other payers of a claim (TR3: 10), their decisions on one line (15), and the reasons of one such
+/// decision (5 CAS of 6).
+pub const OTHER_PAYERS_MAX: usize = 10;
+pub const LINE_ADJUDICATIONS_MAX: usize = 15;
+pub const INBOUND_ADJUSTMENTS_MAX: usize = 30;
+
+/// REF*G1 of one line (TR3: 5).
+pub const LINE_AUTHORIZATIONS_MAX: usize = 5;
+
+/// Bytes of one stored text. The longest element of our guides has 80 characters; a longer one is
+/// rejected, and must not fill memory until then.
+pub const TEXT_BYTES_MAX: usize = 256;
+
+/// Findings kept per claim: it is rejected by the first, and a thousand show what is wrong.
+pub const FINDINGS_PER_CLAIM_MAX: usize = 1_000;

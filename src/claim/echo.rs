@@ -128,4 +128,10 @@ impl LineEcho {
             (None, None) => String::new(),
         }
     }
+
+    /// `HC:99214:25` or `NU:0120`: the same with its modifiers, as SVC01 repeats it.
+    pub fn code_with_modifiers(&self) -> String {
+        let modifiers = self.modifiers.iter().flatten().filter(|_| self.procedure.is_some());
+        modifiers.fold(self.code(), |code, modifier| format!("{code}:{modifier}"))
+    }
 }

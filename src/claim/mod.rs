@@ -4,6 +4,7 @@
 //! billing provider and subscriber shared between the claims that inherit them. It can cross threads
 //! and outlive the buffer it was read from. Its constructor is the [`assembler`].
 
+pub mod assembler;
 #[allow(clippy::module_inception)] // the room and the thing it is named for
 pub mod claim;
 pub mod diagnosis;
@@ -14,4 +15,5 @@ pub mod party;
 pub mod professional;
 pub mod service_line;
 
+pub use assembler::{Assembled, Assembler, SetHeader};
 pub use claim::{Claim, ClaimDetail, Located, Reference};

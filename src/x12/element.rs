@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(date_period(b"DT", b"202501010815").map(DateRange::days), Some(1));
         assert_eq!(date_period(b"D8", b"20250101-20250104"), None);
         assert_eq!(date_period(b"DT", b"202501012500"), None);
-        assert_eq!(time(b"2359").is_some(), true);
+        assert!(time(b"2359").is_some());
         assert_eq!(time(b"2400"), None);
     }
 }

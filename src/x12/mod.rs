@@ -2,6 +2,7 @@
 
 pub mod delimiters;
 pub mod element;
+pub mod outgoing;
 pub mod segment;
 pub mod separators;
 pub mod tokenizer;

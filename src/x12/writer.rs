@@ -43,6 +43,23 @@ impl SegmentWriter {
         self
     }
 
+    /// Appends segments that were rendered elsewhere with our separators, and counts them.
+    pub fn rendered(&mut self, segments: &impl std::fmt::Display) -> &mut Self {
+        use std::io::Write;
+        let before = self.out.len();
+        // Writing to memory does not fail.
+        let _ = write!(self.out, "{segments}");
+        let terminator = self.separators.segment;
+        self.segments += self
+            .out
+            .get(before..)
+            .unwrap_or_default()
+            .iter()
+            .filter(|byte| **byte == terminator)
+            .count();
+        self
+    }
+
     /// Joins components, trailing empty ones dropped.
     pub fn composite(&self, components: &[&str]) -> String {
         let kept = components.iter().rposition(|component| !component.is_empty()).map_or(0, |last| last + 1);

@@ -1,0 +1,321 @@
+//! Placed segments → one typed [`Claim`] at a time.
+//!
+//! The assembler takes each segment with the loop that the guide gave it and keeps what later stages
+//! need. It is total: a value that can't be read leaves its field absent (amounts: zero) and a
+//! [`Finding`] that says where. What the guide itself bounds – presence, lengths, dates in DTP, DMG and
+//! PAT – is reported by the guide's walk, not again here.
+//!
+//! To the next editor: this is the hot path. [`Assembler::accept`] picks the room by loop, each room
+//! picks the field by packed tag; nothing here formats, and only growing lists allocate. A new loop
+//! must be added to `Room::of`, and to `enter` when it repeats.
+
+mod codes;
+mod header;
+mod lines;
+mod other_payers;
+mod parties;
+#[cfg(test)]
+mod placer;
+mod providers;
+mod reading;
+mod set_header;
+#[cfg(test)]
+mod tests;
+
+pub use set_header::SetHeader;
+
+use self::parties::Parties;
+use self::reading::{Reading, tags};
+use super::claim::{Claim, ClaimDetail};
+use super::other_payer::{LineAdjudication, OtherPayer};
+use super::service_line::ServiceLine;
+use crate::finding::Finding;
+use crate::ids::Form;
+use crate::limits;
+use crate::loop_id::LoopId;
+use crate::position::ByteRange;
+use crate::x12::segment::Segment;
+
+/// Builds the claims of one transaction set.
+#[derive(Debug)]
+pub struct Assembler {
+    form: Form,
+    header: SetHeader,
+    /// CLM segments seen so far, placed or not.
+    ordinal: u32,
+    parties: Parties,
+    open: Option<OpenClaim>,
+}
+
+/// A claim, and what was wrong with the values it was read from: its own, and those of the billing
+/// provider that it inherits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assembled {
+    pub claim: Claim,
+    pub findings: Vec<Finding>,
+}
+
+/// A claim under construction, and which of its repeating parts the next segment belongs to. A part
+/// that was dropped for a limit is not open, so that its segments can't reach the part before it.
+#[derive(Debug)]
+struct OpenClaim {
+    assembled: Assembled,
+    line: bool,
+    provider: bool,
+    other_payer: bool,
+    adjudication: bool,
+}
+
+impl Assembler {
+    pub fn new(form: Form) -> Assembler {
+        Assembler {
+            form,
+            header: SetHeader::default(),
+            ordinal: 0,
+            parties: Parties::default(),
+            open: None,
+        }
+    }
+
+    /// Takes the next segment of the set, with the loop it was placed in (`None`: it has no place and
+    /// is ignored) and whether it starts that loop or a repeat of it.
+    ///
+    /// Returns the claim that this segment brings to an end: one that stands before a CLM, HL or SE.
+    #[inline]
+    pub fn accept(&mut self, segment: &Segment<'_>, loop_id: Option<LoopId>, starts_loop: bool) -> Option<Assembled> {
+        let ended = match segment.tag() {
+            tags::CLM | tags::HL | tags::SE => self.end_claim(segment),
+            _ => None,
+        };
+        if let Some(loop_id) = loop_id {
+            if starts_loop {
+                self.enter(loop_id, segment);
+            }
+            self.read(segment, loop_id);
+        }
+        ended
+    }
+
+    /// The claim that was still open when the set ended without its SE.
+    pub fn finish(&mut self) -> Option<Assembled> {
+        self.open.take().map(|open| open.assembled)
+    }
+
+    /// What ST to 1000B said; complete once the first HL was accepted.
+    pub fn header(&self) -> &SetHeader {
+        &self.header
+    }
+
+    fn end_claim(&mut self, segment: &Segment<'_>) -> Option<Assembled> {
+        match segment.id() {
+            b"CLM" => self.ordinal = self.ordinal.saturating_add(1),
+            b"HL" | b"SE" => {}
+            _ => return None, // a longer identifier that only starts like one of these
+        }
+        self.finish()
+    }
+
+    /// A loop starts: makes room for what its segments will say.
+    fn enter(&mut self, loop_id: LoopId, segment: &Segment<'_>) {
+        match loop_id {
+            LoopId::L2000A | LoopId::L2000B | LoopId::L2000C => self.parties.enter(loop_id),
+            LoopId::L2300 => self.open = Some(OpenClaim::new(self.form, self.ordinal, &mut self.parties, segment)),
+            _ => {
+                if let Some(open) = &mut self.open {
+                    open.enter(loop_id, segment);
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, segment: &Segment<'_>, loop_id: LoopId) {
+        let room = Room::of(loop_id);
+        match room {
+            Room::SetHeader => self.header.read(segment, loop_id),
+            Room::Parties => self.parties.read(segment, loop_id),
+            Room::NotKept => {}
+            Room::Claim | Room::ClaimProvider | Room::OtherPayer | Room::OtherPayerParty | Room::Line(_) => {
+                if let Some(open) = &mut self.open {
+                    open.read(segment, loop_id, room);
+                }
+            }
+        }
+    }
+}
+
+/// Who reads the segments of a loop.
+#[derive(Clone, Copy)]
+enum Room {
+    SetHeader,
+    Parties,
+    /// Pay-to address and pay-to plan (2010AB, 2010AC): payment goes by our own provider table.
+    NotKept,
+    Claim,
+    ClaimProvider,
+    OtherPayer,
+    /// Another payer's subscriber and providers, who are not the claim's.
+    OtherPayerParty,
+    Line(LineRoom),
+}
+
+#[derive(Clone, Copy)]
+enum LineRoom {
+    Service,
+    Drug,
+    Provider,
+    Adjudication,
+    /// Form questions (2440).
+    Form,
+}
+
+impl Room {
+    fn of(loop_id: LoopId) -> Room {
+        use LoopId::*;
+        match loop_id {
+            Header | L1000A | L1000B => Room::SetHeader,
+            L2000A | L2010AA | L2000B | L2010BA | L2010BB | L2000C | L2010CA => Room::Parties,
+            L2010AB | L2010AC | Trailer => Room::NotKept,
+            L2300 => Room::Claim,
+            L2310A | L2310B | L2310C | L2310D | L2310E | L2310F => Room::ClaimProvider,
+            L2320 | L2330B => Room::OtherPayer,
+            L2330A | L2330C | L2330D | L2330E | L2330F | L2330G | L2330H | L2330I => Room::OtherPayerParty,
+            L2400 => Room::Line(LineRoom::Service),
+            L2410 => Room::Line(LineRoom::Drug),
+            L2420A | L2420B | L2420C | L2420D | L2420E | L2420F | L2420G | L2420H => Room::Line(LineRoom::Provider),
+            L2430 => Room::Line(LineRoom::Adjudication),
+            L2440 => Room::Line(LineRoom::Form),
+        }
+    }
+}
+
+impl OpenClaim {
+    fn new(form: Form, ordinal: u32, parties: &mut Parties, segment: &Segment<'_>) -> OpenClaim {
+        OpenClaim {
+            assembled: Assembled {
+                findings: parties.findings(),
+                claim: Claim {
+                    form,
+                    ordinal,
+                    bytes: segment.at.range(),
+                    at: segment.at,
+                    billing_provider: parties.billing_provider(),
+                    subscriber: parties.subscriber(),
+                    patient: parties.patient(),
+                    patient_control_number: Default::default(),
+                    charge: Default::default(),
+                    frequency: None,
+                    delay_reason: None,
+                    prior_authorization: None,
+                    referral: None,
+                    original_claim: None,
+                    authorization_exception: None,
+                    clearinghouse_trace: Default::default(),
+                    has_clia: false,
+                    has_attachment: false,
+                    attachment_without_control: None,
+                    has_note: false,
+                    diagnoses: Vec::new(),
+                    providers: Vec::new(),
+                    other_payers: Vec::new(),
+                    detail: match form {
+                        Form::Professional => ClaimDetail::Professional(Default::default()),
+                        Form::Institutional => ClaimDetail::Institutional(Default::default()),
+                    },
+                    lines: Vec::new(),
+                },
+            },
+            line: false,
+            provider: false,
+            other_payer: false,
+            adjudication: false,
+        }
+    }
+
+    fn enter(&mut self, loop_id: LoopId, segment: &Segment<'_>) {
+        let claim = &mut self.assembled.claim;
+        match loop_id {
+            LoopId::L2320 => {
+                self.other_payer = push_within(
+                    &mut claim.other_payers,
+                    limits::OTHER_PAYERS_MAX,
+                    OtherPayer {
+                        at: segment.at,
+                        ..OtherPayer::default()
+                    },
+                );
+            }
+            LoopId::L2400 => {
+                let line = ServiceLine {
+                    number: lines::number(segment, claim.lines.len()),
+                    at: segment.at,
+                    bytes: segment.at.range(),
+                    ..ServiceLine::default()
+                };
+                // One bound for both forms: cutting a professional claim at 50 would only add a false
+                // finding about its sum to the one about its lines.
+                self.line = push_within(&mut claim.lines, limits::INSTITUTIONAL_LINES_MAX, line);
+            }
+            LoopId::L2430 => {
+                let adjudication = LineAdjudication {
+                    at: segment.at,
+                    ..LineAdjudication::default()
+                };
+                self.adjudication = match open_part(self.line, &mut claim.lines) {
+                    Some(line) => push_within(&mut line.other_payers, limits::LINE_ADJUDICATIONS_MAX, adjudication),
+                    None => false,
+                };
+            }
+            _ => self.provider = false,
+        }
+    }
+
+    fn read(&mut self, segment: &Segment<'_>, loop_id: LoopId, room: Room) {
+        let Assembled { claim, findings } = &mut self.assembled;
+        claim.bytes = ByteRange::new(claim.bytes.start, segment.at.range().end);
+        let mut reading = Reading::new(segment, loop_id, findings);
+        match room {
+            Room::Claim => header::read(claim, &mut reading),
+            Room::ClaimProvider => providers::read(&mut claim.providers, &mut self.provider, &mut reading),
+            Room::OtherPayer => {
+                if let Some(payer) = open_part(self.other_payer, &mut claim.other_payers) {
+                    other_payers::read_claim_level(payer, &mut reading);
+                }
+            }
+            Room::Line(room) => {
+                if matches!(room, LineRoom::Service) {
+                    header::read_from_line(claim, segment);
+                }
+                if let Some(line) = open_part(self.line, &mut claim.lines) {
+                    line.bytes = ByteRange::new(line.bytes.start, segment.at.range().end);
+                    reading.on_line(line.number);
+                    match room {
+                        LineRoom::Service => lines::read(line, &mut reading),
+                        LineRoom::Drug => lines::read_drug(line, &reading),
+                        LineRoom::Provider => providers::read(&mut line.providers, &mut self.provider, &mut reading),
+                        LineRoom::Adjudication => {
+                            if let Some(adjudication) = open_part(self.adjudication, &mut line.other_payers) {
+                                other_payers::read_line_level(adjudication, &mut reading);
+                            }
+                        }
+                        LineRoom::Form => {}
+                    }
+                }
+            }
+            Room::OtherPayerParty | Room::SetHeader | Room::Parties | Room::NotKept => {}
+        }
+    }
+}
+
+/// Appends unless the list has reached its bound; says whether it did.
+fn push_within<T>(list: &mut Vec<T>, bound: usize, item: T) -> bool {
+    let room = list.len() < bound;
+    if room {
+        list.push(item);
+    }
+    room
+}
+
+/// The last part of a list, when it is the one being read.
+fn open_part<T>(open: bool, list: &mut [T]) -> Option<&mut T> {
+    if open { list.last_mut() } else { None }
+}

@@ -1,0 +1,299 @@
+//! Facts: the entries of the ledger's journal. Events, acknowledgements and 835s are rendered from
+//! them, in journal order, to the same bytes each time.
+//!
+//! To the next editor: facts are stored for years. Add a variant or a new struct; never reorder
+//! variants or change a stored struct's fields without a new variant beside it.
+
+use chrono::NaiveDate;
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+use crate::adjudication::decision::{Decision, Rejection};
+use crate::adjudication::determination::ClaimOutcome;
+use crate::clock::Timestamp;
+use crate::envelope::{Group, Interchange, TransactionSet};
+use crate::finding::Finding;
+use crate::ids::{FileDigest, Npi, PartnerId, Tin, TraceNumber};
+use crate::money::Money;
+use crate::phi::Phi;
+
+/// One entry of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fact {
+    FileReceived(FileReceived),
+    FileDuplicate(FileDuplicate),
+    FileRejected(FileRejected),
+    FileCompleted(FileCompleted),
+    AckBuilt(Box<AckBuilt>),
+    ClaimRejected(Box<Rejection>),
+    ClaimAdjudicated(Box<Decision>),
+    RemitBuilt(Box<RemitBuilt>),
+    RemitDelivered(RemitDelivered),
+}
+
+/// A file was sealed into the archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileReceived {
+    pub file: FileDigest,
+    pub partner: PartnerId,
+    pub bytes: u64,
+    pub received_at: Timestamp,
+}
+
+/// The same bytes came again; nothing changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileDuplicate {
+    pub file: FileDigest,
+    pub partner: PartnerId,
+    /// Counts the receipts of this ledger; makes the event id of each arrival its own.
+    pub receipt: u64,
+    pub received_at: Timestamp,
+}
+
+/// No claim of the file was let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRejected {
+    pub file: FileDigest,
+    pub partner: PartnerId,
+    pub reason: RejectReason,
+    /// Where reading stopped, or where the rejected envelope stands.
+    pub byte: u64,
+    /// CLM segments that were seen.
+    pub counts: ClaimCounts,
+    pub rejected_at: Timestamp,
+}
+
+/// Why no claim of a file was let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RejectReason {
+    /// No ISA at its start, or foreign bytes.
+    NotX12,
+    /// It ends before its IEA (TA1 023).
+    Truncated,
+    /// Every interchange, group or set was rejected.
+    Envelope,
+    /// ISA13 was used before with other bytes (TA1 025).
+    DuplicateControlNumber,
+    /// No claim in it.
+    Empty,
+}
+
+/// Every claim of the file has its outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileCompleted {
+    pub file: FileDigest,
+    pub partner: PartnerId,
+    pub interchanges: u32,
+    pub transaction_sets: u32,
+    pub counts: ClaimCounts,
+    pub completed_at: Timestamp,
+}
+
+/// The identity of conservation: `received = rejected + paid + denied + pended + forwarded + recorded`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimCounts {
+    pub received: u64,
+    pub rejected: u64,
+    pub paid: u64,
+    pub denied: u64,
+    pub pended: u64,
+    pub forwarded: u64,
+    pub recorded: u64,
+    /// Σ CLM02 of the claims that were read.
+    pub charge: Money,
+    /// Σ paid, without interest.
+    pub amount_paid: Money,
+}
+
+impl ClaimCounts {
+    /// Counts one adjudicated claim.
+    pub fn decided(&mut self, outcome: ClaimOutcome, charge: Money, paid: Money) {
+        self.received += 1;
+        self.charge += charge;
+        self.amount_paid += paid;
+        *match outcome {
+            ClaimOutcome::Paid => &mut self.paid,
+            ClaimOutcome::Denied => &mut self.denied,
+            ClaimOutcome::Pended => &mut self.pended,
+            ClaimOutcome::Forwarded => &mut self.forwarded,
+            ClaimOutcome::Recorded => &mut self.recorded,
+        } += 1;
+    }
+
+    /// Counts one rejected claim.
+    pub fn rejected(&mut self, charge: Money) {
+        self.received += 1;
+        self.rejected += 1;
+        self.charge += charge;
+    }
+
+    pub fn add(&mut self, other: &ClaimCounts) {
+        self.received += other.received;
+        self.rejected += other.rejected;
+        self.paid += other.paid;
+        self.denied += other.denied;
+        self.pended += other.pended;
+        self.forwarded += other.forwarded;
+        self.recorded += other.recorded;
+        self.charge += other.charge;
+        self.amount_paid += other.amount_paid;
+    }
+
+    /// Received minus everything accounted for; must be 0.
+    pub fn conservation(&self) -> i64 {
+        let accounted = self.rejected + self.paid + self.denied + self.pended + self.forwarded + self.recorded;
+        i64::try_from(i128::from(self.received) - i128::from(accounted)).unwrap_or(i64::MAX)
+    }
+}
+
+/// The three acknowledgements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AckKind {
+    Ta1,
+    #[serde(rename = "999")]
+    Implementation,
+    #[serde(rename = "277ca")]
+    ClaimStatus,
+}
+
+impl AckKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AckKind::Ta1 => "ta1",
+            AckKind::Implementation => "999",
+            AckKind::ClaimStatus => "277ca",
+        }
+    }
+}
+
+/// An acknowledgement: everything its bytes are rendered from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AckBuilt {
+    pub file: FileDigest,
+    pub partner: PartnerId,
+    pub interchange: Interchange,
+    /// Our ISA13; names the file.
+    pub control_number: u32,
+    pub built_at: Timestamp,
+    pub answer: Answer,
+}
+
+impl AckBuilt {
+    pub fn kind(&self) -> AckKind {
+        match self.answer {
+            Answer::Interchange { .. } => AckKind::Ta1,
+            Answer::Group { .. } => AckKind::Implementation,
+            Answer::Claims { .. } => AckKind::ClaimStatus,
+        }
+    }
+}
+
+/// What an acknowledgement says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// TA1: accepted, or the note of the first rejecting finding.
+    Interchange { note: Option<u16> },
+    /// 999 of one functional group.
+    Group {
+        group: Group,
+        sets: Vec<SetAnswer>,
+        findings: Vec<Finding>,
+    },
+    /// 277CA of one accepted set; its claims stand in the journal from `first` to `last`.
+    Claims {
+        set: TransactionSet,
+        header: SetParties,
+        first: u64,
+        last: u64,
+    },
+}
+
+/// One set on a 999.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAnswer {
+    pub set: TransactionSet,
+    /// Findings of the set itself and of its claims, in file order.
+    pub findings: Vec<Finding>,
+    /// The set as a whole is rejected (IK501 R).
+    pub is_rejected: bool,
+    pub rejected_claims: u32,
+}
+
+/// Who sent a set, and under which reference. 1000A, BHT03.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetParties {
+    pub submitter_name: CompactString,
+    pub submitter_id: CompactString,
+    pub receiver_id: CompactString,
+    pub reference: CompactString,
+}
+
+/// A payment to one payee: everything its 835 is rendered from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemitBuilt {
+    pub trace: TraceNumber,
+    /// Our ISA13.
+    pub control_number: u32,
+    pub payee_npi: Npi,
+    pub payee_tin: Option<Tin>,
+    pub payee_name: CompactString,
+    /// Paid by ACH to this account; by check when there is none.
+    pub payee_bank: Option<PayeeBank>,
+    pub pay_date: NaiveDate,
+    pub built_at: Timestamp,
+    /// Journal sequence of each claim, with the interest added to it.
+    pub claims: Vec<RemittedSeq>,
+    pub charge: Money,
+    /// Σ CLP04.
+    pub paid: Money,
+    pub interest: Money,
+}
+
+/// The payee's account as it was when the payment was built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayeeBank {
+    #[serde(with = "crate::phi::sealing")]
+    pub routing: Phi<CompactString>,
+    #[serde(with = "crate::phi::sealing")]
+    pub account: Phi<CompactString>,
+}
+
+/// One claim of a remittance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemittedSeq {
+    pub seq: u64,
+    pub interest: Money,
+}
+
+impl RemitBuilt {
+    /// BPR02: Σ CLP04 − Σ PLB, interest being a negative PLB.
+    pub fn payment(&self) -> Money {
+        self.paid + self.interest
+    }
+}
+
+/// The 835 was written where the payee's channel takes it from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemitDelivered {
+    pub trace: TraceNumber,
+    pub payee_npi: Npi,
+    pub delivered_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conservation_is_zero_when_every_claim_has_one_outcome() {
+        let mut counts = ClaimCounts::default();
+        counts.decided(ClaimOutcome::Paid, Money::from_cents(100), Money::from_cents(80));
+        counts.decided(ClaimOutcome::Denied, Money::from_cents(100), Money::ZERO);
+        counts.rejected(Money::from_cents(100));
+        assert_eq!((counts.received, counts.conservation()), (3, 0));
+        counts.received += 1;
+        assert_eq!(counts.conservation(), 1);
+    }
+}

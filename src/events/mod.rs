@@ -1,0 +1,4 @@
+//! What the outside may learn, as closed and versioned facts, and their CloudEvents.
+
+pub mod cloudevent;
+pub mod fact;

@@ -1,0 +1,121 @@
+//! The archive: every received file, sealed before anything looks inside, named by its digest.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest;
+
+use super::data_directory::{private_file, publish};
+use crate::ids::FileDigest;
+use crate::limits;
+use crate::sealing::{Keys, SealedReader, SealedWriter};
+
+/// The sealed files of a data directory.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    directory: PathBuf,
+}
+
+/// A file that is in the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Archived {
+    pub file: FileDigest,
+    pub bytes: u64,
+}
+
+impl Archive {
+    pub fn new(directory: PathBuf) -> Archive {
+        Archive { directory }
+    }
+
+    /// Seals a stream while hashing it: one pass, constant memory, durable when it returns. The same
+    /// bytes a second time leave the first copy in place.
+    ///
+    /// # Errors
+    /// I/O.
+    pub fn receive(&self, input: &mut dyn Read, keys: &Keys) -> io::Result<Archived> {
+        let temporary = self.directory.join(format!("incoming-{}.tmp", std::process::id()));
+        let file = private_file(&temporary)?.truncate(true).open(&temporary)?;
+        let mut writer = SealedWriter::new(BufWriter::with_capacity(limits::READ_BYTES, file), keys)?;
+        let mut hasher = digest::Context::new(&digest::SHA256);
+        let mut buffer = vec![0; limits::READ_BYTES];
+        let mut bytes = 0;
+        loop {
+            let count = match input.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let read = buffer.get(..count).unwrap_or_default();
+            hasher.update(read);
+            writer.write_all(read)?;
+            bytes += count as u64;
+        }
+        let file = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        let mut sha256 = [0; 32];
+        sha256.iter_mut().zip(hasher.finish().as_ref()).for_each(|(to, from)| *to = *from);
+        let archived = Archived { file: FileDigest::from_bytes(sha256), bytes };
+        let path = self.path(&archived.file);
+        if path.exists() {
+            std::fs::remove_file(&temporary)?;
+        } else {
+            publish(&temporary, &path)?;
+        }
+        Ok(archived)
+    }
+
+    /// Opens an archived file for reading.
+    ///
+    /// # Errors
+    /// I/O; another key or a changed copy inside the [`io::Error`].
+    pub fn open(&self, file: &FileDigest, keys: &Keys) -> io::Result<SealedReader<BufReader<File>>> {
+        SealedReader::new(BufReader::with_capacity(limits::READ_BYTES, File::open(self.path(file))?), keys)
+    }
+
+    /// The bytes of a range of an archived file, at most `limits::SEGMENT_BYTES_MAX` of them.
+    ///
+    /// # Errors
+    /// I/O; a range beyond the end.
+    pub fn read_range(&self, file: &FileDigest, keys: &Keys, range: crate::position::ByteRange) -> io::Result<Vec<u8>> {
+        let mut reader = self.open(file, keys)?;
+        reader.seek_to(range.start)?;
+        let length = usize::try_from(range.length()).unwrap_or(usize::MAX).min(limits::SEGMENT_BYTES_MAX);
+        let mut bytes = vec![0; length];
+        reader.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn path(&self, file: &FileDigest) -> PathBuf {
+        self.directory.join(format!("{}.sealed", file.hex()))
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::ByteRange;
+
+    #[test]
+    fn a_received_file_is_sealed_and_named_by_its_digest() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = Keys::parse(&Keys::generate().unwrap()).unwrap();
+        let archive = Archive::new(directory.path().to_path_buf());
+        let text = b"ISA*00*MEMBERNAME".repeat(10_000);
+        let archived = archive.receive(&mut text.as_slice(), &keys).unwrap();
+        assert_eq!(archive.receive(&mut text.as_slice(), &keys).unwrap(), archived);
+        let stored = std::fs::read(directory.path().join(format!("{}.sealed", archived.file.hex()))).unwrap();
+        assert!(!stored.windows(10).any(|window| window == b"MEMBERNAME"), "no plain text on disk");
+        let mut read = Vec::new();
+        archive.open(&archived.file, &keys).unwrap().read_to_end(&mut read).unwrap();
+        assert_eq!(read, text);
+        assert_eq!(archive.read_range(&archived.file, &keys, ByteRange::new(100_000, 100_020)).unwrap(), &text[100_000..100_020]);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+}

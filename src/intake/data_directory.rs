@@ -1,0 +1,168 @@
+//! The data directory (INTERFACE 2): its places, its modes, its lock and its keys.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::sealing::{Keys, SealError};
+
+/// Why a data directory can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirectoryError {
+    #[error("{path}: cannot be created or opened")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{path} is in use by another claimstream process; wait for it to end or use another --data-dir")]
+    Locked { path: PathBuf },
+    #[error("{path}: no key file; create one with `claimstream demo` or `claimstream ingest`, or set [phi] key_file")]
+    NoKeys { path: PathBuf },
+    #[error("{path}: {source}")]
+    Keys { path: PathBuf, source: SealError },
+}
+
+/// An opened data directory; the lock is held until it is dropped.
+#[derive(Debug)]
+pub struct DataDirectory {
+    root: PathBuf,
+    _lock: Option<File>,
+}
+
+impl DataDirectory {
+    /// Creates what is missing (0700) and takes the lock.
+    ///
+    /// # Errors
+    /// [`DataDirectoryError::Locked`] when another process has it; I/O otherwise.
+    pub fn open(root: &Path) -> Result<DataDirectory, DataDirectoryError> {
+        for place in ["", "archive", "events", "outbound", "refdata", "rules", "audit"] {
+            create_directory(&root.join(place))?;
+        }
+        let path = root.join("lock");
+        let lock = private_file(&path).and_then(|options| options.open(&path)).map_err(|source| DataDirectoryError::Io { path: path.clone(), source })?;
+        match lock.try_lock() {
+            Ok(()) => Ok(DataDirectory { root: root.to_path_buf(), _lock: Some(lock) }),
+            Err(TryLockError::WouldBlock) => Err(DataDirectoryError::Locked { path: root.to_path_buf() }),
+            Err(TryLockError::Error(source)) => Err(DataDirectoryError::Io { path, source }),
+        }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn archive(&self) -> PathBuf {
+        self.root.join("archive")
+    }
+
+    pub fn ledger(&self) -> PathBuf {
+        self.root.join("ledger.db")
+    }
+
+    pub fn events(&self) -> PathBuf {
+        self.root.join("events")
+    }
+
+    pub fn outbound(&self) -> PathBuf {
+        self.root.join("outbound")
+    }
+
+    pub fn refdata(&self) -> PathBuf {
+        self.root.join("refdata")
+    }
+
+    /// The keys of `key_file`, or of `keys/master.key` inside the directory. With `may_create`, a
+    /// missing default file is made; the second value says so, because keys beside the data protect
+    /// nothing against a copied disk.
+    ///
+    /// # Errors
+    /// [`DataDirectoryError::NoKeys`], [`DataDirectoryError::Keys`], I/O.
+    pub fn keys(&self, key_file: Option<&Path>, may_create: bool) -> Result<(Keys, bool), DataDirectoryError> {
+        let default = self.root.join("keys").join("master.key");
+        let path = key_file.unwrap_or(&default);
+        let is_new = key_file.is_none() && may_create && !path.exists();
+        if is_new {
+            create_directory(&self.root.join("keys"))?;
+            let text = Keys::generate().map_err(|source| DataDirectoryError::Keys { path: path.to_path_buf(), source })?;
+            write_private(path, text.as_bytes()).map_err(|source| DataDirectoryError::Io { path: path.to_path_buf(), source })?;
+        }
+        let mut text = Zeroizing::new(String::new());
+        match File::open(path).and_then(|file| file.take(4096).read_to_string(&mut text)) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(DataDirectoryError::NoKeys { path: path.to_path_buf() }),
+            Err(source) => return Err(DataDirectoryError::Io { path: path.to_path_buf(), source }),
+        }
+        let keys = Keys::parse(&text).map_err(|source| DataDirectoryError::Keys { path: path.to_path_buf(), source })?;
+        Ok((keys, is_new))
+    }
+}
+
+/// Creates a directory and its parents, 0700.
+///
+/// # Errors
+/// I/O, with the path.
+pub fn create_directory(path: &Path) -> Result<(), DataDirectoryError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| DataDirectoryError::Io { path: path.to_path_buf(), source })
+}
+
+/// Writes a whole file (0600) so that it appears complete or not at all: temporary name, sync, rename,
+/// sync of the directory.
+///
+/// # Errors
+/// I/O.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("tmp");
+    let mut file = private_file(&temporary)?.truncate(true).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    publish(&temporary, path)
+}
+
+/// Renames a synced file into place and syncs the directory.
+///
+/// # Errors
+/// I/O.
+pub fn publish(temporary: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(temporary, path)?;
+    match path.parent() {
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// Options that create a file 0600 for reading and writing, never through a symbolic link's target
+/// that is not ours: an existing link is refused.
+///
+/// # Errors
+/// When the path is a symbolic link.
+pub fn private_file(path: &Path) -> io::Result<OpenOptions> {
+    if path.is_symlink() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a symbolic link stands where a file of ours belongs"));
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn one_process_at_a_time_and_private_modes() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("data");
+        let opened = DataDirectory::open(&root).unwrap();
+        assert!(matches!(DataDirectory::open(&root), Err(DataDirectoryError::Locked { .. })));
+        assert!(matches!(opened.keys(None, false), Err(DataDirectoryError::NoKeys { .. })));
+        let (keys, is_new) = opened.keys(None, true).unwrap();
+        assert!(is_new);
+        assert_eq!(opened.keys(None, true).unwrap().0.id(), keys.id());
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&root), mode(&root.join("keys/master.key")), mode(&root.join("lock"))), (0o700, 0o600, 0o600));
+        drop(opened);
+        assert!(DataDirectory::open(&root).is_ok());
+    }
+}

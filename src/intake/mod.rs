@@ -1,0 +1,4 @@
+//! Files at the door: the data directory, its keys, and the sealed archive.
+
+pub mod archive;
+pub mod data_directory;

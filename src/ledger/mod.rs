@@ -1,0 +1,256 @@
+//! The one store: journal, files, accumulators, control numbers and the outbox cursor.
+//!
+//! The journal's sequence *is* the outbox: whatever leaves the house is rendered from its facts, in
+//! its order. Every change is one [`Batch`] in one transaction. The trait is what the pipeline knows;
+//! [`sqlite::SqliteLedger`] is the embedded store behind it.
+
+pub mod sqlite;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::events::fact::{ClaimCounts, Fact};
+use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin};
+use crate::money::Quantity;
+use crate::tables::refdata::authorizations::AuthorizationRow;
+
+/// Position of a fact in the journal: 1, 2, 3 … without gaps.
+pub type Seq = u64;
+
+/// Fingerprint of a service line (DOMAIN E4, exact), keyed so that it can't be reversed.
+pub type LineFingerprint = [u8; 16];
+
+/// Why the ledger could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error("the ledger database failed")]
+    Store(#[from] rusqlite::Error),
+    #[error("a stored fact cannot be read")]
+    Record(#[from] postcard::Error),
+    #[error("a sealed column cannot be opened")]
+    Seal(#[from] crate::sealing::SealError),
+    #[error("SQLite {found} has a write-ahead-log corruption bug, expected 3.51.3 or later")]
+    SqliteTooOld { found: String },
+    #[error("the ledger has schema {found}, this program knows schema {known}")]
+    Schema { found: i64, known: i64 },
+    #[error("the ledger's counts do not fit its journal: {what}")]
+    Inconsistent { what: &'static str },
+}
+
+/// A file at the door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    pub file: FileDigest,
+    pub partner: PartnerId,
+    pub bytes: u64,
+    pub received_at: Timestamp,
+}
+
+/// What the ledger knows of an arriving file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// Never seen: its receipt is now recorded.
+    New(FileRow),
+    /// Seen and finished: the receipt is recorded, nothing else happens.
+    Duplicate(FileRow),
+    /// Seen, but the work on it was interrupted: go on from its progress.
+    Unfinished(FileRow),
+}
+
+/// A file's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRow {
+    pub number: i64,
+    pub file: FileDigest,
+    pub partner: PartnerId,
+    pub bytes: u64,
+    pub received_at: Timestamp,
+    pub state: FileState,
+    pub progress: Progress,
+}
+
+/// How far a file has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileState {
+    Open,
+    Completed,
+    Rejected,
+}
+
+/// What of a file is committed: its first `claims` CLM segments, in file order, and their counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// CLM segments of the whole file whose outcome is in the journal.
+    pub claims: u64,
+    pub counts: ClaimCounts,
+    /// Journal position of the file's first claim; 0 = none yet.
+    pub first_seq: Seq,
+}
+
+/// Everything that becomes true together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub facts: Vec<Fact>,
+    /// Lines that later claims are compared with, and the claim they belong to.
+    pub fingerprints: Vec<(LineFingerprint, ClaimId)>,
+    /// Units consumed since the last batch, per authorization row.
+    pub units: Vec<(AuthorizationRow, Quantity)>,
+    /// The file these facts belong to, its progress and state after them.
+    pub file: Option<(i64, Progress, FileState)>,
+    /// A delivery that came this far.
+    pub delivered: Option<(&'static str, Delivered)>,
+    /// Outgoing counters and the last value that this batch uses.
+    pub counters: Vec<(Counter, u32)>,
+    /// ISA13 of accepted interchanges: sender, receiver, number.
+    pub control_numbers: Vec<(String, String, String)>,
+}
+
+/// Which outgoing counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Counter {
+    /// ISA13 of what we send.
+    Interchange,
+    /// TRN02 of payments.
+    Payment,
+}
+
+/// Numbers that follow the last one used; they become used with the batch that names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbers {
+    counter: Counter,
+    last: u32,
+}
+
+impl Numbers {
+    /// # Errors
+    /// [`LedgerError`].
+    pub fn after_last(ledger: &impl Ledger, counter: Counter) -> Result<Numbers, LedgerError> {
+        Ok(Numbers { counter, last: ledger.counter(counter)? })
+    }
+
+    /// Nine digits; begins again at 1 after 999,999,999.
+    pub fn take(&mut self) -> u32 {
+        self.last = self.last % 999_999_999 + 1;
+        self.last
+    }
+
+    /// For [`Batch::counters`].
+    pub fn used(self) -> (Counter, u32) {
+        (self.counter, self.last)
+    }
+}
+
+impl Counter {
+    fn name(self) -> &'static str {
+        match self {
+            Counter::Interchange => "interchange",
+            Counter::Payment => "payment",
+        }
+    }
+}
+
+/// Claims that wait for payment to one payee.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PayeeDue {
+    pub number: i64,
+    pub npi: Npi,
+    pub tin: Option<Tin>,
+    pub claims: u64,
+}
+
+/// How far a delivery has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// Facts up to here are delivered.
+    pub seq: Seq,
+    /// Recorded length of each file that the delivery appends to.
+    pub lengths: std::collections::BTreeMap<String, u64>,
+}
+
+/// The store, as the pipeline sees it. One writer.
+pub trait Ledger {
+    /// Records a receipt and says whether the file is new. One transaction.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn admit(&mut self, arrival: &Arrival) -> Result<Admission, LedgerError>;
+
+    /// Appends a batch in one transaction; returns the position of its first fact.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; then nothing of the batch happened.
+    fn append(&mut self, batch: &Batch) -> Result<Seq, LedgerError>;
+
+    /// Up to `count` facts from `from` on.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError>;
+
+    /// The last position, 0 when empty.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn last_seq(&self) -> Result<Seq, LedgerError>;
+
+    /// The last value of an outgoing counter that a batch used; 0 = none yet.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn counter(&self, counter: Counter) -> Result<u32, LedgerError>;
+
+    /// The fact at a position.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; [`LedgerError::Inconsistent`] when there is none.
+    fn fact(&self, seq: Seq) -> Result<Fact, LedgerError>;
+
+    /// Whether an accepted interchange of this sender and receiver had this ISA13.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn knows_control_number(&self, sender: &str, receiver: &str, isa13: &str) -> Result<bool, LedgerError>;
+
+    /// Every line fingerprint with its claim, oldest first.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn fingerprints(&self, each: &mut dyn FnMut(LineFingerprint, ClaimId)) -> Result<(), LedgerError>;
+
+    /// Units consumed by decisions, per authorization row.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn units_used(&self) -> Result<Vec<(AuthorizationRow, Quantity)>, LedgerError>;
+
+    /// Payees with claims to be paid, by NPI and TIN.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn payees_due(&self) -> Result<Vec<PayeeDue>, LedgerError>;
+
+    /// The oldest claims to be paid to a payee, at most `count`, after `after`.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn claims_due(&self, payee: i64, after: Seq, count: usize) -> Result<Vec<Seq>, LedgerError>;
+
+    /// All files, oldest first.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn files(&self) -> Result<Vec<FileRow>, LedgerError>;
+
+    /// Where a claim's decision or rejection stands in the journal.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn find_claim(&self, claim: &ClaimId) -> Result<Option<Seq>, LedgerError>;
+
+    /// How far a delivery has come.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn delivered(&self, delivery: &str) -> Result<Delivered, LedgerError>;
+}

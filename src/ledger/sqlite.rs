@@ -1,0 +1,554 @@
+//! The embedded ledger: one SQLite database in write-ahead mode, one writer.
+//!
+//! Facts are stored sealed, one row each, in sequence; fingerprints and claim ids as one sorted run
+//! per batch instead of a B-tree with random keys, which was the bottleneck of a prototype.
+//!
+//! To the next editor: [`SCHEMA`] is version [`SCHEMA_VERSION`]; change them together and write the
+//! migration. What an index holds must be derivable from the journal.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Admission, Arrival, Batch, Counter, Delivered, FileRow, FileState, Ledger, LedgerError, LineFingerprint, PayeeDue, Progress, Seq};
+use crate::clock::Timestamp;
+use crate::events::fact::Fact;
+use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin};
+use crate::money::Quantity;
+use crate::sealing::{Keys, RecordKey};
+use crate::tables::refdata::authorizations::AuthorizationRow;
+
+const SCHEMA_VERSION: i64 = 1;
+
+const SCHEMA: &str = "
+CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE file(number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, partner TEXT NOT NULL, bytes INTEGER NOT NULL,
+                  received_at INTEGER NOT NULL, state TEXT NOT NULL, progress TEXT NOT NULL);
+CREATE TABLE receipt(number INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES file, received_at INTEGER NOT NULL);
+CREATE TABLE control_number(sender TEXT, receiver TEXT, isa13 TEXT, file INTEGER NOT NULL REFERENCES file, PRIMARY KEY(sender, receiver, isa13)) WITHOUT ROWID;
+CREATE TABLE journal(seq INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
+CREATE TABLE line_run(first_seq INTEGER PRIMARY KEY, entries BLOB NOT NULL);
+CREATE TABLE claim_run(first_seq INTEGER PRIMARY KEY, entries BLOB NOT NULL);
+CREATE TABLE unit_use(authorization_row INTEGER PRIMARY KEY, units TEXT NOT NULL);
+CREATE TABLE payee(number INTEGER PRIMARY KEY, npi TEXT NOT NULL, tin TEXT NOT NULL, UNIQUE(npi, tin));
+CREATE TABLE payable(payee INTEGER NOT NULL REFERENCES payee, seq INTEGER NOT NULL, PRIMARY KEY(payee, seq)) WITHOUT ROWID;
+CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE delivery(name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+";
+
+/// The ledger in `ledger.db`.
+#[derive(Debug)]
+pub struct SqliteLedger {
+    connection: Connection,
+    key: RecordKey,
+    payees: std::collections::HashMap<(Npi, Option<Tin>), i64>,
+}
+
+impl SqliteLedger {
+    /// Opens or creates the database. Its record key is wrapped by the master key.
+    ///
+    /// # Errors
+    /// [`LedgerError`]: another master key, an unknown schema, an SQLite with a known corruption bug.
+    pub fn open(path: &Path, keys: &Keys) -> Result<SqliteLedger, LedgerError> {
+        if rusqlite::version_number() < 3_051_003 {
+            return Err(LedgerError::SqliteTooOld {
+                found: rusqlite::version().to_string(),
+            });
+        }
+        let connection = Connection::open(path)?;
+        connection.execute_batch("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -32768;")?;
+        connection.set_prepared_statement_cache_capacity(64);
+        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let key = match version {
+            0 => create(&connection, keys)?,
+            SCHEMA_VERSION => {
+                let wrapped: Vec<u8> = connection.query_row("SELECT value FROM meta WHERE name = 'record_key'", [], |row| row.get(0))?;
+                keys.record_key(&wrapped)?
+            }
+            found => return Err(LedgerError::Schema { found, known: SCHEMA_VERSION }),
+        };
+        Ok(SqliteLedger {
+            connection,
+            key,
+            payees: std::collections::HashMap::new(),
+        })
+    }
+
+    fn file_row(&self, digest: &FileDigest) -> Result<Option<FileRow>, LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT number, digest, partner, bytes, received_at, state, progress FROM file WHERE digest = ?1")?;
+        Ok(statement.query_row([digest.as_bytes()], read_file_row).optional()?)
+    }
+}
+
+fn create(connection: &Connection, keys: &Keys) -> Result<RecordKey, LedgerError> {
+    let (wrapped, key) = keys.new_record_key()?;
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.execute("INSERT INTO meta VALUES ('record_key', ?1)", [wrapped])?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()?;
+    Ok(key)
+}
+
+fn read_file_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
+    let state: String = row.get(5)?;
+    let progress: String = row.get(6)?;
+    let damaged = |column| rusqlite::Error::InvalidColumnType(column, "unreadable".into(), rusqlite::types::Type::Text);
+    Ok(FileRow {
+        number: row.get(0)?,
+        file: FileDigest::from_bytes(row.get(1)?),
+        partner: PartnerId::new(row.get::<_, String>(2)?),
+        bytes: row.get::<_, i64>(3)?.unsigned_abs(),
+        received_at: Timestamp::from_unix_seconds(row.get(4)?),
+        state: match state.as_str() {
+            "open" => FileState::Open,
+            "completed" => FileState::Completed,
+            "rejected" => FileState::Rejected,
+            _ => return Err(damaged(5)),
+        },
+        progress: serde_json::from_str(&progress).map_err(|_| damaged(6))?,
+    })
+}
+
+fn state_text(state: FileState) -> &'static str {
+    match state {
+        FileState::Open => "open",
+        FileState::Completed => "completed",
+        FileState::Rejected => "rejected",
+    }
+}
+
+fn as_i64(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn place(seq: Seq) -> [u8; 15] {
+    let mut place = *b"journal........";
+    place.iter_mut().skip(7).zip(seq.to_be_bytes()).for_each(|(to, from)| *to = from);
+    place
+}
+
+impl Ledger for SqliteLedger {
+    fn admit(&mut self, arrival: &Arrival) -> Result<Admission, LedgerError> {
+        let known = self.file_row(&arrival.file)?;
+        let transaction = self.connection.unchecked_transaction()?;
+        let number = match &known {
+            Some(row) => row.number,
+            None => {
+                let progress = serde_json::to_string(&Progress::default()).unwrap_or_default();
+                transaction.execute(
+                    "INSERT INTO file(digest, partner, bytes, received_at, state, progress) VALUES (?1, ?2, ?3, ?4, 'open', ?5)",
+                    params![
+                        arrival.file.as_bytes(),
+                        arrival.partner.as_str(),
+                        as_i64(arrival.bytes),
+                        arrival.received_at.unix_seconds(),
+                        progress
+                    ],
+                )?;
+                let number = transaction.last_insert_rowid();
+                let fact = Fact::FileReceived(crate::events::fact::FileReceived {
+                    file: arrival.file,
+                    partner: arrival.partner.clone(),
+                    bytes: arrival.bytes,
+                    received_at: arrival.received_at,
+                });
+                insert_facts(&transaction, &self.key, std::slice::from_ref(&fact))?;
+                number
+            }
+        };
+        transaction.execute(
+            "INSERT INTO receipt(file, received_at) VALUES (?1, ?2)",
+            params![number, arrival.received_at.unix_seconds()],
+        )?;
+        let receipt = transaction.last_insert_rowid().unsigned_abs();
+        if let Some(row) = known.as_ref().filter(|row| row.state != FileState::Open) {
+            let fact = Fact::FileDuplicate(crate::events::fact::FileDuplicate {
+                file: row.file,
+                partner: arrival.partner.clone(),
+                receipt,
+                received_at: arrival.received_at,
+            });
+            insert_facts(&transaction, &self.key, std::slice::from_ref(&fact))?;
+        }
+        transaction.commit()?;
+        Ok(match known {
+            Some(row) if row.state == FileState::Open => Admission::Unfinished(row),
+            Some(row) => Admission::Duplicate(row),
+            None => Admission::New(self.file_row(&arrival.file)?.ok_or(LedgerError::Inconsistent {
+                what: "a recorded file is missing",
+            })?),
+        })
+    }
+
+    fn append(&mut self, batch: &Batch) -> Result<Seq, LedgerError> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let first = insert_facts(&transaction, &self.key, &batch.facts)?;
+        insert_runs(&transaction, first, batch)?;
+        insert_payables(&transaction, &mut self.payees, first, &batch.facts)?;
+        {
+            let mut statement = transaction.prepare_cached("SELECT units FROM unit_use WHERE authorization_row = ?1")?;
+            let mut write = transaction.prepare_cached("INSERT OR REPLACE INTO unit_use VALUES (?1, ?2)")?;
+            for (row, units) in &batch.units {
+                let key = row.0.cast_signed();
+                let before: Option<String> = statement.query_row([key], |row| row.get(0)).optional()?;
+                let before = before.and_then(|text| Quantity::parse_x12(text.as_bytes()).ok()).unwrap_or(Quantity::ZERO);
+                write.execute(params![key, (before + *units).to_string()])?;
+            }
+        }
+        if let Some((number, progress, state)) = &batch.file {
+            let progress = serde_json::to_string(progress).unwrap_or_default();
+            transaction
+                .prepare_cached("UPDATE file SET progress = ?2, state = ?3 WHERE number = ?1")?
+                .execute(params![number, progress, state_text(*state)])?;
+            for (sender, receiver, isa13) in &batch.control_numbers {
+                transaction
+                    .prepare_cached("INSERT OR IGNORE INTO control_number VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![sender, receiver, isa13, number])?;
+            }
+        }
+        {
+            let mut statement =
+                transaction.prepare_cached("DELETE FROM payable WHERE seq = ?1 AND payee = (SELECT number FROM payee WHERE npi = ?2 AND tin = ?3)")?;
+            for fact in &batch.facts {
+                if let Fact::RemitBuilt(remit) = fact {
+                    let tin = remit.payee_tin.as_ref().map_or("", |tin| tin.as_str());
+                    for claim in &remit.claims {
+                        if statement.execute(params![as_i64(claim.seq), remit.payee_npi.as_str(), tin])? != 1 {
+                            return Err(LedgerError::Inconsistent {
+                                what: "a claim to be paid was not payable",
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        for (counter, value) in &batch.counters {
+            transaction.prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?.execute(params![counter.name(), value])?;
+        }
+        if let Some((delivery, delivered)) = &batch.delivered {
+            let state = serde_json::to_string(delivered).unwrap_or_default();
+            transaction.prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?.execute(params![delivery, state])?;
+        }
+        transaction.commit()?;
+        Ok(first)
+    }
+
+    fn facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT seq, sealed FROM journal WHERE seq >= ?1 ORDER BY seq LIMIT ?2")?;
+        let mut rows = statement.query(params![as_i64(from), i64::try_from(count).unwrap_or(i64::MAX)])?;
+        let mut facts = Vec::new();
+        while let Some(row) = rows.next()? {
+            let seq = row.get::<_, i64>(0)?.unsigned_abs();
+            let plain = self.key.open(&place(seq), row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
+            facts.push((seq, postcard::from_bytes(&plain)?));
+        }
+        Ok(facts)
+    }
+
+    fn last_seq(&self) -> Result<Seq, LedgerError> {
+        Ok(last_seq(&self.connection)?)
+    }
+
+    fn counter(&self, counter: Counter) -> Result<u32, LedgerError> {
+        let mut statement = self.connection.prepare_cached("SELECT value FROM counter WHERE name = ?1")?;
+        Ok(statement.query_row([counter.name()], |row| row.get(0)).optional()?.unwrap_or(0))
+    }
+
+    fn fact(&self, seq: Seq) -> Result<Fact, LedgerError> {
+        match self.facts(seq, 1)?.pop() {
+            Some((found, fact)) if found == seq => Ok(fact),
+            _ => Err(LedgerError::Inconsistent { what: "a journal position without fact" }),
+        }
+    }
+
+    fn knows_control_number(&self, sender: &str, receiver: &str, isa13: &str) -> Result<bool, LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT 1 FROM control_number WHERE sender = ?1 AND receiver = ?2 AND isa13 = ?3")?;
+        Ok(statement.exists(params![sender, receiver, isa13])?)
+    }
+
+    fn fingerprints(&self, each: &mut dyn FnMut(LineFingerprint, ClaimId)) -> Result<(), LedgerError> {
+        let mut statement = self.connection.prepare("SELECT entries FROM line_run ORDER BY first_seq")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let entries = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+            for entry in entries.as_chunks::<32>().0 {
+                let (fingerprint, claim) = entry.split_at(16);
+                if let (Ok(fingerprint), Ok(claim)) = (fingerprint.try_into(), claim.try_into()) {
+                    each(fingerprint, ClaimId::from_bytes(claim));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn units_used(&self) -> Result<Vec<(AuthorizationRow, Quantity)>, LedgerError> {
+        let mut statement = self.connection.prepare("SELECT authorization_row, units FROM unit_use")?;
+        let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+        rows.map(|row| {
+            let (row, units) = row?;
+            Ok((
+                AuthorizationRow(row.cast_unsigned()),
+                Quantity::parse_x12(units.as_bytes()).unwrap_or(Quantity::ZERO),
+            ))
+        })
+        .collect()
+    }
+
+    fn payees_due(&self) -> Result<Vec<PayeeDue>, LedgerError> {
+        let mut statement = self.connection.prepare(
+            "SELECT payee.number, npi, tin, count(*) FROM payable JOIN payee ON payee.number = payable.payee GROUP BY payee.number ORDER BY npi, tin",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?))
+        })?;
+        rows.map(|row| {
+            let (number, npi, tin, claims) = row?;
+            let npi = Npi::parse(npi.as_bytes()).map_err(|_| LedgerError::Inconsistent { what: "a payee without NPI" })?;
+            Ok(PayeeDue {
+                number,
+                npi,
+                tin: Tin::parse(tin.as_bytes()).ok(),
+                claims: claims.unsigned_abs(),
+            })
+        })
+        .collect()
+    }
+
+    fn claims_due(&self, payee: i64, after: Seq, count: usize) -> Result<Vec<Seq>, LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT seq FROM payable WHERE payee = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
+        let rows = statement.query_map(params![payee, as_i64(after), i64::try_from(count).unwrap_or(i64::MAX)], |row| {
+            row.get::<_, i64>(0)
+        })?;
+        rows.map(|seq| Ok(seq?.unsigned_abs())).collect()
+    }
+
+    fn files(&self) -> Result<Vec<FileRow>, LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT number, digest, partner, bytes, received_at, state, progress FROM file ORDER BY number")?;
+        let rows = statement.query_map([], read_file_row)?;
+        rows.map(|row| Ok(row?)).collect()
+    }
+
+    fn find_claim(&self, claim: &ClaimId) -> Result<Option<Seq>, LedgerError> {
+        let mut statement = self.connection.prepare("SELECT entries FROM claim_run ORDER BY first_seq DESC")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let entries = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?.as_chunks::<24>().0;
+            if let Ok(found) = entries.binary_search_by(|entry| entry.split_at(16).0.cmp(claim.as_bytes())) {
+                return Ok(entries
+                    .get(found)
+                    .and_then(|entry| entry.split_at(16).1.try_into().ok())
+                    .map(Seq::from_be_bytes));
+            }
+        }
+        Ok(None)
+    }
+
+    fn delivered(&self, delivery: &str) -> Result<Delivered, LedgerError> {
+        let mut statement = self.connection.prepare_cached("SELECT state FROM delivery WHERE name = ?1")?;
+        let state: Option<String> = statement.query_row([delivery], |row| row.get(0)).optional()?;
+        match state {
+            None => Ok(Delivered::default()),
+            Some(state) => serde_json::from_str(&state).map_err(|_| LedgerError::Inconsistent {
+                what: "a delivery position is unreadable",
+            }),
+        }
+    }
+}
+
+fn last_seq(connection: &Connection) -> rusqlite::Result<Seq> {
+    connection
+        .prepare_cached("SELECT coalesce(max(seq), 0) FROM journal")?
+        .query_row([], |row| row.get::<_, i64>(0))
+        .map(i64::unsigned_abs)
+}
+
+fn insert_facts(connection: &Connection, key: &RecordKey, facts: &[Fact]) -> Result<Seq, LedgerError> {
+    let first = last_seq(connection)? + 1;
+    let mut statement = connection.prepare_cached("INSERT INTO journal VALUES (?1, ?2)")?;
+    let mut plain = Vec::with_capacity(1024);
+    for (seq, fact) in (first..).zip(facts) {
+        plain.clear();
+        plain = postcard::to_extend(fact, plain)?;
+        statement.execute(params![as_i64(seq), key.seal(&place(seq), &plain)?])?;
+    }
+    Ok(first)
+}
+
+/// One sorted run per batch and index: (fingerprint, claim) and (claim id, sequence).
+fn insert_runs(connection: &Connection, first: Seq, batch: &Batch) -> Result<(), LedgerError> {
+    if !batch.fingerprints.is_empty() {
+        let mut entries: Vec<[u8; 32]> = batch
+            .fingerprints
+            .iter()
+            .map(|(fingerprint, claim)| {
+                let mut entry = [0; 32];
+                entry
+                    .iter_mut()
+                    .zip(fingerprint.iter().chain(claim.as_bytes()))
+                    .for_each(|(to, from)| *to = *from);
+                entry
+            })
+            .collect();
+        entries.sort_unstable();
+        connection
+            .prepare_cached("INSERT INTO line_run VALUES (?1, ?2)")?
+            .execute(params![as_i64(first), entries.as_flattened()])?;
+    }
+    let mut claims: Vec<[u8; 24]> = (first..)
+        .zip(&batch.facts)
+        .filter_map(|(seq, fact)| {
+            let claim = match fact {
+                Fact::ClaimAdjudicated(decision) => decision.claim_id,
+                Fact::ClaimRejected(rejection) => rejection.claim_id,
+                Fact::FileReceived(_)
+                | Fact::FileDuplicate(_)
+                | Fact::FileRejected(_)
+                | Fact::FileCompleted(_)
+                | Fact::AckBuilt(_)
+                | Fact::RemitBuilt(_)
+                | Fact::RemitDelivered(_) => return None,
+            };
+            let mut entry = [0; 24];
+            entry
+                .iter_mut()
+                .zip(claim.as_bytes().iter().copied().chain(seq.to_be_bytes()))
+                .for_each(|(to, from)| *to = from);
+            Some(entry)
+        })
+        .collect();
+    if !claims.is_empty() {
+        claims.sort_unstable();
+        connection
+            .prepare_cached("INSERT INTO claim_run VALUES (?1, ?2)")?
+            .execute(params![as_i64(first), claims.as_flattened()])?;
+    }
+    Ok(())
+}
+
+fn insert_payables(
+    connection: &Connection,
+    payees: &mut std::collections::HashMap<(Npi, Option<Tin>), i64>,
+    first: Seq,
+    facts: &[Fact],
+) -> Result<(), LedgerError> {
+    let mut statement = connection.prepare_cached("INSERT INTO payable VALUES (?1, ?2)")?;
+    for (seq, fact) in (first..).zip(facts) {
+        let Fact::ClaimAdjudicated(decision) = fact else { continue };
+        let Some(npi) = decision.echo.billing_npi.filter(|_| decision.determination.outcome().is_remitted()) else {
+            continue;
+        };
+        let payee = (npi, decision.echo.billing_tin);
+        let number = match payees.get(&payee) {
+            Some(number) => *number,
+            None => {
+                let tin = payee.1.as_ref().map_or("", |tin| tin.as_str());
+                connection
+                    .prepare_cached("INSERT OR IGNORE INTO payee(npi, tin) VALUES (?1, ?2)")?
+                    .execute(params![npi.as_str(), tin])?;
+                let number: i64 = connection
+                    .prepare_cached("SELECT number FROM payee WHERE npi = ?1 AND tin = ?2")?
+                    .query_row(params![npi.as_str(), tin], |row| row.get(0))?;
+                payees.insert(payee, number);
+                number
+            }
+        };
+        statement.execute(params![number, as_i64(seq)])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Numbers;
+    use super::*;
+
+    fn arrival() -> Arrival {
+        Arrival {
+            file: FileDigest::from_bytes([1; 32]),
+            partner: PartnerId::new("default"),
+            bytes: 10,
+            received_at: Timestamp::from_unix_seconds(1_790_000_000),
+        }
+    }
+
+    fn open(directory: &Path) -> SqliteLedger {
+        let path = directory.join("keys");
+        if !path.exists() {
+            std::fs::write(&path, Keys::generate().unwrap().as_bytes()).unwrap();
+        }
+        SqliteLedger::open(&directory.join("ledger.db"), &Keys::parse(&std::fs::read_to_string(path).unwrap()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_file_is_admitted_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut ledger = open(directory.path());
+        let Admission::New(row) = ledger.admit(&arrival()).unwrap() else {
+            panic!("new")
+        };
+        assert!(matches!(ledger.admit(&arrival()).unwrap(), Admission::Unfinished(_)));
+        let progress = Progress {
+            claims: 3,
+            ..Progress::default()
+        };
+        ledger
+            .append(&Batch {
+                file: Some((row.number, progress, FileState::Completed)),
+                ..Batch::default()
+            })
+            .unwrap();
+        drop(ledger);
+        let mut ledger = open(directory.path());
+        let Admission::Duplicate(row) = ledger.admit(&arrival()).unwrap() else {
+            panic!("duplicate")
+        };
+        assert_eq!(row.progress.claims, 3);
+        let facts = ledger.facts(1, 10).unwrap();
+        assert!(
+            matches!(facts.as_slice(), [(1, Fact::FileReceived(_)), (2, Fact::FileDuplicate(_))]),
+            "{facts:?}"
+        );
+    }
+
+    #[test]
+    fn numbers_never_repeat_and_units_add_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut ledger = open(directory.path());
+        let mut numbers = Numbers::after_last(&ledger, Counter::Interchange).unwrap();
+        assert_eq!((numbers.take(), numbers.take()), (1, 2));
+        ledger.append(&Batch { counters: vec![numbers.used()], ..Batch::default() }).unwrap();
+        assert_eq!((ledger.counter(Counter::Interchange).unwrap(), ledger.counter(Counter::Payment).unwrap()), (2, 0));
+        for _ in 0..2 {
+            ledger
+                .append(&Batch {
+                    units: vec![(AuthorizationRow(u64::MAX), Quantity::whole(2))],
+                    ..Batch::default()
+                })
+                .unwrap();
+        }
+        assert_eq!(ledger.units_used().unwrap(), [(AuthorizationRow(u64::MAX), Quantity::whole(4))]);
+    }
+
+    #[test]
+    fn another_key_does_not_open_the_ledger() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(open(directory.path()));
+        std::fs::remove_file(directory.path().join("keys")).unwrap();
+        let other = Keys::parse(&Keys::generate().unwrap()).unwrap();
+        assert!(matches!(
+            SqliteLedger::open(&directory.path().join("ledger.db"), &other),
+            Err(LedgerError::Seal(_))
+        ));
+    }
+}

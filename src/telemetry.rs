@@ -1,0 +1,205 @@
+//! What operators see: log lines, the panic hook, metric names.
+//!
+//! Logs go to stderr, without colour (so `NO_COLOR` has nothing to switch off). Our own modules log at
+//! the chosen level; libraries at warnings at most, since they don't know what must not be shown.
+
+use std::fmt;
+use std::io::Write;
+use std::panic::{self, PanicHookInfo};
+use std::str::FromStr;
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use serde::{Serialize, Serializer};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// How much is logged. `--log`, `[telemetry] log`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    pub const ALL: [LogLevel; 6] = [LogLevel::Off, LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Off => "off",
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        }
+    }
+
+    fn filter(self) -> LevelFilter {
+        match self {
+            LogLevel::Off => LevelFilter::OFF,
+            LogLevel::Error => LevelFilter::ERROR,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Debug => LevelFilter::DEBUG,
+            LogLevel::Trace => LevelFilter::TRACE,
+        }
+    }
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for LogLevel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// A word that is no log level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no log level, expected one of off, error, warn, info, debug, trace")]
+pub struct UnknownLogLevel;
+
+impl FromStr for LogLevel {
+    type Err = UnknownLogLevel;
+    fn from_str(text: &str) -> Result<LogLevel, UnknownLogLevel> {
+        LogLevel::ALL.into_iter().find(|level| level.as_str() == text).ok_or(UnknownLogLevel)
+    }
+}
+
+/// Sends log lines to stderr from here on and installs the panic hook. A second call changes nothing.
+pub fn init(level: LogLevel) {
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false);
+    // An error means that a subscriber is already there, as in tests: it stays.
+    let _ = tracing_subscriber::registry().with(lines).with(targets(level)).try_init();
+    panic::set_hook(Box::new(|panic| {
+        // Nobody can be told when stderr itself fails.
+        let _ = writeln!(std::io::stderr(), "{}", panic_line(panic));
+    }));
+}
+
+fn targets(level: LogLevel) -> Targets {
+    let level = level.filter();
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+}
+
+/// Where it panicked. The message stays out: it may hold a value of a claim.
+fn panic_line(panic: &PanicHookInfo<'_>) -> String {
+    let thread = std::thread::current();
+    let thread = thread.name().unwrap_or("unnamed");
+    match panic.location() {
+        Some(location) => format!("panic in thread {thread} at {location} (its message may hold protected values and is not shown)"),
+        None => format!("panic in thread {thread} (its message may hold protected values and is not shown)"),
+    }
+}
+
+/// Declares the metrics: constant, kind, unit, name, meaning. Labels are listed in the meaning; none
+/// of them ever holds a value of a claim.
+macro_rules! metric_names {
+    ($($name:ident $describe:ident $unit:ident $text:literal $meaning:literal;)*) => {
+        $(#[doc = $meaning] pub const $name: &str = $text;)*
+
+        /// Every metric name.
+        pub const METRICS: &[&str] = &[$($name),*];
+
+        /// Tells the metrics recorder what each name means; to be called once, after it is installed.
+        pub fn describe_metrics() {
+            $($describe!($name, Unit::$unit, $meaning);)*
+        }
+    };
+}
+
+metric_names! {
+    FILES_TOTAL describe_counter Count "claims_files_total" "Files taken in, by partner and outcome.";
+    FILE_BYTES_TOTAL describe_counter Bytes "claims_file_bytes_total" "Bytes of the files taken in, by partner.";
+    DUPLICATES_TOTAL describe_counter Count "claims_duplicates_total" "What was seen before, by kind (bytes, isa13, claim).";
+    INTERCHANGES_TOTAL describe_counter Count "claims_interchanges_total" "Interchanges, by partner and outcome.";
+    ACKS_TOTAL describe_counter Count "claims_acks_total" "Acknowledgements written, by kind and outcome.";
+    FINDINGS_TOTAL describe_counter Count "claims_validation_findings_total" "Findings, by SNIP level and severity.";
+    RECEIVED_TOTAL describe_counter Count "claims_received_total" "Claims received, by form (837p, 837i).";
+    DECISIONS_TOTAL describe_counter Count "claims_decisions_total" "Claims decided, by outcome.";
+    DECISION_REASONS_TOTAL describe_counter Count "claims_decision_reasons_total" "Adjustments of decisions, by CARC.";
+    RULE_PANICS_TOTAL describe_counter Count "claims_rule_panics_total" "Claims pended because a rule panicked, by rule.";
+    FILE_TO_DECISION_SECONDS describe_histogram Seconds "claims_file_to_decision_seconds" "From the receipt of a file to the commit of its decisions.";
+    REMITS_TOTAL describe_counter Count "claims_remits_total" "Remittances written, by outcome.";
+    REMIT_AMOUNT_CENTS_TOTAL describe_counter Count "claims_remit_amount_cents_total" "Cents paid by remittances.";
+    REMIT_UNBALANCED_TOTAL describe_counter Count "claims_remit_unbalanced_total" "Remittances that did not balance and were not written: must stay 0.";
+    CONSERVATION_IMBALANCE describe_gauge Count "claims_conservation_imbalance" "Claims received less claims accounted for: must be 0.";
+    OUTBOX_LAG_EVENTS describe_gauge Count "claims_outbox_lag_events" "Ledger entries not yet delivered.";
+    REPLAY_CLAIMS_TOTAL describe_counter Count "claims_replay_claims_total" "Claims decided again, by result (unchanged, changed, error).";
+    PHI_REVEALS_TOTAL describe_counter Count "claims_phi_reveals_total" "Protected values shown to an operator who gave a reason.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_log_warnings_at_most() {
+        use tracing_subscriber::filter::LevelFilter as Level;
+        for (chosen, target, level, logged) in [
+            (LogLevel::Trace, "claimstream::intake", Level::TRACE, true),
+            (LogLevel::Trace, "rusqlite", Level::INFO, false),
+            (LogLevel::Trace, "rusqlite", Level::WARN, true),
+            (LogLevel::Error, "rusqlite", Level::WARN, false),
+            (LogLevel::Info, "claimstream", Level::DEBUG, false),
+            (LogLevel::Off, "claimstream", Level::ERROR, false),
+        ] {
+            let level = level.into_level().unwrap();
+            assert_eq!(targets(chosen).would_enable(target, &level), logged, "{chosen} {target} {level}");
+        }
+    }
+
+    #[test]
+    fn levels_read_as_they_show() {
+        for level in LogLevel::ALL {
+            assert_eq!(level.to_string().parse(), Ok(level));
+        }
+        assert!("loud".parse::<LogLevel>().is_err());
+    }
+
+    #[test]
+    fn a_panic_shows_its_place_and_not_its_message() {
+        use std::sync::{Arc, Mutex};
+        let line = Arc::new(Mutex::new(String::new()));
+        let seen = Arc::clone(&line);
+        let name = std::thread::current().id();
+        let previous = Arc::new(panic::take_hook());
+        let others = Arc::clone(&previous);
+        // The hook is the process's: panics of tests on other threads still go where they went.
+        panic::set_hook(Box::new(move |panic| {
+            if std::thread::current().id() == name {
+                *seen.lock().unwrap() = panic_line(panic);
+            } else {
+                others(panic);
+            }
+        }));
+        let outcome = panic::catch_unwind(|| panic!("TESTMEMBER ANA"));
+        panic::set_hook(Box::new(move |panic| previous(panic)));
+        assert!(outcome.is_err());
+        let line = line.lock().unwrap();
+        assert!(line.contains("telemetry.rs:") && !line.contains("TESTMEMBER"), "{line}");
+    }
+
+    #[test]
+    fn metric_names_follow_the_conventions() {
+        for name in METRICS {
+            let well_formed = name.starts_with("claims_") && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            assert!(well_formed, "{name}");
+        }
+    }
+}

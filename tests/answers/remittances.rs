@@ -1,0 +1,205 @@
+use claimstream::adjudication::adjustment::Adjustment;
+use claimstream::adjudication::decision::Decision;
+use claimstream::adjudication::determination::{Aside, Determination, LineDetermination};
+use claimstream::adjudication::trace::Rule;
+use claimstream::ids::TraceNumber;
+use claimstream::money::{Money, Quantity};
+use claimstream::remittance::balance;
+use claimstream::remittance::payment_batch::{PaymentMethod, PaymentTotals, RemittedClaim};
+use claimstream::remittance::prompt_pay::{PromptPay, interest};
+use claimstream::remittance::writer_835::{Remittance, RemittanceError, RemittanceHeader};
+use claimstream::tables::reasons::AdjustmentGroup;
+use proptest::prelude::*;
+use x12_types::util::Parser;
+use x12_types::v005010::{_835, Transmission};
+
+use crate::samples::{self, cents, day};
+
+/// Writes all claims to one payee, paid by ACH or by cheque.
+fn write(claims: &[RemittedClaim<'_>], by_check: bool, announced: PaymentTotals) -> Result<Vec<u8>, RemittanceError> {
+    let (envelope, payer, mut payee) = (samples::envelope("2026-02-19T09:30:00-08:00"), samples::payer(), samples::payee());
+    if by_check {
+        payee.payment = PaymentMethod::Check;
+    }
+    let header = RemittanceHeader {
+        envelope: &envelope,
+        payer: &payer,
+        payee: &payee,
+        trace: &TraceNumber::new("EFT0000001"),
+        pay_date: day("2026-02-20"),
+        produced_on: day("2026-02-19"),
+        totals: announced,
+    };
+    let mut remittance = Remittance::begin(&header)?;
+    let mut bytes = Vec::new();
+    for claim in claims {
+        bytes.extend(remittance.claim(claim)?);
+    }
+    bytes.extend(remittance.end()?);
+    Ok(bytes)
+}
+
+fn write_balanced(claims: &[RemittedClaim<'_>], by_check: bool) -> Vec<u8> {
+    let bytes = write(claims, by_check, claims.iter().copied().collect()).unwrap();
+    let report = balance::check(&bytes).unwrap();
+    assert!(report.is_balanced(), "{:?}", report.findings);
+    bytes
+}
+
+fn on_time(decision: &Decision) -> RemittedClaim<'_> {
+    RemittedClaim {
+        decision,
+        interest: Money::ZERO,
+    }
+}
+
+#[test]
+fn a_late_payment_by_ach_carries_its_interest() {
+    let decision = samples::one_line_late();
+    let owed = interest(decision.determination.paid(), decision.receipt.received_on, day("2026-02-20"), &PromptPay::ab3275());
+    let bytes = write_balanced(&[RemittedClaim { decision: &decision, interest: owed }], false);
+    crate::assert_golden("late-payment-by-ach.835", &bytes);
+}
+
+#[test]
+fn every_kind_of_claim_on_one_cheque() {
+    let decisions = [samples::one_line_late(), samples::inpatient(), samples::forwarded(), samples::denied("31"), samples::denied("27")];
+    let claims: Vec<RemittedClaim<'_>> = decisions.iter().map(on_time).collect();
+    crate::assert_golden("every-kind-of-claim-by-check.835", &write_balanced(&claims, true));
+}
+
+#[test]
+fn nothing_paid_is_a_notification() {
+    let decision = samples::denied("29");
+    crate::assert_golden("nothing-paid.835", &write_balanced(&[on_time(&decision)], false));
+}
+
+#[test]
+fn what_does_not_belong_is_refused() {
+    let good = samples::one_line_late();
+    let announced: PaymentTotals = [on_time(&good)].into_iter().collect();
+
+    let mut foreign = good.clone();
+    foreign.echo.billing_npi = Some(claimstream::ids::Npi::parse(b"1093817462").unwrap());
+    assert_eq!(write(&[on_time(&foreign)], false, announced), Err(RemittanceError::OtherPayee(good.claim_id)));
+
+    let mut pended = good.clone();
+    let lines = vec![LineDetermination::pended(1, cents(22_500), Rule::Routing)];
+    pended.determination = Determination::new(cents(22_500), lines, Aside::default()).unwrap();
+    assert!(matches!(write(&[on_time(&pended)], false, announced), Err(RemittanceError::NotRemitted { .. })));
+
+    let twice = write(&[on_time(&good), on_time(&good)], false, announced);
+    assert_eq!(
+        twice,
+        Err(RemittanceError::TotalsDiffer {
+            difference: cents(12_205),
+            claims: 2,
+            expected: 1
+        })
+    );
+}
+
+#[test]
+fn thirteen_late_claims_need_three_provider_adjustments() {
+    let decision = samples::one_line_late();
+    let claims = [RemittedClaim { decision: &decision, interest: cents(25) }; 13];
+    let text = String::from_utf8(write_balanced(&claims, false)).unwrap();
+    let pairs: Vec<usize> = text.lines().filter(|line| line.starts_with("PLB")).map(|line| line.matches("L6:").count()).collect();
+    assert_eq!(pairs, [6, 6, 1]);
+    assert!(text.contains("BPR*I*1589.9*C*ACH"));
+}
+
+#[test]
+fn seven_reasons_of_a_group_need_two_adjustment_segments() {
+    let adjustments: Vec<Adjustment> = (1..=7)
+        .map(|carc| samples::adjustment(AdjustmentGroup::ContractualObligation, &carc.to_string(), 100))
+        .collect();
+    let mut decision = samples::denied("29");
+    let line = LineDetermination::paid(1, cents(9_000), cents(8_300), cents(8_300), Quantity::ONE, adjustments, Rule::FeeSchedule).unwrap();
+    decision.determination = Determination::new(cents(9_000), vec![line], Aside::default()).unwrap();
+    let text = String::from_utf8(write_balanced(&[on_time(&decision)], false)).unwrap();
+    let segments: Vec<&str> = text.lines().filter(|line| line.starts_with("CAS")).collect();
+    assert_eq!(segments, ["CAS*CO*1*1**2*1**3*1**4*1**5*1**6*1~", "CAS*CO*7*1~"]);
+}
+
+#[test]
+fn third_party_remittances_balance() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/samples");
+    let Ok(manifest) = std::fs::read_to_string(folder.join("third-party/MANIFEST.tsv")) else { return };
+    let valid = manifest.lines().filter_map(|row| {
+        let columns: Vec<&str> = row.split('\t').collect();
+        (columns.get(5) == Some(&"835") && columns.get(6) == Some(&"yes")).then(|| folder.join("third-party").join(columns[0]))
+    });
+    let files: Vec<_> = valid.chain([folder.join("835_ach_interest.x12")]).collect();
+    assert!(files.len() > 5);
+    for file in files {
+        let report = balance::check(&std::fs::read(&file).unwrap()).unwrap();
+        assert!(report.is_balanced(), "{}: {:#?}", file.display(), report.findings);
+    }
+}
+
+/// A line with its charge and the parts of it that are not paid, in cents.
+fn line_parts() -> impl Strategy<Value = (Vec<(u8, i64)>, i64, bool)> {
+    let group = 0u8..4;
+    (proptest::collection::vec((group, 1i64..50_000), 0..9), 0i64..500_000, any::<bool>())
+}
+
+fn determination_of(parts: &[(Vec<(u8, i64)>, i64, bool)]) -> Determination {
+    use AdjustmentGroup::*;
+    let groups = [ContractualObligation, OtherAdjustment, PayerInitiated, PatientResponsibility];
+    let lines: Vec<LineDetermination> = parts
+        .iter()
+        .zip(1u16..)
+        .map(|((cuts, paid, denied), number)| {
+            let adjustments: Vec<Adjustment> = cuts
+                .iter()
+                .map(|(group, amount)| samples::adjustment(groups[usize::from(*group)], "45", *amount))
+                .collect();
+            let charge = cents(*paid) + adjustments.iter().map(|adjustment| adjustment.amount).sum();
+            if *denied {
+                LineDetermination::denied(number, charge, samples::adjustment(ContractualObligation, "29", 0), Rule::TimelyFiling)
+            } else {
+                LineDetermination::paid(number, charge, cents(*paid), cents(*paid), Quantity::ONE, adjustments, Rule::FeeSchedule).unwrap()
+            }
+        })
+        .collect();
+    let charge = lines.iter().map(LineDetermination::charge).sum();
+    Determination::new(charge, lines, Aside::default()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn whatever_is_decided_balances_and_is_read_by_another_reader(
+        claims in proptest::collection::vec((proptest::collection::vec(line_parts(), 1..7), 0i64..2_000), 1..6),
+        by_check in any::<bool>(),
+    ) {
+        let decisions: Vec<(Decision, Money)> = claims
+            .iter()
+            .map(|(parts, owed)| {
+                let mut decision = samples::denied("29");
+                decision.determination = determination_of(parts);
+                let lines = decision.determination.lines().iter();
+                decision.echo.lines = lines.map(|line| samples::line(line.number(), "99213", line.charge().cents(), "2026-01-05")).collect();
+                (decision, cents(*owed))
+            })
+            .collect();
+        let remitted: Vec<RemittedClaim<'_>> = decisions.iter().map(|(decision, interest)| RemittedClaim { decision, interest: *interest }).collect();
+        let totals: PaymentTotals = remitted.iter().copied().collect();
+        let bytes = write(&remitted, by_check, totals).unwrap();
+
+        let report = balance::check(&bytes).unwrap();
+        prop_assert!(report.is_balanced(), "{:?}", report.findings);
+        prop_assert_eq!((report.claims, report.charge, report.paid, report.payment), (totals.claims, totals.charge, totals.paid, totals.payment));
+
+        let text = String::from_utf8(bytes).unwrap();
+        let (rest, read) = Transmission::<_835>::parse(&text).unwrap();
+        prop_assert_eq!(rest, "");
+        let set = &read.functional_group[0].segments[0];
+        prop_assert_eq!(&set.bpr._02, &totals.payment.to_x12());
+        let paid: Vec<&str> = set.loop_2000.iter().flat_map(|header| &header.loop_2100).map(|claim| claim.clp._04.as_str()).collect();
+        let expected: Vec<String> = decisions.iter().map(|(decision, _)| decision.determination.paid().to_x12()).collect();
+        prop_assert_eq!(paid, expected);
+        prop_assert_eq!(read.to_string(), text);
+    }
+}
