@@ -119,11 +119,17 @@ pub(super) fn is_zip(text: &str) -> bool {
     matches!(text.len(), 5 | 9) && text.bytes().all(|byte| byte.is_ascii_digit()) && text.bytes().any(|byte| byte != b'0')
 }
 
-/// Whether a street line is a post office or lock box, however it is spaced and pointed.
+/// Whether an address has a post office or lock box in it, however it is spaced and pointed.
 pub(super) fn is_post_office_box(street: &str) -> bool {
-    ["POBOX", "POSTOFFICEBOX", "LOCKBOX"].iter().any(|prefix| {
-        let mut letters = street.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase());
-        prefix.bytes().all(|expected| letters.next() == Some(expected)) && !letters.next().is_some_and(|next| next.is_ascii_alphabetic())
+    let starts_with = |text: &str, phrase: &str| {
+        let mut letters = text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase());
+        phrase.bytes().all(|expected| letters.next() == Some(expected)) && !letters.next().is_some_and(|next| next.is_ascii_alphabetic())
+    };
+    let mut before = ' ';
+    street.char_indices().any(|(place, character)| {
+        let starts_word = !std::mem::replace(&mut before, character).is_alphanumeric();
+        let rest = street.get(place..).unwrap_or_default();
+        starts_word && ["POBOX", "POSTOFFICEBOX", "LOCKBOX", "LOCKBIN"].iter().any(|phrase| starts_with(rest, phrase))
     })
 }
 
@@ -244,7 +250,15 @@ mod tests {
                 "P.O.BOX",
                 "PO BOX #4",
             ],
-            &["100 MAIN ST", "POBOXER LANE", "PO BOXWOOD CT", "1 BOX HILL", "225 PO RIVER RD", ""],
+            &[
+                "100 MAIN ST",
+                "POBOXER LANE",
+                "PO BOXWOOD CT",
+                "1 BOX HILL",
+                "225 PO RIVER RD",
+                "1 PEPO BOX RD",
+                "",
+            ],
         );
     }
 }
