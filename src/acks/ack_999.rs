@@ -116,8 +116,12 @@ impl Acknowledgement {
             SetVerdict::AcceptedWithErrors => (self.accepted, self.noted) = (self.accepted + 1, true),
             SetVerdict::Rejected => {}
         }
-        self.out
-            .segment(&["AK2", &simple(set.set_id), &simple(set.control_number.as_str()), &simple(set.version)]);
+        self.out.segment(&[
+            "AK2",
+            &simple(set.set_id),
+            &simple(set.control_number.as_str()),
+            &simple(set.version),
+        ]);
         let segments = segment_notes(set.findings);
         for segment in &segments {
             self.out.rendered(segment);
@@ -194,11 +198,7 @@ fn is_reported(finding: &Finding) -> bool {
 /// The codes that `select` finds, each once, in order of discovery.
 fn trailer_codes(findings: &[Finding], select: impl Fn(ReportCode) -> Option<u8>) -> Vec<u8> {
     let mut codes = Vec::new();
-    for code in findings
-        .iter()
-        .filter(|finding| finding.severity != Severity::Ignore)
-        .filter_map(|finding| select(finding.code))
-    {
+    for code in findings.iter().filter(|finding| finding.severity != Severity::Ignore).filter_map(|finding| select(finding.code)) {
         if !codes.contains(&code) && codes.len() < TRAILER_CODES_MAX {
             codes.push(code);
         }
@@ -347,16 +347,7 @@ mod tests {
         ];
         assert_eq!(
             rendered(&[(false, findings)], &[]),
-            [
-                "IK3*SV1*26*2400*8",
-                "IK4*1:1**7",
-                "IK4*2**1",
-                "IK3*SV1*26*2400*I4",
-                "IK3*SV1*27*2400*8",
-                "IK4*1:3**7",
-                "IK5*E*5",
-                "AK9*E*1*1*1"
-            ]
+            ["IK3*SV1*26*2400*8", "IK4*1:1**7", "IK4*2**1", "IK3*SV1*26*2400*I4", "IK3*SV1*27*2400*8", "IK4*1:3**7", "IK5*E*5", "AK9*E*1*1*1"]
         );
     }
 
@@ -382,11 +373,7 @@ mod tests {
             (vec![(false, vec![missing()])], vec![], "IK3*DTP*30*2400*3 IK5*E*5 AK9*E*1*1*1"),
             (vec![(true, vec![wrong_count()])], vec![], "IK5*R*4 AK9*R*1*1*0"),
             (vec![(true, vec![])], vec![], "IK5*R*5 AK9*R*1*1*0"),
-            (
-                vec![(true, vec![wrong_count(), missing()]), (false, vec![])],
-                vec![],
-                "IK3*DTP*30*2400*3 IK5*R*4*5 IK5*A AK9*P*2*2*1",
-            ),
+            (vec![(true, vec![wrong_count(), missing()]), (false, vec![])], vec![], "IK3*DTP*30*2400*3 IK5*R*4*5 IK5*A AK9*P*2*2*1"),
             (vec![(false, vec![])], vec![warned_group()], "IK5*A AK9*E*1*1*1*5"),
             (vec![(false, vec![])], vec![finding(ReportCode::Group(4), "GE", 0, 2, 0)], "IK5*A AK9*R*1*1*0*4"),
         ] {

@@ -317,16 +317,8 @@ impl ClaimAcknowledgement {
         let revenue = line.revenue.filter(|_| line.procedure.is_some());
         for status in statuses {
             let revenue = revenue.as_ref().map_or("", |revenue| revenue.as_str());
-            self.out.segment(&[
-                "SVC",
-                &line.code_with_modifiers(),
-                &line.charge.to_x12(),
-                "",
-                revenue,
-                "",
-                "",
-                &line.units.to_string(),
-            ]);
+            self.out
+                .segment(&["SVC", &line.code_with_modifiers(), &line.charge.to_x12(), "", revenue, "", "", &line.units.to_string()]);
             self.status(status, "");
             let reference = if control_number.is_empty() { number.as_str() } else { &control_number };
             self.out.segment(&["REF", "FJ", reference]);
@@ -353,7 +345,10 @@ fn write_totals(out: &mut OutgoingInterchange, totals: &StatusTotals, accepted: 
             out.segment(&["QTY", qualifier, &claims.to_string()]);
         }
     }
-    for (qualifier, claims, amount) in [("YU", totals.accepted, totals.accepted_amount), ("YY", totals.rejected, totals.rejected_amount)] {
+    for (qualifier, claims, amount) in [
+        ("YU", totals.accepted, totals.accepted_amount),
+        ("YY", totals.rejected, totals.rejected_amount),
+    ] {
         if claims > 0 {
             out.segment(&["AMT", qualifier, &amount.to_x12()]);
         }

@@ -126,10 +126,7 @@ impl Numbers {
     /// # Errors
     /// [`LedgerError`].
     pub fn after_last(ledger: &impl Ledger, counter: Counter) -> Result<Numbers, LedgerError> {
-        Ok(Numbers {
-            counter,
-            last: ledger.counter(counter)?,
-        })
+        Ok(Numbers { counter, last: ledger.counter(counter)? })
     }
 
     /// Nine digits; begins again at 1 after 999,999,999.
