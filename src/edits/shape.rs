@@ -106,12 +106,12 @@ pub(super) fn is_present_on_admission(code: &[u8]) -> bool {
 
 /// A state, district or territory of the United States, or a military post.
 pub(super) fn is_us_state(code: &str) -> bool {
-    US_STATES.contains(&code)
+    US_STATES.binary_search(&code).is_ok()
 }
 
 /// A state of the United States or a province of Canada.
 pub(super) fn is_state_or_province(code: &str) -> bool {
-    is_us_state(code) || CANADIAN_PROVINCES.contains(&code)
+    is_us_state(code) || CANADIAN_PROVINCES.binary_search(&code).is_ok()
 }
 
 /// Five or nine digits, not all zero.
@@ -146,13 +146,14 @@ fn is_upper_alphanumeric(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte.is_ascii_digit()
 }
 
+/// Sorted.
 #[rustfmt::skip]
 const US_STATES: &[&str] = &[
-    "AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DE", "DC", "FL", "GA", "HI", "ID", "IL", "IN", "IA", "KS", "KY", "LA", "ME",
-    "MD", "MA", "MI", "MN", "MS", "MO", "MT", "NE", "NV", "NH", "NJ", "NM", "NY", "NC", "ND", "OH", "OK", "OR", "PA", "RI",
-    "SC", "SD", "TN", "TX", "UT", "VT", "VA", "WA", "WV", "WI", "WY",
-    "AS", "FM", "GU", "MH", "MP", "PR", "PW", "UM", "VI", "AA", "AE", "AP",
+    "AA", "AE", "AK", "AL", "AP", "AR", "AS", "AZ", "CA", "CO", "CT", "DC", "DE", "FL", "FM", "GA", "GU", "HI", "IA", "ID", "IL",
+    "IN", "KS", "KY", "LA", "MA", "MD", "ME", "MH", "MI", "MN", "MO", "MP", "MS", "MT", "NC", "ND", "NE", "NH", "NJ", "NM", "NV",
+    "NY", "OH", "OK", "OR", "PA", "PR", "PW", "RI", "SC", "SD", "TN", "TX", "UM", "UT", "VA", "VI", "VT", "WA", "WI", "WV", "WY",
 ];
+/// Sorted.
 const CANADIAN_PROVINCES: &[&str] = &["AB", "BC", "MB", "NB", "NL", "NS", "NT", "NU", "ON", "PE", "QC", "SK", "YT"];
 
 #[cfg(test)]
@@ -235,6 +236,7 @@ mod tests {
         check(is_adjustment_reason, &["1", "45", "253", "A1", "B11", "P12"], &["", "A", "1234", "CO45", "4A"]);
         check_text(is_zip, &["92868", "928680000"], &["9286", "92868-0000", "00000", "9286800"]);
         check_text(is_state_or_province, &["CA", "PR", "AE", "ON"], &["ZZ", "ca", "XX"]);
+        assert!(US_STATES.is_sorted() && CANADIAN_PROVINCES.is_sorted());
     }
 
     #[test]
