@@ -1,10 +1,10 @@
-//! SNIP 3: what must add up (S301–S305).
+//! SNIP 3: what must add up (S301–S304). An amount that can't be one, negative ones among them (S305), was
+//! refused when the claim was assembled.
 
+use crate::claim::Claim;
 use crate::claim::other_payer::{InboundAdjustment, LineAdjudication, OtherPayer};
 use crate::claim::service_line::ServiceLine;
-use crate::claim::{Claim, ClaimDetail};
 use crate::finding::{Check, Finding};
-use crate::ids::Form;
 use crate::loop_id::LoopId;
 use crate::money::{Money, Quantity};
 
@@ -16,8 +16,6 @@ pub(super) fn findings(claim: &Claim) -> impl Iterator<Item = Finding> + '_ {
         .flatten()
         .chain(claim.other_payers.iter().filter_map(move |payer| other_payer_balance(claim, payer)))
         .chain(claim.lines.iter().flat_map(other_payer_line_balance))
-        .chain(negative_claim_amounts(claim))
-        .chain(claim.lines.iter().flat_map(move |line| negative_line_amounts(claim.form, line)))
 }
 
 /// S301. CLM02 is the sum of SV102 or SV203.
@@ -91,48 +89,12 @@ fn accommodation_days(claim: &Claim) -> Option<Finding> {
     (units.decimal() != days.decimal()).then(|| Finding::status(Check::S304, invalid(status).and(258), whole(LoopId::L2300, sent.at)))
 }
 
-/// S305. Amounts of the claim are not negative. Payments and adjustments of other payers may be: a
-/// deductible above a DRG rate makes one.
-fn negative_claim_amounts(claim: &Claim) -> impl Iterator<Item = Finding> + '_ {
-    let negative = |amount: Money, second: u16, position| amount.is_negative().then(|| Finding::status(Check::S305, invalid(693).and(second), position));
-    let (patient_amount, value_codes) = match &claim.detail {
-        ClaimDetail::Professional(detail) => (detail.patient_paid.map(|paid| (paid, 183)), [].as_slice()),
-        ClaimDetail::Institutional(detail) => (detail.patient_estimate.map(|due| (due, 565)), detail.value_codes.as_slice()),
-    };
-    [
-        negative(claim.charge, 178, element(LoopId::L2300, claim.at, 2)),
-        patient_amount.and_then(|(amount, second)| negative(amount.value, second, element(LoopId::L2300, amount.at, 2))),
-    ]
-    .into_iter()
-    .flatten()
-    .chain(
-        value_codes
-            .iter()
-            .filter_map(move |value| negative(value.amount, 726, whole(LoopId::L2300, value.at))),
-    )
-}
-
-fn negative_line_amounts(form: Form, line: &ServiceLine) -> impl Iterator<Item = Finding> + use<> {
-    let charge_element = match form {
-        Form::Professional => 2,
-        Form::Institutional => 3,
-    };
-    let (at, number) = (line.at, line.number);
-    let negative = move |amount: Money, second: u16, place: u8| {
-        amount
-            .is_negative()
-            .then(|| Finding::status(Check::S305, invalid(693).and(second), element(LoopId::L2400, at, place)).on_line(number))
-    };
-    [negative(line.charge, 583, charge_element), negative(line.non_covered, 585, 7)].into_iter().flatten()
-}
-
 fn sum(adjustments: &[InboundAdjustment]) -> Money {
     adjustments.iter().map(|adjustment| adjustment.amount).sum()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::claim::Located;
     use crate::claim::other_payer::OtherPayer;
     use crate::edits::sample::{adjustment, at, check_rows, institutional, institutional_detail, outpatient, professional, revenue, secondary, value_code};
     use crate::money::{Money, Quantity};
@@ -155,11 +117,7 @@ mod tests {
         );
         check_rows(
             institutional,
-            &[(
-                "one cent less",
-                |claim| claim.charge = Money::from_cents(899_999),
-                "S301 A7:400+178 2300 CLM02",
-            )],
+            &[("one cent less", |claim| claim.charge = Money::from_cents(899_999), "S301 A7:400+178 2300 CLM02")],
         );
     }
 
@@ -174,11 +132,7 @@ mod tests {
                     |claim| claim.other_payers[0].paid = Some(Money::from_cents(10001)),
                     "S302 A7:672 2320 SBR",
                 ),
-                (
-                    "no payment sent",
-                    |claim| claim.other_payers[0].paid = None,
-                    "S302 A7:672 2320 SBR",
-                ),
+                ("no payment sent", |claim| claim.other_payers[0].paid = None, "S302 A7:672 2320 SBR"),
                 (
                     "denied in full",
                     |claim| {
@@ -286,80 +240,6 @@ mod tests {
             &[(
                 "days without a room, as an outpatient",
                 |claim| institutional_detail(claim).value_codes.push(value_code("80", 1)),
-                "",
-            )],
-        );
-    }
-
-    #[test]
-    fn negative_amounts() {
-        check_rows(
-            professional,
-            &[
-                (
-                    "a credit line",
-                    |claim| {
-                        claim.lines[0].charge = Money::from_cents(-15000);
-                        claim.charge = Money::from_cents(-7500);
-                    },
-                    "S305 A7:693+178 2300 CLM02; S305 A7:693+583 2400 SV102 line 1",
-                ),
-                (
-                    "the patient paid less than nothing",
-                    |claim| {
-                        let paid = Located {
-                            value: Money::from_cents(-1),
-                            at: at("AMT"),
-                        };
-                        if let crate::claim::ClaimDetail::Professional(detail) = &mut claim.detail {
-                            detail.patient_paid = Some(paid);
-                        }
-                    },
-                    "S305 A7:693+183 2300 AMT02",
-                ),
-                (
-                    "a free line",
-                    |claim| {
-                        claim.lines[1].charge = Money::ZERO;
-                        claim.charge = Money::from_cents(15000);
-                    },
-                    "",
-                ),
-            ],
-        );
-        check_rows(
-            institutional,
-            &[
-                (
-                    "negative non-covered charge",
-                    |claim| claim.lines[1].non_covered = Money::from_cents(-1),
-                    "S305 A7:693+585 2400 SV207 line 2",
-                ),
-                (
-                    "negative estimate",
-                    |claim| {
-                        institutional_detail(claim).patient_estimate = Some(Located {
-                            value: Money::from_cents(-1),
-                            at: at("AMT"),
-                        })
-                    },
-                    "S305 A7:693+565 2300 AMT02",
-                ),
-                (
-                    "negative share of cost",
-                    |claim| institutional_detail(claim).value_codes[1] = value_code("23", -50),
-                    "S305 A7:693+726 2300 HI",
-                ),
-            ],
-        );
-        check_rows(
-            secondary,
-            &[(
-                "an adjustment and a payment of opposite sign",
-                |claim| {
-                    claim.other_payers[0].paid = Some(Money::from_cents(18500));
-                    claim.other_payers[0].adjustments[0].amount = Money::from_cents(-1000);
-                },
                 "",
             )],
         );

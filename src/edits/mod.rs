@@ -3,8 +3,8 @@
 //!
 //! Each file holds one SNIP type. A check is a function from the claim (or one line of it) to at most
 //! one [`Finding`] per place, with the severity of its [`Check`]; a partner's severities are applied by
-//! whoever reports. SNIP types 1 and 2 were reported when the segments were walked, malformed NPIs
-//! (S501) when the claim was assembled.
+//! whoever reports. SNIP types 1 and 2 were reported when the segments were walked; values that can't be
+//! read (NPIs S501, amounts S305, codes that are too long) when the claim was assembled.
 
 mod balancing;
 mod code_lookup;
@@ -22,6 +22,7 @@ use chrono::NaiveDate;
 use crate::claim::Claim;
 use crate::finding::{ClaimStatus, Finding, StatusCategory};
 use crate::ids::Form;
+use crate::limits;
 use crate::loop_id::LoopId;
 use crate::position::{Position, SegmentPosition};
 
@@ -80,14 +81,15 @@ impl EditContext<'static> {
     }
 }
 
-/// Every SNIP 3–7 finding of one claim, by SNIP type and then by line. Allocates only when there is a
-/// finding.
+/// The SNIP 3–7 findings of one claim, at most [`limits::FINDINGS_PER_CLAIM_MAX`], by SNIP type and then
+/// by line. Allocates only when there is a finding.
 pub fn edit(claim: &Claim, context: &EditContext<'_>) -> Vec<Finding> {
     balancing::findings(claim)
         .chain(situational::findings(claim, context))
         .chain(code_set::findings(claim, context))
         .chain(service_type::findings(claim))
         .chain(trading_partner::findings(claim, context))
+        .take(limits::FINDINGS_PER_CLAIM_MAX)
         .collect()
 }
 
@@ -157,7 +159,7 @@ mod tests {
     #[test]
     fn no_finding_is_outside_snip_3_to_7_and_each_is_a_claim_status() {
         let mut claim = institutional();
-        claim.charge = crate::money::Money::from_cents(-1);
+        claim.charge = crate::money::Money::ZERO;
         claim.providers.clear();
         let findings = edit(&claim, &EditContext::unenforced(RECEIVED));
         assert!(!findings.is_empty());

@@ -106,12 +106,12 @@ pub(super) fn is_present_on_admission(code: &[u8]) -> bool {
 
 /// A state, district or territory of the United States, or a military post.
 pub(super) fn is_us_state(code: &str) -> bool {
-    US_STATES.contains(&code)
+    US_STATES.binary_search(&code).is_ok()
 }
 
 /// A state of the United States or a province of Canada.
 pub(super) fn is_state_or_province(code: &str) -> bool {
-    is_us_state(code) || CANADIAN_PROVINCES.contains(&code)
+    is_us_state(code) || CANADIAN_PROVINCES.binary_search(&code).is_ok()
 }
 
 /// Five or nine digits, not all zero.
@@ -119,11 +119,17 @@ pub(super) fn is_zip(text: &str) -> bool {
     matches!(text.len(), 5 | 9) && text.bytes().all(|byte| byte.is_ascii_digit()) && text.bytes().any(|byte| byte != b'0')
 }
 
-/// Whether a street line is a post office or lock box, however it is spaced and pointed.
+/// Whether an address has a post office or lock box in it, however it is spaced and pointed.
 pub(super) fn is_post_office_box(street: &str) -> bool {
-    ["POBOX", "POSTOFFICEBOX", "LOCKBOX"].iter().any(|prefix| {
-        let mut letters = street.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase());
-        prefix.bytes().all(|expected| letters.next() == Some(expected)) && !letters.next().is_some_and(|next| next.is_ascii_alphabetic())
+    let starts_with = |text: &str, phrase: &str| {
+        let mut letters = text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase());
+        phrase.bytes().all(|expected| letters.next() == Some(expected)) && !letters.next().is_some_and(|next| next.is_ascii_alphabetic())
+    };
+    let mut before = ' ';
+    street.char_indices().any(|(place, character)| {
+        let starts_word = !std::mem::replace(&mut before, character).is_alphanumeric();
+        let rest = street.get(place..).unwrap_or_default();
+        starts_word && ["POBOX", "POSTOFFICEBOX", "LOCKBOX", "LOCKBIN"].iter().any(|phrase| starts_with(rest, phrase))
     })
 }
 
@@ -140,13 +146,14 @@ fn is_upper_alphanumeric(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte.is_ascii_digit()
 }
 
+/// Sorted.
 #[rustfmt::skip]
 const US_STATES: &[&str] = &[
-    "AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DE", "DC", "FL", "GA", "HI", "ID", "IL", "IN", "IA", "KS", "KY", "LA", "ME",
-    "MD", "MA", "MI", "MN", "MS", "MO", "MT", "NE", "NV", "NH", "NJ", "NM", "NY", "NC", "ND", "OH", "OK", "OR", "PA", "RI",
-    "SC", "SD", "TN", "TX", "UT", "VT", "VA", "WA", "WV", "WI", "WY",
-    "AS", "FM", "GU", "MH", "MP", "PR", "PW", "UM", "VI", "AA", "AE", "AP",
+    "AA", "AE", "AK", "AL", "AP", "AR", "AS", "AZ", "CA", "CO", "CT", "DC", "DE", "FL", "FM", "GA", "GU", "HI", "IA", "ID", "IL",
+    "IN", "KS", "KY", "LA", "MA", "MD", "ME", "MH", "MI", "MN", "MO", "MP", "MS", "MT", "NC", "ND", "NE", "NH", "NJ", "NM", "NV",
+    "NY", "OH", "OK", "OR", "PA", "PR", "PW", "RI", "SC", "SD", "TN", "TX", "UM", "UT", "VA", "VI", "VT", "WA", "WI", "WV", "WY",
 ];
+/// Sorted.
 const CANADIAN_PROVINCES: &[&str] = &["AB", "BC", "MB", "NB", "NL", "NS", "NT", "NU", "ON", "PE", "QC", "SK", "YT"];
 
 #[cfg(test)]
@@ -212,7 +219,11 @@ mod tests {
         check(is_admission_type, &["1", "5", "9"], &["6", "0", "11"]);
         check(is_admission_source, &["1", "7", "E"], &["0", "G"]);
         check(is_patient_status, &["01", "30", "66", "95"], &["1", "00", "31", "96"]);
-        check(is_place_of_service, &["02", "10", "11", "21", "27", "66", "99"], &["00", "1", "28", "40", "59", "98"]);
+        check(
+            is_place_of_service,
+            &["02", "10", "11", "21", "27", "66", "99"],
+            &["00", "1", "28", "40", "59", "98"],
+        );
     }
 
     #[test]
@@ -225,14 +236,31 @@ mod tests {
         check(is_adjustment_reason, &["1", "45", "253", "A1", "B11", "P12"], &["", "A", "1234", "CO45", "4A"]);
         check_text(is_zip, &["92868", "928680000"], &["9286", "92868-0000", "00000", "9286800"]);
         check_text(is_state_or_province, &["CA", "PR", "AE", "ON"], &["ZZ", "ca", "XX"]);
+        assert!(US_STATES.is_sorted() && CANADIAN_PROVINCES.is_sorted());
     }
 
     #[test]
     fn post_office_boxes() {
         check_text(
             is_post_office_box,
-            &["PO BOX 1", "P O BOX 123", "P.O. Box 5", "Post Office Box 9", "LOCK BOX 7", "P.O.BOX", "PO BOX #4"],
-            &["100 MAIN ST", "POBOXER LANE", "PO BOXWOOD CT", "1 BOX HILL", "225 PO RIVER RD", ""],
+            &[
+                "PO BOX 1",
+                "P O BOX 123",
+                "P.O. Box 5",
+                "Post Office Box 9",
+                "LOCK BOX 7",
+                "P.O.BOX",
+                "PO BOX #4",
+            ],
+            &[
+                "100 MAIN ST",
+                "POBOXER LANE",
+                "PO BOXWOOD CT",
+                "1 BOX HILL",
+                "225 PO RIVER RD",
+                "1 PEPO BOX RD",
+                "",
+            ],
         );
     }
 }

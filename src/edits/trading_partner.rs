@@ -40,18 +40,13 @@ fn member(claim: &Claim, lookup: Lookup) -> Option<Finding> {
     }
 }
 
-/// S703. The billing provider is known by its NPI and TIN together; the TIN is nine digits.
+/// S703. The billing provider is known by its NPI and TIN together.
 fn billing_provider(claim: &Claim, lookup: ProviderLookup) -> Option<Finding> {
-    let provider = &claim.billing_provider;
-    let has_tin = provider
-        .tin
-        .is_some_and(|tin| tin.as_bytes().len() == 9 && tin.as_bytes().iter().all(u8::is_ascii_digit));
+    let at = claim.billing_provider.at;
     match lookup {
-        ProviderLookup::Unknown => Some(Finding::status(Check::S703, returned(26).of("85"), element(LoopId::L2010AA, provider.at, 9))),
-        ProviderLookup::Known | ProviderLookup::NotLoaded if has_tin => None,
-        ProviderLookup::TinDiffers | ProviderLookup::Known | ProviderLookup::NotLoaded => {
-            Some(Finding::status(Check::S703, invalid(128).of("85"), whole(LoopId::L2010AA, provider.at)))
-        }
+        ProviderLookup::Unknown => Some(Finding::status(Check::S703, returned(26).of("85"), element(LoopId::L2010AA, at, 9))),
+        ProviderLookup::TinDiffers => Some(Finding::status(Check::S703, invalid(128).of("85"), whole(LoopId::L2010AA, at))),
+        ProviderLookup::Known | ProviderLookup::NotLoaded => None,
     }
 }
 
@@ -83,28 +78,14 @@ mod tests {
     use crate::edits::edit;
     use crate::edits::sample::{RECEIVED, check_rows, check_rows_in, code, professional, rendered};
     use crate::finding::Severity;
-    use crate::ids::{Form, Tin};
+    use crate::ids::Form;
 
     #[test]
     fn what_the_claim_shows() {
         check_rows(
             professional,
             &[
-                (
-                    "no CIN",
-                    |claim| Arc::make_mut(&mut claim.subscriber).cin = None,
-                    "S702 A7:164:IL 2010BA NM109",
-                ),
-                (
-                    "no TIN",
-                    |claim| Arc::make_mut(&mut claim.billing_provider).tin = None,
-                    "S703 A7:128:85 2010AA NM1",
-                ),
-                (
-                    "a short TIN",
-                    |claim| Arc::make_mut(&mut claim.billing_provider).tin = Tin::parse(b"95123456").ok(),
-                    "S703 A7:128:85 2010AA NM1",
-                ),
+                ("no CIN", |claim| Arc::make_mut(&mut claim.subscriber).cin = None, "S702 A7:164:IL 2010BA NM109"),
                 (
                     "filed as HMO",
                     |claim| Arc::make_mut(&mut claim.subscriber).filing_indicator = code("HM"),
@@ -123,11 +104,7 @@ mod tests {
         let others = ["99250".to_string()];
         for (shows, context, expected) in [
             ("our payer id", EditContext { payer_ids: &ours, ..clean }, ""),
-            (
-                "another's payer id",
-                EditContext { payer_ids: &others, ..clean },
-                "S701 A3:116:PR 2010BB NM109",
-            ),
+            ("another's payer id", EditContext { payer_ids: &others, ..clean }, "S701 A3:116:PR 2010BB NM109"),
             (
                 "a known member",
                 EditContext {

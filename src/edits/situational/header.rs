@@ -8,12 +8,17 @@ use crate::finding::{Check, Finding};
 use crate::loop_id::LoopId;
 
 pub(super) fn findings(claim: &Claim) -> impl Iterator<Item = Finding> + '_ {
-    [original_claim(claim), patient_loop(claim), other_payer_present(claim), attachment_control(claim)]
-        .into_iter()
-        .chain(subscriber_demographics(claim))
-        .chain(billing_address(claim))
-        .flatten()
-        .chain(claim.other_payers.iter().filter_map(move |payer| adjudication_date(claim, payer)))
+    [
+        original_claim(claim),
+        patient_loop(claim),
+        other_payer_present(claim),
+        attachment_control(claim),
+    ]
+    .into_iter()
+    .chain(subscriber_demographics(claim))
+    .chain(billing_address(claim))
+    .flatten()
+    .chain(claim.other_payers.iter().filter_map(move |payer| adjudication_date(claim, payer)))
 }
 
 /// S401. A replacement or void names the claim it acts on.
@@ -32,13 +37,8 @@ fn patient_loop(claim: &Claim) -> Option<Finding> {
 fn subscriber_demographics(claim: &Claim) -> [Option<Finding>; 2] {
     let subscriber = &claim.subscriber;
     let lacking = |is_lacking: bool, second: u16| {
-        (subscriber.is_patient && is_lacking).then(|| {
-            Finding::status(
-                Check::S402,
-                disagrees(155).of("IL").and(second),
-                whole(LoopId::L2010BA, subscriber.name_at),
-            )
-        })
+        (subscriber.is_patient && is_lacking)
+            .then(|| Finding::status(Check::S402, disagrees(155).of("IL").and(second), whole(LoopId::L2010BA, subscriber.name_at)))
     };
     [lacking(subscriber.birth_date.is_none(), 158), lacking(subscriber.sex.is_none(), 157)]
 }

@@ -44,8 +44,7 @@ fn discharge_hour(claim: &Claim, detail: &InstitutionalClaim) -> Option<Finding>
     let is_hospital = is_one_of(detail.facility_type, &["11", "18"]);
     let is_final = is_one_of(claim.frequency, &["1", "4", "7"]);
     let has_left = detail.patient_status.is_some_and(|status| status.as_bytes() != b"30");
-    (is_hospital && is_final && has_left && detail.discharge_hour.is_none())
-        .then(|| Finding::status(Check::S405, missing(233), whole(LoopId::L2300, claim.at)))
+    (is_hospital && is_final && has_left && detail.discharge_hour.is_none()).then(|| Finding::status(Check::S405, missing(233), whole(LoopId::L2300, claim.at)))
 }
 
 /// S406. Who comes unscheduled to an emergency or urgent-care department comes for a reason.
@@ -116,7 +115,11 @@ mod tests {
             &[
                 ("no date", |claim| institutional_detail(claim).admission = None, "S404 A6:189 2300 CLM"),
                 ("no type", |claim| institutional_detail(claim).admission_type = None, "S404 A6:231 2300 CL101"),
-                ("no source", |claim| institutional_detail(claim).admission_source = None, "S404 A6:229 2300 CL102"),
+                (
+                    "no source",
+                    |claim| institutional_detail(claim).admission_source = None,
+                    "S404 A6:229 2300 CL102",
+                ),
                 (
                     "no admitting diagnosis",
                     |claim| claim.diagnoses.retain(|diagnosis| diagnosis.kind != DiagnosisKind::Admitting),

@@ -31,8 +31,7 @@ pub(super) fn findings(claim: &Claim, line: &ServiceLine, received_on: NaiveDate
 /// S407. An outpatient procedure has its own day.
 fn outpatient_date(claim: &Claim, line: &ServiceLine) -> Option<Finding> {
     let is_outpatient = claim.institutional().is_some_and(is_outpatient);
-    (is_outpatient && line.procedure.is_some() && line.service.is_none())
-        .then(|| about(line, Check::S407, missing(187), whole(LoopId::L2400, line.at)))
+    (is_outpatient && line.procedure.is_some() && line.service.is_none()).then(|| about(line, Check::S407, missing(187), whole(LoopId::L2400, line.at)))
 }
 
 /// S410. Anesthesia is counted in minutes.
@@ -67,14 +66,8 @@ fn diagnosis_pointer(claim: &Claim, line: &ServiceLine) -> Option<Finding> {
 fn unlisted_description(form: Form, line: &ServiceLine) -> Option<Finding> {
     let procedure = line.procedure?;
     let is_said = line.has_description || (procedure_family::is_drug(procedure) && line.ndc.is_some());
-    (procedure_family::is_unlisted(procedure) && !is_said).then(|| {
-        about(
-            line,
-            Check::S415,
-            missing(306),
-            component(LoopId::L2400, line.at, procedure_element(form), 7),
-        )
-    })
+    (procedure_family::is_unlisted(procedure) && !is_said)
+        .then(|| about(line, Check::S415, missing(306), component(LoopId::L2400, line.at, procedure_element(form), 7)))
 }
 
 /// S416. An NDC has its quantity and unit.
@@ -149,10 +142,7 @@ mod tests {
                 ),
             ],
         );
-        check_rows(
-            institutional,
-            &[("no date on an inpatient line", |claim| claim.lines[1].service = None, "")],
-        );
+        check_rows(institutional, &[("no date on an inpatient line", |claim| claim.lines[1].service = None, "")]);
     }
 
     #[test]
@@ -213,11 +203,7 @@ mod tests {
                     |claim| claim.lines[0].professional.diagnosis_pointers = [1, 3, 0, 0],
                     "S414 A7:477 2400 SV107-2 line 1",
                 ),
-                (
-                    "to the second",
-                    |claim| claim.lines[0].professional.diagnosis_pointers = [2, 0, 0, 0],
-                    "",
-                ),
+                ("to the second", |claim| claim.lines[0].professional.diagnosis_pointers = [2, 0, 0, 0], ""),
                 (
                     "to a diagnosis taken away",
                     |claim| {
@@ -302,10 +288,7 @@ mod tests {
                 ),
             ],
         );
-        check_rows(
-            institutional,
-            &[("inside a stay", |claim| claim.lines[1].procedure = procedure("J3301"), "")],
-        );
+        check_rows(institutional, &[("inside a stay", |claim| claim.lines[1].procedure = procedure("J3301"), "")]);
         check_rows(
             outpatient,
             &[(
@@ -342,11 +325,7 @@ mod tests {
                     |claim| claim.lines[1].service = Some(day((2024, 12, 31))),
                     "S417 A8:187+188 2400 DTP03 line 2",
                 ),
-                (
-                    "on its last day",
-                    |claim| claim.lines[1].service = Some(day((2025, 1, 4))),
-                    "",
-                ),
+                ("on its last day", |claim| claim.lines[1].service = Some(day((2025, 1, 4))), ""),
                 (
                     "a statement out of order is reported once",
                     |claim| institutional_detail(claim).statement = Some(span((2025, 1, 4), (2025, 1, 1))),

@@ -115,11 +115,7 @@ mod tests {
                     },
                     "",
                 ),
-                (
-                    "tomorrow",
-                    |claim| detail(claim).accident_date = date((2025, 3, 2)),
-                    "S418 A7:510+727 2300 CLM",
-                ),
+                ("tomorrow", |claim| detail(claim).accident_date = date((2025, 3, 2)), "S418 A7:510+727 2300 CLM"),
             ],
         );
     }
