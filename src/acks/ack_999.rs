@@ -116,12 +116,8 @@ impl Acknowledgement {
             SetVerdict::AcceptedWithErrors => (self.accepted, self.noted) = (self.accepted + 1, true),
             SetVerdict::Rejected => {}
         }
-        self.out.segment(&[
-            "AK2",
-            &simple(set.set_id),
-            &simple(set.control_number.as_str()),
-            &simple(set.version),
-        ]);
+        self.out
+            .segment(&["AK2", &simple(set.set_id), &simple(set.control_number.as_str()), &simple(set.version)]);
         let segments = segment_notes(set.findings);
         for segment in &segments {
             self.out.rendered(segment);
@@ -198,7 +194,11 @@ fn is_reported(finding: &Finding) -> bool {
 /// The codes that `select` finds, each once, in order of discovery.
 fn trailer_codes(findings: &[Finding], select: impl Fn(ReportCode) -> Option<u8>) -> Vec<u8> {
     let mut codes = Vec::new();
-    for code in findings.iter().filter(|finding| finding.severity != Severity::Ignore).filter_map(|finding| select(finding.code)) {
+    for code in findings
+        .iter()
+        .filter(|finding| finding.severity != Severity::Ignore)
+        .filter_map(|finding| select(finding.code))
+    {
         if !codes.contains(&code) && codes.len() < TRAILER_CODES_MAX {
             codes.push(code);
         }
@@ -277,11 +277,12 @@ fn element_note((element, component, error): &(u8, u8, ElementError)) -> _999Loo
     }
 }
 
-/// IK303; the segments around the loops have none.
+/// IK303, four characters at most: longer loop names (`2010BA`) and the segments around the loops have
+/// none, their ordinal says where they stand.
 fn loop_identifier(loop_id: LoopId) -> Option<String> {
     match loop_id {
         LoopId::Header | LoopId::Trailer => None,
-        inner => Some(inner.to_string()),
+        inner => Some(inner.to_string()).filter(|name| name.len() <= 4),
     }
 }
 
@@ -347,7 +348,16 @@ mod tests {
         ];
         assert_eq!(
             rendered(&[(false, findings)], &[]),
-            ["IK3*SV1*26*2400*8", "IK4*1:1**7", "IK4*2**1", "IK3*SV1*26*2400*I4", "IK3*SV1*27*2400*8", "IK4*1:3**7", "IK5*E*5", "AK9*E*1*1*1"]
+            [
+                "IK3*SV1*26*2400*8",
+                "IK4*1:1**7",
+                "IK4*2**1",
+                "IK3*SV1*26*2400*I4",
+                "IK3*SV1*27*2400*8",
+                "IK4*1:3**7",
+                "IK5*E*5",
+                "AK9*E*1*1*1"
+            ]
         );
     }
 
@@ -373,7 +383,11 @@ mod tests {
             (vec![(false, vec![missing()])], vec![], "IK3*DTP*30*2400*3 IK5*E*5 AK9*E*1*1*1"),
             (vec![(true, vec![wrong_count()])], vec![], "IK5*R*4 AK9*R*1*1*0"),
             (vec![(true, vec![])], vec![], "IK5*R*5 AK9*R*1*1*0"),
-            (vec![(true, vec![wrong_count(), missing()]), (false, vec![])], vec![], "IK3*DTP*30*2400*3 IK5*R*4*5 IK5*A AK9*P*2*2*1"),
+            (
+                vec![(true, vec![wrong_count(), missing()]), (false, vec![])],
+                vec![],
+                "IK3*DTP*30*2400*3 IK5*R*4*5 IK5*A AK9*P*2*2*1",
+            ),
             (vec![(false, vec![])], vec![warned_group()], "IK5*A AK9*E*1*1*1*5"),
             (vec![(false, vec![])], vec![finding(ReportCode::Group(4), "GE", 0, 2, 0)], "IK5*A AK9*R*1*1*0*4"),
         ] {

@@ -20,9 +20,9 @@ use crate::x12::outgoing::{Envelope, Guide, OutgoingInterchange, simple};
 /// What stands for a name or identifier that the guide requires and the claim did not have.
 const UNKNOWN: &str = "UNKNOWN";
 
-/// No claim of ours happened on this day: what stands for a service date that the guide requires and
-/// the claim did not have.
-const NO_DATE: &str = "10010101";
+/// What stands for a service date that the guide requires and the claim did not have: a date that
+/// readers accept and nobody takes for a day of service.
+const NO_DATE: &str = "19000101";
 
 /// An organisation of the upper levels: the payer (2100A) or the submitter (2100B).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -315,10 +315,14 @@ impl ClaimAcknowledgement {
         let number = line.number.to_string();
         let control_number = simple(&line.control_number);
         let revenue = line.revenue.filter(|_| line.procedure.is_some());
+        let mut code = line.code_with_modifiers();
+        if code.is_empty() {
+            code = self.out.composite(&["HC", UNKNOWN]);
+        }
         for status in statuses {
             let revenue = revenue.as_ref().map_or("", |revenue| revenue.as_str());
             self.out
-                .segment(&["SVC", &line.code_with_modifiers(), &line.charge.to_x12(), "", revenue, "", "", &line.units.to_string()]);
+                .segment(&["SVC", &code, &line.charge.to_x12(), "", revenue, "", "", &line.units.to_string()]);
             self.status(status, "");
             let reference = if control_number.is_empty() { number.as_str() } else { &control_number };
             self.out.segment(&["REF", "FJ", reference]);
@@ -345,10 +349,7 @@ fn write_totals(out: &mut OutgoingInterchange, totals: &StatusTotals, accepted: 
             out.segment(&["QTY", qualifier, &claims.to_string()]);
         }
     }
-    for (qualifier, claims, amount) in [
-        ("YU", totals.accepted, totals.accepted_amount),
-        ("YY", totals.rejected, totals.rejected_amount),
-    ] {
+    for (qualifier, claims, amount) in [("YU", totals.accepted, totals.accepted_amount), ("YY", totals.rejected, totals.rejected_amount)] {
         if claims > 0 {
             out.segment(&["AMT", qualifier, &amount.to_x12()]);
         }
