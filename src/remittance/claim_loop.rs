@@ -160,10 +160,7 @@ fn service_payment(line: &LineDetermination, echo: Option<&LineEcho>) -> SVC {
             .and_then(|echo| echo.revenue)
             .map(|revenue| revenue.to_string()),
         _05: Some(paid_units.to_string()),
-        _07: echo
-            .map(|echo| echo.units)
-            .filter(|units| *units != paid_units)
-            .map(|units| units.to_string()),
+        _07: echo.map(|echo| echo.units).filter(|units| *units != paid_units).map(|units| units.to_string()),
         ..SVC::default()
     }
 }

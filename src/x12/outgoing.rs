@@ -338,7 +338,13 @@ pub mod tests {
 
     #[test]
     fn received_text_cannot_break_the_frame() {
-        for (received, written) in [("ANA", "ANA"), (" A*B:C^D~E ", "A B C D E"), ("MU\u{d1}OZ", "MU OZ"), ("A\nB", "A B"), ("~", "")] {
+        for (received, written) in [
+            ("ANA", "ANA"),
+            (" A*B:C^D~E ", "A B C D E"),
+            ("MU\u{d1}OZ", "MU OZ"),
+            ("A\nB", "A B"),
+            ("~", ""),
+        ] {
             assert_eq!(simple(received), written);
         }
     }

@@ -56,14 +56,31 @@ fn on_time(decision: &Decision) -> RemittedClaim<'_> {
 #[test]
 fn a_late_payment_by_ach_carries_its_interest() {
     let decision = samples::one_line_late();
-    let owed = interest(decision.determination.paid(), decision.receipt.received_on, day("2026-02-20"), &PromptPay::ab3275());
-    let bytes = write_balanced(&[RemittedClaim { decision: &decision, interest: owed }], false);
+    let owed = interest(
+        decision.determination.paid(),
+        decision.receipt.received_on,
+        day("2026-02-20"),
+        &PromptPay::ab3275(),
+    );
+    let bytes = write_balanced(
+        &[RemittedClaim {
+            decision: &decision,
+            interest: owed,
+        }],
+        false,
+    );
     crate::assert_golden("late-payment-by-ach.835", &bytes);
 }
 
 #[test]
 fn every_kind_of_claim_on_one_cheque() {
-    let decisions = [samples::one_line_late(), samples::inpatient(), samples::forwarded(), samples::denied("31"), samples::denied("27")];
+    let decisions = [
+        samples::one_line_late(),
+        samples::inpatient(),
+        samples::forwarded(),
+        samples::denied("31"),
+        samples::denied("27"),
+    ];
     let claims: Vec<RemittedClaim<'_>> = decisions.iter().map(on_time).collect();
     crate::assert_golden("every-kind-of-claim-by-check.835", &write_balanced(&claims, true));
 }
@@ -102,9 +119,16 @@ fn what_does_not_belong_is_refused() {
 #[test]
 fn thirteen_late_claims_need_three_provider_adjustments() {
     let decision = samples::one_line_late();
-    let claims = [RemittedClaim { decision: &decision, interest: cents(25) }; 13];
+    let claims = [RemittedClaim {
+        decision: &decision,
+        interest: cents(25),
+    }; 13];
     let text = String::from_utf8(write_balanced(&claims, false)).unwrap();
-    let pairs: Vec<usize> = text.lines().filter(|line| line.starts_with("PLB")).map(|line| line.matches("L6:").count()).collect();
+    let pairs: Vec<usize> = text
+        .lines()
+        .filter(|line| line.starts_with("PLB"))
+        .map(|line| line.matches("L6:").count())
+        .collect();
     assert_eq!(pairs, [6, 6, 1]);
     assert!(text.contains("BPR*I*1589.9*C*ACH"));
 }
@@ -125,7 +149,9 @@ fn seven_reasons_of_a_group_need_two_adjustment_segments() {
 #[test]
 fn third_party_remittances_balance() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/samples");
-    let Ok(manifest) = std::fs::read_to_string(folder.join("third-party/MANIFEST.tsv")) else { return };
+    let Ok(manifest) = std::fs::read_to_string(folder.join("third-party/MANIFEST.tsv")) else {
+        return;
+    };
     let valid = manifest.lines().filter_map(|row| {
         let columns: Vec<&str> = row.split('\t').collect();
         (columns.get(5) == Some(&"835") && columns.get(6) == Some(&"yes")).then(|| folder.join("third-party").join(columns[0]))
