@@ -4,30 +4,29 @@
 
 use std::hint::black_box;
 
-// The placer is shared with the tests of the library and names its types from the crate root.
 use claimstream::claim::{Assembled, Assembler};
+use claimstream::guide::walker::{Placed, Walker};
 use claimstream::ids::Form;
 use claimstream::limits;
 use claimstream::money::Money;
+use claimstream::tables::guides::guide;
 use claimstream::x12::tokenizer::for_each_segment;
-use claimstream::{ids, loop_id, x12};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use x12_types::util::Parser;
 use x12_types::v005010::{_837, Transmission};
 
-#[path = "../src/claim/assembler/placer.rs"]
-mod placer;
 #[path = "synthetic_file.rs"]
 mod synthetic_file;
 
 /// Runs `each` over the claims and returns how many segments they were read from.
 fn parse(bytes: &[u8], mut each: impl FnMut(Assembled)) -> usize {
-    let (mut placer, mut assembler) = (placer::Placer::new(Form::Professional), Assembler::new(Form::Professional));
+    let mut walker = Walker::new(guide(Form::Professional).unwrap());
+    let mut assembler = Assembler::new(Form::Professional);
     let mut segments = 0;
     for_each_segment(bytes, limits::READ_BYTES, |segment| {
         segments += 1;
         if segment.at.ordinal > 0 {
-            let (loop_id, starts_loop) = placer.place(segment);
+            let Placed { loop_id, starts_loop, .. } = walker.accept(segment);
             if let Some(assembled) = assembler.accept(segment, loop_id, starts_loop) {
                 each(assembled);
             }

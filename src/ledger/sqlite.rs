@@ -230,7 +230,9 @@ impl Ledger for SqliteLedger {
         }
         if let Some((delivery, delivered)) = &batch.delivered {
             let state = serde_json::to_string(delivered).unwrap_or_default();
-            transaction.prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?.execute(params![delivery, state])?;
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?
+                .execute(params![delivery, state])?;
         }
         transaction.commit()?;
         Ok(first)
