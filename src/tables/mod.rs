@@ -5,5 +5,6 @@ mod csv_table;
 pub mod period;
 pub mod reasons;
 pub mod refdata;
+pub mod rules;
 
 pub use csv_table::{LoadError, Problem};
