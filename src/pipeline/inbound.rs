@@ -261,7 +261,8 @@ fn read_claims(input: &mut dyn Read, row: &FileRow, survey: &Survey, skip: u64, 
     Ok(headers)
 }
 
-fn pending(row: &FileRow, open: &OpenSet<'_>, header: &SetHeader, assembled: Assembled) -> Pending {
+/// A claim that was read, with its source and the findings of pass 1.
+pub fn pending(row: &FileRow, open: &OpenSet<'_>, header: &SetHeader, assembled: Assembled) -> Pending {
     let claim = &assembled.claim;
     let source = ClaimSource {
         file: row.file,
