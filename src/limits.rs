@@ -41,7 +41,7 @@ pub const CLAIMS_PER_REMITTANCE_MAX: usize = 10_000;
 pub const SEALED_CHUNK_BYTES: usize = 64 * 1024;
 
 /// Rows of one reference table; far above 900,000 members with several segments each.
-pub const REFERENCE_ROWS_MAX: usize = 50_000_000;
+pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;
 
 /// Findings about one subscriber or patient that are looked at again when the next one begins.
 pub const OPEN_FINDINGS_MAX: usize = 1_000;

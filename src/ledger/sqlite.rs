@@ -163,7 +163,7 @@ impl Ledger for SqliteLedger {
             let mut statement = transaction.prepare_cached("SELECT units FROM unit_use WHERE authorization_row = ?1")?;
             let mut write = transaction.prepare_cached("INSERT OR REPLACE INTO unit_use VALUES (?1, ?2)")?;
             for (row, units) in &batch.units {
-                let key = row.0.cast_signed();
+                let key = row.as_u64().cast_signed();
                 let before: Option<String> = statement.query_row([key], |row| row.get(0)).optional()?;
                 let before = before.and_then(|text| Quantity::parse_x12(text.as_bytes()).ok()).unwrap_or(Quantity::ZERO);
                 write.execute(params![key, (before + *units).to_string()])?;
@@ -246,7 +246,7 @@ impl Ledger for SqliteLedger {
         let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
         rows.map(|row| {
             let (row, units) = row?;
-            Ok((AuthorizationRow(row.cast_unsigned()), Quantity::parse_x12(units.as_bytes()).unwrap_or(Quantity::ZERO)))
+            Ok((AuthorizationRow::from_u64(row.cast_unsigned()), Quantity::parse_x12(units.as_bytes()).unwrap_or(Quantity::ZERO)))
         })
         .collect()
     }
@@ -406,9 +406,9 @@ mod tests {
         let mut ledger = open(directory.path());
         assert_eq!((ledger.next_number(Counter::Interchange).unwrap(), ledger.next_number(Counter::Interchange).unwrap(), ledger.next_number(Counter::Payment).unwrap()), (1, 2, 1));
         for _ in 0..2 {
-            ledger.append(&Batch { units: vec![(AuthorizationRow(u64::MAX), Quantity::whole(2))], ..Batch::default() }).unwrap();
+            ledger.append(&Batch { units: vec![(AuthorizationRow::from_u64(u64::MAX), Quantity::whole(2))], ..Batch::default() }).unwrap();
         }
-        assert_eq!(ledger.units_used().unwrap(), [(AuthorizationRow(u64::MAX), Quantity::whole(4))]);
+        assert_eq!(ledger.units_used().unwrap(), [(AuthorizationRow::from_u64(u64::MAX), Quantity::whole(4))]);
     }
 
     #[test]

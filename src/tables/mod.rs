@@ -1,2 +1,9 @@
+//! Data files as typed tables, checked against each other when they are loaded.
+
+pub mod code_range;
+mod csv_table;
+pub mod period;
 pub mod reasons;
 pub mod refdata;
+
+pub use csv_table::{LoadError, Problem};
