@@ -302,6 +302,26 @@ impl Determination {
         })
     }
 
+    /// A claim that a person must look at, whatever its lines were to become: its charge is the sum of
+    /// theirs, so it is balanced.
+    pub fn pended(lines: Vec<LineDetermination>, reason: PendReason, trace: Vec<Step>) -> Determination {
+        let lines: Vec<LineDetermination> = lines
+            .into_iter()
+            .map(|line| LineDetermination::pended(line.number, line.charge, line.rule))
+            .collect();
+        Determination {
+            outcome: ClaimOutcome::Pended,
+            pend_reason: Some(reason),
+            charge: lines.iter().map(LineDetermination::charge).sum(),
+            paid: Money::ZERO,
+            lines,
+            signals: Vec::new(),
+            consumed: Vec::new(),
+            forward_to: None,
+            trace,
+        }
+    }
+
     pub fn outcome(&self) -> ClaimOutcome {
         self.outcome
     }
