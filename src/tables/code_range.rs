@@ -15,46 +15,67 @@ impl CodeKey {
     }
 }
 
-/// Codes from one to another, both included. A code that continues the upper end is inside:
-/// `A50`–`A64` holds `A649`, and a single `Z30` holds its subcategories.
+/// Codes from one to another, both included.
+///
+/// An exact range holds codes of its own length only: revenue code `0128` is not inside the procedures
+/// `00100`–`01999`. A range of families also holds what continues its ends: `A50`–`A64` holds `A649`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "Ends", try_from = "Ends")]
 pub struct CodeRange {
     from: u64,
+    /// Padded with zeros when exact, with ones when of families.
     to: u64,
 }
 
-/// The two ends as text; `None` is any code.
-type Ends = Option<(Code<8>, Code<8>)>;
+/// The two ends as text, and whether they name families; `None` is any code.
+type Ends = Option<(Code<8>, Code<8>, bool)>;
 
-/// A range that ends before it begins.
+/// Two codes that are not the ends of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("code range ends before it begins")]
-pub struct ReversedRange;
+pub enum RangeError {
+    #[error("code range ends before it begins")]
+    Reversed,
+    #[error("code range has ends of different length")]
+    Uneven,
+}
 
 impl CodeRange {
     /// Every code.
     pub const ANY: CodeRange = CodeRange { from: 0, to: u64::MAX };
 
     /// # Errors
-    /// [`ReversedRange`] when `to` sorts before `from`.
-    pub fn new(from: Code<8>, to: Code<8>) -> Result<CodeRange, ReversedRange> {
+    /// [`RangeError`] when `to` sorts before `from` or has another length.
+    pub fn exact(from: Code<8>, to: Code<8>) -> Result<CodeRange, RangeError> {
+        let range = CodeRange {
+            from: padded(from.as_bytes(), 0),
+            to: padded(to.as_bytes(), 0),
+        };
+        match (from.as_bytes().len() == to.as_bytes().len(), range.from <= range.to) {
+            (false, _) => Err(RangeError::Uneven),
+            (true, false) => Err(RangeError::Reversed),
+            (true, true) => Ok(range),
+        }
+    }
+
+    /// # Errors
+    /// [`RangeError::Reversed`] when `to` sorts before `from`.
+    pub fn families(from: Code<8>, to: Code<8>) -> Result<CodeRange, RangeError> {
         let range = CodeRange {
             from: padded(from.as_bytes(), 0),
             to: padded(to.as_bytes(), u8::MAX),
         };
-        if range.from <= range.to { Ok(range) } else { Err(ReversedRange) }
+        if range.from <= range.to { Ok(range) } else { Err(RangeError::Reversed) }
     }
 
     pub fn single(code: Code<8>) -> CodeRange {
         CodeRange {
             from: padded(code.as_bytes(), 0),
-            to: padded(code.as_bytes(), u8::MAX),
+            to: padded(code.as_bytes(), 0),
         }
     }
 
     pub fn contains(self, code: CodeKey) -> bool {
-        (self.from..=self.to).contains(&code.0)
+        (self.from..=self.to).contains(&code.0) && (self.is_of_families() || length(code.0) == length(self.to))
     }
 
     /// Grows with the number of codes inside; for choosing the narrowest.
@@ -68,27 +89,32 @@ impl CodeRange {
 
     /// First and last code; `None` for any.
     pub fn ends(self) -> Option<(Code<8>, Code<8>)> {
-        let text = |key: u64, pad: u8| {
+        let text = |key: u64| {
             let bytes = key.to_be_bytes();
-            let length = bytes.iter().rposition(|byte| *byte != pad).map_or(0, |last| last + 1);
+            let length = bytes.iter().rposition(|byte| !matches!(*byte, 0 | u8::MAX)).map_or(0, |last| last + 1);
             Code::parse(bytes.get(..length)?).ok()
         };
-        text(self.from, 0).zip(text(self.to, u8::MAX))
+        text(self.from).zip(text(self.to))
+    }
+
+    fn is_of_families(self) -> bool {
+        self.to as u8 == u8::MAX
     }
 }
 
 impl From<CodeRange> for Ends {
     fn from(range: CodeRange) -> Ends {
-        range.ends()
+        range.ends().map(|(from, to)| (from, to, range.is_of_families()))
     }
 }
 
 impl TryFrom<Ends> for CodeRange {
-    type Error = ReversedRange;
-    fn try_from(ends: Ends) -> Result<CodeRange, ReversedRange> {
+    type Error = RangeError;
+    fn try_from(ends: Ends) -> Result<CodeRange, RangeError> {
         match ends {
             None => Ok(CodeRange::ANY),
-            Some((from, to)) => CodeRange::new(from, to),
+            Some((from, to, true)) => CodeRange::families(from, to),
+            Some((from, to, false)) => CodeRange::exact(from, to),
         }
     }
 }
@@ -99,6 +125,11 @@ fn padded(code: &[u8], pad: u8) -> u64 {
         *place = *byte;
     }
     u64::from_be_bytes(bytes)
+}
+
+/// Bytes of a code that is padded with zeros.
+fn length(key: u64) -> u32 {
+    8 - key.trailing_zeros() / 8
 }
 
 /// Rows found by the code ranges that contain a code: `O(log rows)` per answer, no allocation.
@@ -200,9 +231,14 @@ impl<'a, T> Iterator for Containing<'a, T> {
     type Item = (CodeRange, &'a T);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let found = self.index.first_reaching(self.next, self.code.0).filter(|found| *found < self.end)?;
-        self.next = found + 1;
-        self.index.rows.get(found).map(|(range, row)| (*range, row))
+        loop {
+            let found = self.index.first_reaching(self.next, self.code.0).filter(|found| *found < self.end)?;
+            self.next = found + 1;
+            match self.index.rows.get(found) {
+                Some((range, row)) if range.contains(self.code) => return Some((*range, row)),
+                _ => {}
+            }
+        }
     }
 }
 
@@ -212,31 +248,51 @@ mod tests {
 
     use super::*;
 
-    fn range(from: &str, to: &str) -> CodeRange {
-        CodeRange::new(from.parse().unwrap(), to.parse().unwrap()).unwrap()
+    fn code(text: &str) -> Code<8> {
+        text.parse().unwrap()
+    }
+
+    fn exact(from: &str, to: &str) -> CodeRange {
+        CodeRange::exact(code(from), code(to)).unwrap()
+    }
+
+    fn families(from: &str, to: &str) -> CodeRange {
+        CodeRange::families(code(from), code(to)).unwrap()
     }
 
     #[test]
-    fn ranges_hold_both_ends_and_what_continues_the_upper_one() {
-        for (from, to, code, inside) in [
-            ("99381", "99385", "99381", true),
-            ("99381", "99385", "99385", true),
-            ("99381", "99385", "99386", false),
-            ("A50", "A64", "A649", true),
-            ("A50", "A64", "A65", false),
-            ("A50", "A64", "A5", false),
-            ("0450", "0459", "0981", false),
+    fn ranges_hold_both_ends_and_families_what_continues_them() {
+        for (range, code, inside) in [
+            (exact("99381", "99385"), "99381", true),
+            (exact("99381", "99385"), "99385", true),
+            (exact("99381", "99385"), "99386", false),
+            (exact("00100", "01999"), "0128", false),
+            (exact("0100", "0219"), "01000", false),
+            (families("A50", "A64"), "A649", true),
+            (families("A50", "A64"), "A65", false),
+            (families("A50", "A64"), "A5", false),
+            (exact("A50", "A64"), "A649", false),
+            (exact("12345678", "12345678"), "12345678", true),
+            (CodeRange::single(code("99381")), "99381", true),
+            (CodeRange::ANY, "", true),
+            (CodeRange::ANY, "ZZZZZZZZ", true),
         ] {
-            assert_eq!(range(from, to).contains(CodeKey::of(code.as_bytes())), inside, "{from}-{to} {code}");
+            assert_eq!(range.contains(CodeKey::of(code.as_bytes())), inside, "{range:?} {code}");
         }
-        assert!(CodeRange::ANY.contains(CodeKey::of(b"")) && CodeRange::ANY.contains(CodeKey::of(b"ZZZZZZZZ")));
-        assert_eq!(CodeRange::new("B".parse().unwrap(), "A".parse().unwrap()), Err(ReversedRange));
-        assert!(CodeRange::single("99381".parse().unwrap()).width() < range("99381", "99382").width());
+        assert_eq!(CodeRange::exact(code("B"), code("A")), Err(RangeError::Reversed));
+        assert_eq!(CodeRange::families(code("B"), code("A")), Err(RangeError::Reversed));
+        assert_eq!(CodeRange::exact(code("0100"), code("01999")), Err(RangeError::Uneven));
+        assert!(CodeRange::single(code("99381")).width() < exact("99381", "99382").width());
     }
 
     #[test]
     fn a_range_reads_what_it_writes() {
-        for range in [CodeRange::ANY, range("99381", "99385"), CodeRange::single("12345678".parse().unwrap())] {
+        for range in [
+            CodeRange::ANY,
+            exact("99381", "99385"),
+            families("A50", "A64"),
+            CodeRange::single(code("12345678")),
+        ] {
             let text = serde_json::to_string(&range).unwrap();
             assert_eq!(serde_json::from_str::<CodeRange>(&text).unwrap(), range, "{text}");
         }
@@ -249,7 +305,7 @@ mod tests {
             let rows: Vec<(CodeRange, usize)> = ends
                 .iter()
                 .enumerate()
-                .map(|(place, (a, b))| (range(&digits(*a.min(b)), &digits(*a.max(b))), place))
+                .map(|(place, (a, b))| (if place % 2 == 0 { exact(&digits(*a.min(b)), &digits(*a.max(b))) } else { families(&digits(*a.min(b)), &digits(*a.max(b))) }, place))
                 .collect();
             let key = CodeKey::of(digits(code).as_bytes());
             let mut scanned: Vec<usize> = rows.iter().filter(|(range, _)| range.contains(key)).map(|(_, place)| *place).collect();

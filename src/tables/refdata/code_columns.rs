@@ -1,7 +1,7 @@
 //! The pair of columns that holds a code range, in the spelling of each kind of code.
 
 use crate::ids::{Code, Modifier};
-use crate::tables::code_range::CodeRange;
+use crate::tables::code_range::{CodeRange, RangeError};
 use crate::tables::csv_table::{Columns, LoadError, Problem, Row, vocabulary};
 
 vocabulary! {
@@ -22,15 +22,19 @@ vocabulary! {
 
 const A_CODE: &str = "a code of 1 to 8 characters";
 
-/// Codes as they stand on claims. Both empty, or `*`: any code; an empty end: the one code.
+/// Procedure or revenue codes. Both ends empty, or `*`: any code; an empty upper end: the one code.
 pub(super) fn read_code_range<C: Columns>(row: &Row<'_, C>, from: C, to: C) -> Result<CodeRange, LoadError> {
-    read_range(row, from, to, parse_code)
+    read_range(row, from, to, parse_code, CodeRange::exact)
 }
 
 /// Codes in the spelling of a code type: diagnoses may have their point, revenue codes and bill types
-/// may lack or have their leading zero.
+/// may lack or have their leading zero. Diagnoses and bill types are families.
 pub(super) fn read_typed_code_range<C: Columns>(row: &Row<'_, C>, code_type: CodeType, from: C, to: C) -> Result<CodeRange, LoadError> {
-    read_range(row, from, to, |text| parse_typed_code(code_type, text))
+    let make = match code_type {
+        CodeType::Hcpcs | CodeType::Revenue | CodeType::Drg => CodeRange::exact,
+        CodeType::Diagnosis | CodeType::TypeOfBill => CodeRange::families,
+    };
+    read_range(row, from, to, |text| parse_typed_code(code_type, text), make)
 }
 
 /// One code in the spelling of a code type; `None` is any.
@@ -41,13 +45,17 @@ pub(super) fn read_typed_code<C: Columns>(row: &Row<'_, C>, code_type: CodeType,
     }
 }
 
-fn read_range<C: Columns>(row: &Row<'_, C>, from: C, to: C, parse: impl Fn(&str) -> Option<Code<8>>) -> Result<CodeRange, LoadError> {
+type MakeRange = fn(Code<8>, Code<8>) -> Result<CodeRange, RangeError>;
+
+fn read_range<C: Columns>(row: &Row<'_, C>, from: C, to: C, parse: impl Fn(&str) -> Option<Code<8>>, make: MakeRange) -> Result<CodeRange, LoadError> {
     let (first, last) = (row.unless_any(from, A_CODE, &parse)?, row.unless_any(to, A_CODE, &parse)?);
     match (first, last) {
         (None, None) => Ok(CodeRange::ANY),
-        (Some(only), None) => Ok(CodeRange::single(only)),
-        (Some(first), Some(last)) => CodeRange::new(first, last).map_err(|_| row.error(to, Problem::Reversed)),
         (None, Some(_)) => Err(row.error(from, Problem::Empty { expected: A_CODE })),
+        (Some(first), last) => make(first, last.unwrap_or(first)).map_err(|error| match error {
+            RangeError::Reversed => row.error(to, Problem::Reversed),
+            RangeError::Uneven => row.error(to, Problem::Rule("of another length than the code it ends")),
+        }),
     }
 }
 
@@ -62,7 +70,8 @@ fn parse_code(text: &str) -> Option<Code<8>> {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric()).then(|| text.parse().ok()).flatten()
 }
 
-fn parse_typed_code(code_type: CodeType, text: &str) -> Option<Code<8>> {
+/// The code as claims carry it.
+pub(super) fn parse_typed_code(code_type: CodeType, text: &str) -> Option<Code<8>> {
     match code_type {
         CodeType::Hcpcs | CodeType::Drg => parse_code(text),
         CodeType::Diagnosis => parse_code(&text.replace('.', "")),
