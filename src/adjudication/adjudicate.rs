@@ -12,7 +12,7 @@
 use super::adjustment::Adjustment;
 use super::case::{Case, Draw, OpenLine, SoFar};
 use super::coordination::{PRIOR_PAYER, PriorPayments};
-use super::determination::{Aside, Determination, LineDetermination, LineOutcome, PendReason, Raised, Unbalanced, UnitsConsumed};
+use super::determination::{Aside, Determination, LineDetermination, PendReason, Raised, Unbalanced, UnitsConsumed};
 use super::facts::{Facts, Receipt};
 use super::member_billing::{self, SHARE_OF_COST};
 use super::pricing::{Price, price};
@@ -25,7 +25,7 @@ use crate::claim::service_line::ServiceLine;
 use crate::money::{Money, Quantity};
 use crate::position::SegmentPosition;
 use crate::tables::refdata::ReferenceData;
-use crate::tables::rules::RulePack;
+use crate::tables::rules::{RulePack, UnpricedAction};
 
 /// Rules and reference data.
 #[derive(Debug, Clone, Copy)]
@@ -46,9 +46,8 @@ const GATES: [(Rule, Gate); 6] = [
     (Rule::PriorAuthorization, prior_auth::rule),
 ];
 
-/// More units than dollars: the rest of an adjustment's reason.
+/// Billed above allowed.
 const CONTRACTUAL_DIFFERENCE: Reason = Reason::contractual("45");
-const NO_RATE: Reason = Reason::contractual("147");
 const INCLUDED: Reason = Reason::contractual("97").remark("M80");
 const DOLLARS_EXCEEDED: Reason = Reason::contractual("198").remark("N640");
 
@@ -64,10 +63,10 @@ pub fn adjudicate(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tabl
         Some(fate) => claim.lines.iter().map(|line| fate.of(line)).collect(),
         None => match line_by_line(&case, &mut aside) {
             Ok(lines) => lines,
-            Err(failure) => return failed(claim, failure, aside),
+            Err(_) => return failed(claim, aside.trace),
         },
     };
-    Determination::new(claim.charge, lines, aside).unwrap_or_else(|failure| failed(claim, failure, Aside::default()))
+    Determination::new(claim.charge, lines, aside).unwrap_or_else(|_| failed(claim, Vec::new()))
 }
 
 /// A decision on every line at once.
@@ -213,11 +212,13 @@ fn settle<'a>(
 ) -> Result<LineDetermination, Unbalanced> {
     let line = open.line;
     let priced = price(case, &open, so_far);
-    let (result, note) = match &priced {
-        Price::Rated { method, .. } => (StepResult::Paid, *method),
-        Price::Included => (StepResult::Denied, "included in the case rate"),
-        Price::NoRate => (StepResult::Denied, "no rate"),
-        Price::NotLoaded => (StepResult::Pended, "fee schedule not loaded"),
+    let unpriced = case.tables.rules.pricing.unpriced;
+    let (result, note) = match (&priced, unpriced) {
+        (Price::Rated { method, .. }, _) => (StepResult::Paid, *method),
+        (Price::Included, _) => (StepResult::Denied, "included in the case rate"),
+        (Price::NoRate, UnpricedAction::Deny { .. }) => (StepResult::Denied, "no rate"),
+        (Price::NoRate, UnpricedAction::Pend) => (StepResult::Pended, "no rate"),
+        (Price::NotLoaded, _) => (StepResult::Pended, "fee schedule not loaded"),
     };
     aside.trace.push(Step {
         line: line.number,
@@ -227,14 +228,19 @@ fn settle<'a>(
         evidence: Some(line.at),
     });
     let denied = |reason: Reason| Ok(LineDetermination::denied(line.number, line.charge, reason.adjusts(line.charge), Rule::FeeSchedule));
-    match priced {
-        Price::Rated { allowed, case_rate, .. } => {
+    match (priced, unpriced) {
+        (Price::Rated { allowed, case_rate, .. }, _) => {
             so_far.case_rates.extend(case_rate);
             pay(open, allowed, so_far, purse)
         }
-        Price::Included => denied(INCLUDED),
-        Price::NoRate => denied(NO_RATE),
-        Price::NotLoaded => {
+        (Price::Included, _) => denied(INCLUDED),
+        (Price::NoRate, UnpricedAction::Deny { group, carc, rarc }) => denied(Reason {
+            group,
+            carc,
+            rarcs: [rarc, None],
+        }),
+        // Paying what is asked because no schedule was loaded would be worse than waiting for one.
+        (Price::NoRate, UnpricedAction::Pend) | (Price::NotLoaded, _) => {
             aside.pend_reason.get_or_insert(PendReason::Unpriced);
             Ok(LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule))
         }
@@ -300,13 +306,12 @@ fn record(aside: &mut Aside, line: &ServiceLine, rule: Rule, verdict: &Verdict, 
 }
 
 /// A claim whose lines do not add up: a rule failed, or its charges never did. It is pended whole.
-fn failed(claim: &Claim, failure: Unbalanced, aside: Aside) -> Determination {
-    let mut trace = aside.trace;
+fn failed(claim: &Claim, mut trace: Vec<Step>) -> Determination {
     trace.push(Step {
         line: 0,
         rule: Rule::FeeSchedule,
         result: StepResult::Pended,
-        note: failure.to_string().into(),
+        note: "charge, adjustments and payment do not add up".into(),
         evidence: Some(claim.at),
     });
     let lines = claim.lines.iter().map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule));

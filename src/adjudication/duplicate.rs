@@ -6,7 +6,6 @@
 use chrono::Datelike;
 
 use super::case::{Case, OpenLine, SoFar};
-use super::determination::LineOutcome;
 use super::ruling::{Reason, Ruling};
 use crate::claim::{Claim, ClaimDetail};
 use crate::claim::service_line::ServiceLine;
@@ -16,19 +15,16 @@ use crate::tables::reasons::AdjustmentGroup;
 
 const EXACT_DUPLICATE: Reason = Reason::new(AdjustmentGroup::OtherAdjustment, "18");
 
-/// Modifiers are part of what is compared, so 76, 77, 59, X{EPSU}, 50, LT, RT and RP set a line apart
-/// from one without them; the same line with the same modifiers, sent again, stays a duplicate. A line
-/// that was denied is no original.
+/// Modifiers are part of what is compared. Inside a claim the pack's distinct modifiers (76, 77, 59, …)
+/// say that a line stands beside an equal one on purpose; on another claim the same line with the same
+/// modifiers is the claim sent again, and never paid twice. A line that was denied is no original.
 pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> Ruling {
     if case.facts.duplicates.iter().any(|earlier| earlier.line == line.line.number) {
         return Ruling::denied(EXACT_DUPLICATE, "equals a line of an earlier claim").at(line.line.at);
     }
-    let repeats = case
-        .claim
-        .lines
-        .iter()
-        .zip(&so_far.lines)
-        .any(|(earlier, decided)| decided.outcome() != LineOutcome::Denied && equal(case.claim, earlier, line.line));
+    let distinct = &case.tables.rules.duplicate.distinct_modifiers;
+    let is_distinct = line.line.modifiers().any(|modifier| distinct.contains(&modifier));
+    let repeats = !is_distinct && so_far.standing(case.claim).any(|(earlier, _)| equal(case.claim, earlier, line.line));
     if repeats {
         return Ruling::denied(EXACT_DUPLICATE, "equals an earlier line of this claim").at(line.line.at);
     }

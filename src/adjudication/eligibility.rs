@@ -93,3 +93,79 @@ fn first_uncovered(coverage: &[CoverageFacts], span: DateRange) -> Option<NaiveD
 fn overlaps(segment: &CoverageFacts, span: DateRange) -> bool {
     segment.from <= span.through && segment.to.is_none_or(|to| span.from <= to)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::testing::*;
+    use crate::claim::party::Patient;
+    use crate::phi::Phi;
+
+    #[test]
+    fn every_day_of_service_must_be_covered() {
+        for (member, service, result) in [
+            (MEMBER, "2025-01-20", "paid 122.05 CO-45 27.95"),
+            (LAPSED, "2022-12-31", "denied CO-26 150.00"),
+            (LAPSED, "2023-01-01", "paid 122.05 CO-45 27.95"),
+            (LAPSED, "2023-12-31", "paid 122.05 CO-45 27.95"),
+            (LAPSED, "2024-01-01", "denied CO-200 150.00"),
+            (LAPSED, "2023-12-31/2024-01-01", "denied CO-200 150.00"),
+            (LAPSED, "2022-12-31/2023-01-02", "denied CO-26 150.00"),
+            (LAPSED, "2025-07-01/2025-09-30", "paid 122.05 CO-45 27.95"),
+            (LAPSED, "2025-09-30/2025-10-01", "denied CO-27 150.00"),
+            (LAPSED, "2025-10-01", "denied CO-27 150.00"),
+            ("91234567Z", "2025-01-20", "denied CO-31 150.00"),
+        ] {
+            let claim = claim(vec![line("99214", 1, "150", service)]).of_member(member);
+            let received = if service < "2024" { "2023-12-31" } else { "2025-11-01" };
+            assert_eq!(outcome(&decided_on(&claim, received, &plan())), result, "{member} {service}");
+        }
+    }
+
+    #[test]
+    fn a_stay_is_covered_as_a_whole() {
+        for (statement, result) in [
+            ("2025-07-01/2025-07-03", "paid 100.00 CO-45 150.00"),
+            ("2025-06-30/2025-07-02", "denied CO-239 250.00"),
+            ("2025-09-29/2025-10-02", "denied CO-239 250.00"),
+            ("2025-06-27/2025-06-29", "denied CO-200 250.00"),
+            ("2025-10-01/2025-10-03", "denied CO-27 250.00"),
+        ] {
+            let mut room = line("0250", 1, "250", "2025-07-02");
+            room.service = None;
+            let claim = stay(statement, vec![room]).of_member(LAPSED);
+            assert_eq!(outcome(&decided_on(&claim, "2025-11-01", &plan())), result, "{statement}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_treated_after_death_or_before_birth() {
+        let visit = |service: &str| claim(vec![line("99214", 1, "150", service)]).of_member(DECEASED);
+        for (service, result, raised) in [
+            ("2025-01-15", "paid 122.05 CO-45 27.95", &[][..]),
+            ("2025-01-16", "denied CO-13 150.00", &["deceased"]),
+            ("2025-01-14/2025-01-16", "denied CO-13 150.00", &["deceased"]),
+            ("1980-05-04", "denied CO-14 150.00", &[]),
+        ] {
+            let determination = decided(&visit(service), &plan());
+            assert_eq!(outcome(&determination), result, "{service}");
+            assert_eq!(signals(&determination), raised, "{service}");
+        }
+        // PAT06 tells of a death that the plan has not heard of.
+        let told = visit("2025-01-10").with(|claim| Arc::make_mut(&mut claim.subscriber).death_date = Some(Phi::new(day("2025-01-09"))));
+        assert_eq!(outcome(&decided(&told, &plan())), "denied CO-13 150.00");
+    }
+
+    #[test]
+    fn a_newborn_on_its_mothers_id_has_its_own_birth_date() {
+        for (birth, result) in [("2025-01-20", "paid 122.05 CO-45 27.95"), ("2025-01-21", "denied CO-14 150.00")] {
+            let newborn = Patient {
+                birth_date: Some(Phi::new(day(birth))),
+                ..Patient::default()
+            };
+            let claim = claim(vec![line("99214", 1, "150", "2025-01-20")]).with(|claim| claim.patient = Some(Arc::new(newborn)));
+            assert_eq!(outcome(&decided(&claim, &plan())), result, "{birth}");
+        }
+    }
+}

@@ -85,3 +85,74 @@ impl Review {
         self.evidence = Some(amount);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use crate::claim::diagnosis::ValueCode;
+    use crate::claim::{Claim, Located};
+
+    fn with_patient_paid(member: &str, amount: &str) -> Claim {
+        let paid = Some(Located {
+            value: money(amount),
+            at: at("AMT"),
+        });
+        claim(vec![line("99214", 1, "150", "2025-01-20"), line("93000", 1, "75", "2025-01-20")])
+            .of_member(member)
+            .with(|claim| claim.professional_mut().patient_paid = paid)
+    }
+
+    #[test]
+    fn only_a_share_of_cost_is_the_patients() {
+        let full = ["paid 122.05 CO-45 27.95", "paid 16.25 CO-45 58.75"];
+        for (member, paid, lines, raised) in [
+            (MEMBER, "0", full, &[][..]),
+            (MEMBER, "20", full, &["patient-paid 20.00"]),
+            (SHARING, "0", full, &[]),
+            (SHARING, "100", ["paid 22.05 CO-45 27.95 PR-142 100.00", full[1]], &[]),
+            (SHARING, "60", ["paid 62.05 CO-45 27.95 PR-142 60.00", full[1]], &["share-of-cost-mismatch 60.00"]),
+            (SHARING, "130", ["paid 22.05 CO-45 27.95 PR-142 100.00", full[1]], &["share-of-cost-mismatch 130.00"]),
+        ] {
+            let determination = decided(&with_patient_paid(member, paid), &plan());
+            assert_eq!(lines_of(&determination), lines, "{member} {paid}");
+            assert_eq!(signals(&determination), raised, "{member} {paid}");
+        }
+    }
+
+    #[test]
+    fn a_share_of_cost_goes_on_to_the_next_line() {
+        let claim = with_patient_paid(SHARING, "100").with(|claim| claim.lines.reverse());
+        let determination = decided(&claim, &plan());
+        assert_eq!(lines_of(&determination), ["paid CO-45 58.75 PR-142 16.25", "paid 38.30 CO-45 27.95 PR-142 83.75"]);
+        assert_eq!(determination.patient_responsibility(), money("100"));
+    }
+
+    #[test]
+    fn institutional_amounts_are_value_codes() {
+        for (member, codes, estimate, result, raised) in [
+            (MEMBER, &[][..], None, "paid 100.00 CO-45 150.00", &[][..]),
+            (MEMBER, &[("FC", "10")], None, "paid 100.00 CO-45 150.00", &["patient-paid 10.00"]),
+            (MEMBER, &[("23", "10")], None, "paid 100.00 CO-45 150.00", &["share-of-cost-mismatch 10.00"]),
+            (SHARING, &[("23", "100")], None, "paid CO-45 150.00 PR-142 100.00", &[]),
+            (MEMBER, &[], Some("40"), "paid 100.00 CO-45 150.00", &["patient-estimate 40.00"]),
+        ] {
+            let claim = stay("2025-01-01/2025-01-02", vec![line("0250", 1, "250", "2025-01-01")]).of_member(member).with(|claim| {
+                let detail = claim.institutional_mut();
+                detail.value_codes = codes
+                    .iter()
+                    .map(|(code, amount)| ValueCode {
+                        at: at("HI"),
+                        code: code.parse().unwrap(),
+                        amount: money(amount),
+                    })
+                    .collect();
+                detail.patient_estimate = estimate.map(|amount| Located {
+                    value: money(amount),
+                    at: at("AMT"),
+                });
+            });
+            let determination = decided(&claim, &plan());
+            assert_eq!((outcome(&determination).as_str(), &signals(&determination)[..]), (result, &raised.iter().map(ToString::to_string).collect::<Vec<_>>()[..]), "{member} {codes:?}");
+        }
+    }
+}

@@ -19,6 +19,8 @@ mod pricing;
 mod prior_auth;
 mod routing;
 mod ruling;
+#[cfg(test)]
+mod testing;
 mod timely_filing;
 pub mod trace;
 

@@ -1,6 +1,6 @@
 //! Prior authorization: whether a line needs one, and which one it uses (DOMAIN C).
 
-use chrono::{Days, NaiveDate, NaiveTime};
+use chrono::{NaiveDate, NaiveTime};
 
 use super::case::{Case, Draw, OpenLine, SoFar};
 use super::determination::Signal;
@@ -96,14 +96,18 @@ fn need(case: &Case<'_>, line: &OpenLine<'_>) -> Option<Need> {
 }
 
 fn visit_need(case: &Case<'_>, line: &OpenLine<'_>) -> Option<Need> {
-    let need = match line.line.procedure.as_ref()?.as_bytes() {
-        b"99202" | b"99203" | b"99204" | b"99205" | b"99242" | b"99243" | b"99244" | b"99245" | b"99252" | b"99253" | b"99254" | b"99255" => Need::Consult,
-        b"99211" | b"99212" | b"99213" | b"99214" => Need::FollowUp,
-        b"99215" => Need::HighLevelVisit,
-        _ => return None,
-    };
-    let rendering = case.rendering(line.line).1;
-    (rendering?.kind == ProviderKind::Specialist).then_some(need)
+    let procedure = line.line.procedure.as_ref()?;
+    if case.rendering(line.line).1?.kind != ProviderKind::Specialist {
+        return None;
+    }
+    let rules = &case.tables.rules.prior_authorization;
+    let code = CodeKey::of(procedure.as_bytes());
+    let needs = [
+        (&rules.initial_consults, Need::Consult),
+        (&rules.follow_ups, Need::FollowUp),
+        (&rules.new_authorization, Need::HighLevelVisit),
+    ];
+    needs.into_iter().find(|(codes, _)| codes.contains(code)).map(|(_, need)| need)
 }
 
 /// What the list says of the procedure, else of the revenue code.
@@ -139,7 +143,10 @@ fn candidates<'a>(case: &Case<'_>, line: &OpenLine<'_>, on_file: &'a [Authorizat
     let on_claim = case.claim.prior_authorization.as_ref();
     let Some(at) = on_line.first().or(on_claim).map(|number| number.at) else {
         let fits = |row: &&AuthorizationFacts| row.is_of_member && is_for_provider(case, line, row) && is_for_service(line, row, need);
-        let rows: Vec<&AuthorizationFacts> = on_file.iter().filter(fits).collect();
+        let rows: Vec<&AuthorizationFacts> = match case.tables.rules.prior_authorization.auto_match {
+            true => on_file.iter().filter(fits).collect(),
+            false => Vec::new(),
+        };
         return match rows.is_empty() {
             true => Err(Box::new(absent(need).at(line.line.at))),
             false => Ok(Candidates { rows, at: line.line.at }),
@@ -205,19 +212,20 @@ fn is_for_service(line: &OpenLine<'_>, row: &AuthorizationFacts, need: Need) -> 
         }
 }
 
-/// C4 step 10. DTP*435 has no hour here, so notice is in time until the end of the day after the
-/// admission, in the payer's (Pacific) time.
+/// C4 step 10. DTP*435 has no hour here, so the time starts at the end of the day of admission, in the
+/// payer's (Pacific) time.
 fn notified(case: &Case<'_>, rows: &[&AuthorizationFacts], first_day: NaiveDate) -> Ruling {
     let admission = case.claim.institutional().and_then(|claim| claim.admission).map_or(first_day, |admission| admission.value);
     let Some(notified_at) = rows.iter().filter_map(|row| row.notified_at).min() else {
         return Ruling::denied(NOT_NOTIFIED, "the plan was not notified");
     };
     const PACIFIC_HOURS_BEHIND: i64 = 8;
-    let end = admission.checked_add_days(Days::new(2)).unwrap_or(NaiveDate::MAX).and_time(NaiveTime::MIN).and_utc().timestamp();
-    if notified_at.unix_seconds() <= end + PACIFIC_HOURS_BEHIND * 3600 {
+    let hours = i64::from(case.tables.rules.prior_authorization.notification_hours) + PACIFIC_HOURS_BEHIND;
+    let day_after = admission.succ_opt().unwrap_or(NaiveDate::MAX).and_time(NaiveTime::MIN).and_utc().timestamp();
+    if notified_at.unix_seconds() <= day_after + hours * 3600 {
         Ruling::passed("the plan was notified in time")
     } else {
-        Ruling::denied(NOTIFIED_LATE, "the plan was notified more than a day after the admission")
+        Ruling::denied(NOTIFIED_LATE, "the plan was notified too long after the admission")
     }
 }
 

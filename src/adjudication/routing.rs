@@ -45,3 +45,44 @@ pub(super) fn route(case: &Case<'_>) -> Route {
         Some(Responsible::Network { forward_to: Some(to) }) => Route::Forwarded(PASSED_ON, to.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::determination::{ClaimOutcome, PendReason};
+    use super::super::testing::*;
+    use crate::tables::refdata::ReferenceData;
+
+    #[test]
+    fn the_networks_row_says_who_is_responsible() {
+        for (member, result, pended, forwarded) in [
+            (MEMBER, "paid 122.05 CO-45 27.95", None, None),
+            (CAPITATED, "denied CO-109/N418 150.00", None, None),
+            (DELEGATED, "forwarded CO-B11 150.00", None, Some("CHOC-HA")),
+            (MISPLACED, "pended", Some(PendReason::NetworkUnknown), None),
+            // Not covered: for eligibility to say.
+            (LAPSED, "denied CO-200 150.00", None, None),
+        ] {
+            let determination = decided(&claim(vec![line("99214", 1, "150", "2025-01-20")]).of_member(member), &plan());
+            assert_eq!(outcome(&determination), result, "{member}");
+            assert_eq!((determination.pend_reason(), determination.forward_to()), (pended, forwarded), "{member}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_for_one_form() {
+        let stay = stay("2025-01-01/2025-01-02", vec![line("0250", 1, "100", "2025-01-01")]).of_member(DELEGATED);
+        assert_eq!(decided(&stay, &plan()).pend_reason(), Some(PendReason::NetworkUnknown));
+    }
+
+    #[test]
+    fn what_was_never_loaded_is_not_enforced_but_not_paid_without_rates() {
+        let claim = claim(vec![line("99214", 1, "150", "2025-01-20")]).of_member(CAPITATED);
+        let determination = decided(&claim, &ReferenceData::embedded().unwrap());
+        assert_eq!((determination.outcome(), determination.pend_reason()), (ClaimOutcome::Pended, Some(PendReason::Unpriced)));
+        let not_enforced = determination.trace().iter().filter(|step| step.result == super::super::trace::StepResult::NotEnforced);
+        assert_eq!(
+            not_enforced.map(|step| step.note.as_ref()).collect::<Vec<_>>(),
+            ["members not loaded", "members not loaded", "members not loaded"]
+        );
+    }
+}
