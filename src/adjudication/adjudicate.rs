@@ -15,7 +15,7 @@ use super::coordination::{PRIOR_PAYER, PriorPayments};
 use super::determination::{Aside, Determination, LineDetermination, PendReason, Raised, Unbalanced, UnitsConsumed};
 use super::facts::{Facts, Receipt};
 use super::member_billing::{self, SHARE_OF_COST};
-use super::pricing::{Price, price};
+use super::pricing::{Price, method, price};
 use super::routing::{Route, route};
 use super::ruling::{Note, Reason, Ruling, Verdict};
 use super::trace::{Rule, Step, StepResult};
@@ -214,7 +214,7 @@ fn settle<'a>(
     let priced = price(case, &open, so_far);
     let unpriced = case.tables.rules.pricing.unpriced;
     let (result, note) = match (&priced, unpriced) {
-        (Price::Rated { method, .. }, _) => (StepResult::Paid, *method),
+        (Price::Rated { row, .. }, _) => (StepResult::Paid, method(row)),
         (Price::Included, _) => (StepResult::Denied, "included in the case rate"),
         (Price::NoRate, UnpricedAction::Deny { .. }) => (StepResult::Denied, "no rate"),
         (Price::NoRate, UnpricedAction::Pend) => (StepResult::Pended, "no rate"),
@@ -229,8 +229,8 @@ fn settle<'a>(
     });
     let denied = |reason: Reason| Ok(LineDetermination::denied(line.number, line.charge, reason.adjusts(line.charge), Rule::FeeSchedule));
     match (priced, unpriced) {
-        (Price::Rated { allowed, case_rate, .. }, _) => {
-            so_far.case_rates.extend(case_rate);
+        (Price::Rated { allowed, row }, _) => {
+            so_far.take_of_case(row, open.billed.min(allowed));
             pay(open, allowed, so_far, purse)
         }
         (Price::Included, _) => denied(INCLUDED),

@@ -178,3 +178,122 @@ fn same_day_units(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> Q
     });
     same.map(|(_, decided)| decided.paid_units()).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::determination::PendReason;
+    use super::super::testing::*;
+    use super::super::trace::{Rule, StepResult};
+    use crate::claim::diagnosis::DiagnosisKind;
+    use crate::claim::party::ProviderRole;
+
+    const PAID: &str = "paid 122.05 CO-45 27.95";
+
+    #[test]
+    fn each_kind_holds_or_fails() {
+        let visit = || claim(vec![line("99214:25", 1, "150", "2025-01-20")]);
+        let specialty = || {
+            let claim = visit().rendered_by(FAMILY_DOCTOR);
+            claim.with(|claim| claim.providers.iter_mut().for_each(|provider| provider.taxonomy = "207Q00000X".parse().ok()))
+        };
+        // The member is a woman of 44.
+        for (kind, params, claim, result) in [
+            ("age", r#"{""min_years"":0,""max_years"":20}"#, visit(), "denied CO-6/N129 150.00"),
+            ("age", r#"{""min_years"":44,""max_years"":44}"#, visit(), PAID),
+            ("age", r#"{""max_years"":20}"#, visit().of_member(CHILD), PAID),
+            ("sex", r#"{""sex"":""F""}"#, visit(), PAID),
+            ("sex", r#"{""sex"":""M""}"#, visit(), "denied CO-6/N129 150.00"),
+            ("place_of_service", r#"{""allow"":[""11"",""22""]}"#, visit(), PAID),
+            ("place_of_service", r#"{""allow"":[""22""]}"#, visit(), "denied CO-6/N129 150.00"),
+            ("taxonomy", r#"{""allow_prefix"":[""207""]}"#, specialty(), PAID),
+            ("taxonomy", r#"{""allow_prefix"":[""208""]}"#, specialty(), "denied CO-6/N129 150.00"),
+            ("modifier", r#"{""require_any"":[""25"",""TC""]}"#, visit(), PAID),
+            ("modifier", r#"{""require_any"":[""26"",""TC""]}"#, visit(), "denied CO-6/N129 150.00"),
+            ("modifier", r#"{""forbid"":[""50""]}"#, visit(), PAID),
+            ("modifier", r#"{""forbid"":[""25""]}"#, visit(), "denied CO-6/N129 150.00"),
+            ("diagnosis", r#"{""require_prefix"":[""I1""]}"#, visit(), PAID),
+            ("diagnosis", r#"{""require_prefix"":[""Z30""]}"#, visit(), "denied CO-6/N129 150.00"),
+            ("non_covered", "{}", visit(), "denied CO-6/N129 150.00"),
+            ("frequency", r#"{""max"":1,""months"":12}"#, visit(), PAID),
+        ] {
+            let plan = with_restrictions(&format!(r#"rule,{kind},HCPCS,99214,,,,"{params}",deny,CO,6,N129"#));
+            assert_eq!(outcome(&decided(&claim, &plan)), result, "{kind} {params}");
+        }
+        assert!(specialty().provider(ProviderRole::Rendering).is_some());
+    }
+
+    #[test]
+    fn each_action() {
+        let units = r#""{""max"":2}""#;
+        for (row, result, text) in [
+            (format!("rule,units_per_line,HCPCS,99214,,,,{units},deny,CO,222,"), "denied CO-222 600.00", "rule"),
+            (
+                format!("rule,units_per_line,HCPCS,99214,,,,{units},cut,CO,222,"),
+                "paid 244.10 CO-222x2 300.00 CO-45 55.90",
+                "rule",
+            ),
+            (format!("rule,units_per_line,HCPCS,99214,,,,{units},warn,,,"), "paid 488.20 CO-45 111.80", "warning: rule"),
+            (format!("rule,units_per_line,HCPCS,99214,,,,{units},pend,,,"), "pended", "rule"),
+            (
+                format!("rule,units_per_line,HCPCS,99213,,,,{units},deny,CO,222,"),
+                "paid 488.20 CO-45 111.80",
+                "no restriction on the codes",
+            ),
+            (
+                format!("rule,units_per_line,HCPCS,99214,,2025-02-01,,{units},deny,CO,222,"),
+                "paid 488.20 CO-45 111.80",
+                "no restriction on the codes",
+            ),
+            (
+                format!("two,units_per_line,HCPCS,99214,,,,{units},cut,CO,222,\none,units_per_line,HCPCS,99200,99215,,,\"{{\"\"max\"\":1}}\",cut,CO,222,"),
+                "paid 122.05 CO-222x3 450.00 CO-45 27.95",
+                "one",
+            ),
+        ] {
+            let determination = decided(&claim(vec![line("99214", 4, "600", "2025-01-20")]), &with_restrictions(&row));
+            assert_eq!(outcome(&determination), result, "{row}");
+            assert_eq!(note(&determination, 1, Rule::Restriction), text, "{row}");
+            let is_pended = result == "pended";
+            assert_eq!(determination.pend_reason(), is_pended.then_some(PendReason::Restriction));
+        }
+    }
+
+    #[test]
+    fn a_day_counts_the_lines_before() {
+        let plan = with_restrictions(r#"rule,units_per_day,HCPCS,93000,,,,"{""max"":3}",cut,CO,151,"#);
+        let two = |first: u32, day: &str| claim(vec![line("93000", first, "60", "2025-01-20"), line("93000", 2, "40", day)]);
+        for (claim, lines) in [
+            (two(1, "2025-01-20"), ["paid 16.25 CO-45 43.75", "paid 32.50 CO-45 7.50"]),
+            (two(2, "2025-01-20"), ["paid 32.50 CO-45 27.50", "paid 16.25 CO-151x1 20.00 CO-45 3.75"]),
+            (two(3, "2025-01-20"), ["paid 48.75 CO-45 11.25", "denied CO-151 40.00"]),
+            (two(3, "2025-01-21"), ["paid 48.75 CO-45 11.25", "paid 32.50 CO-45 7.50"]),
+            (two(3, "2025-01-20/2025-01-21"), ["paid 48.75 CO-45 11.25", "paid 32.50 CO-45 7.50"]),
+        ] {
+            assert_eq!(lines_of(&decided(&claim, &plan)), lines);
+        }
+    }
+
+    #[test]
+    fn other_code_types_and_unknown_history() {
+        let bill = stay("2025-01-01/2025-01-02", vec![line("0250", 1, "100", "2025-01-01")]).with(|claim| {
+            claim.institutional_mut().drg = "193".parse().ok();
+            claim.frequency = qualifier("1");
+            claim.diagnoses.push(diagnosis(DiagnosisKind::Other, "A539"));
+        });
+        for (row, result) in [
+            ("rule,non_covered,REV,0250,,,,{},deny,CO,96,N130", "denied CO-96/N130 100.00"),
+            ("rule,non_covered,DRG,193,,,,{},deny,CO,96,N130", "denied CO-96/N130 100.00"),
+            ("rule,non_covered,TOB,111,,,,{},deny,CO,96,N130", "denied CO-96/N130 100.00"),
+            ("rule,non_covered,TOB,11x,,,,{},deny,CO,96,N130", "denied CO-96/N130 100.00"),
+            ("rule,non_covered,TOB,131,,,,{},deny,CO,96,N130", "paid 40.00 CO-45 60.00"),
+            ("rule,non_covered,DX,A50,A64,,,{},deny,CO,96,N130", "denied CO-96/N130 100.00"),
+            ("rule,non_covered,HCPCS,0250,,,,{},deny,CO,96,N130", "paid 40.00 CO-45 60.00"),
+        ] {
+            assert_eq!(outcome(&decided(&bill, &with_restrictions(row))), result, "{row}");
+        }
+        let plan = with_restrictions(r#"yearly,frequency,REV,0250,,,,"{""max"":1,""months"":12}",deny,CO,119,"#);
+        let determination = decided(&bill, &plan);
+        let step = determination.trace().iter().find(|step| step.rule == Rule::Restriction).unwrap();
+        assert_eq!((step.result, step.note.as_ref()), (StepResult::NotEnforced, "yearly: units of earlier claims are not at hand"));
+    }
+}

@@ -12,7 +12,7 @@ use crate::ids::Npi;
 use crate::money::{Money, Quantity};
 use crate::phi::{Phi, Purpose};
 use crate::tables::refdata::authorizations::AuthorizationRow;
-use crate::tables::refdata::fee_schedule::FeeRow;
+use crate::tables::refdata::fee_schedule::{FeeRow, Rate};
 use crate::tables::refdata::members::Sex;
 use crate::x12::element::DateRange;
 
@@ -123,11 +123,28 @@ pub(super) struct SoFar<'a> {
     /// In the order of the claim's lines.
     pub lines: Vec<LineDetermination>,
     pub consumed: Vec<UnitsConsumed>,
-    /// Case rates that a line of this claim was paid by.
-    pub case_rates: Vec<&'a FeeRow>,
+    /// Case rates of this claim, each with what its lines have not taken up.
+    case_rates: Vec<(&'a FeeRow, Money)>,
 }
 
-impl SoFar<'_> {
+impl<'a> SoFar<'a> {
+    /// What is left of a case rate: its amount belongs to the claim, and goes to its first lines as far
+    /// as their charges hold it.
+    pub(super) fn left_of_case(&self, row: &FeeRow, amount: Money) -> Money {
+        let taken = self.case_rates.iter().find(|(taken, _)| std::ptr::eq(*taken, row));
+        taken.map_or(amount, |(_, left)| *left)
+    }
+
+    /// Counts what a line takes up of its rate, if that is a case rate.
+    pub(super) fn take_of_case(&mut self, row: &'a FeeRow, allowed: Money) {
+        let Rate::Case(amount) = row.rate else { return };
+        let left = self.left_of_case(row, amount) - allowed;
+        match self.case_rates.iter_mut().find(|(taken, _)| std::ptr::eq(*taken, row)) {
+            Some(entry) => entry.1 = left,
+            None => self.case_rates.push((row, left)),
+        }
+    }
+
     /// The earlier lines that were not denied, each with its determination.
     pub(super) fn standing<'c>(&'c self, claim: &'c Claim) -> impl Iterator<Item = (&'c ServiceLine, &'c LineDetermination)> {
         let decided = claim.lines.iter().zip(&self.lines);

@@ -83,3 +83,100 @@ fn sorted_modifiers(line: &ServiceLine) -> [Option<Modifier>; 4] {
     modifiers.sort_unstable();
     modifiers
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use super::super::facts::EarlierLine;
+    use super::super::testing::*;
+    use super::*;
+    use crate::ids::ClaimId;
+    use crate::money::Quantity;
+
+    const PAID: &str = "paid 16.25 CO-45 3.75";
+    const DUPLICATE: &str = "denied OA-18 20.00";
+
+    #[test]
+    fn lines_of_one_claim() {
+        let ecg = || line("93000", 1, "20", "2025-01-20");
+        for (what, second, result) in [
+            ("equal", ecg(), DUPLICATE),
+            ("other day", line("93000", 1, "20", "2025-01-21"), PAID),
+            ("other charge", line("93000", 1, "30", "2025-01-20"), "paid 16.25 CO-45 13.75"),
+            ("modifier", line("93000:76", 1, "20", "2025-01-20"), PAID),
+        ] {
+            let determination = decided(&claim(vec![ecg(), second]), &plan());
+            assert_eq!(lines_of(&determination), [PAID, result], "{what}");
+        }
+        for (modifiers, result) in [("93000:RT", PAID), ("93000:GP", DUPLICATE)] {
+            let twice = claim(vec![line(modifiers, 1, "20", "2025-01-20"), line(modifiers, 1, "20", "2025-01-20")]);
+            assert_eq!(lines_of(&decided(&twice, &plan())), [PAID, result], "{modifiers}");
+        }
+        let swapped = claim(vec![line("93000:GP:GO", 1, "20", "2025-01-20"), line("93000:GO:GP", 1, "20", "2025-01-20")]);
+        assert_eq!(lines_of(&decided(&swapped, &plan())), [PAID, DUPLICATE]);
+    }
+
+    #[test]
+    fn a_denied_line_is_no_original() {
+        let late = || line("93000", 1, "20", "2023-01-20");
+        let determination = decided(&claim(vec![late(), late()]), &plan());
+        assert_eq!(lines_of(&determination), ["denied CO-29 20.00", "denied CO-29 20.00"]);
+    }
+
+    #[test]
+    fn earlier_claims_come_as_facts() {
+        let claim = claim(vec![line("93000", 1, "20", "2025-01-20"), line("99214", 1, "150", "2025-01-20")]);
+        let earlier = EarlierLine {
+            line: 1,
+            earlier_claim: ClaimId::from_bytes([1; 16]),
+        };
+        let plan = plan();
+        let facts = super::super::facts::Facts::gather(&claim, &plan, &|_| Quantity::ZERO, vec![earlier], None);
+        let determination = decided_with(&claim, &received("2025-02-15"), &facts, &plan);
+        assert_eq!(lines_of(&determination), [DUPLICATE, "paid 122.05 CO-45 27.95"]);
+    }
+
+    #[test]
+    fn an_identity_has_every_part() {
+        let base = || claim(vec![line("93000:GP:GO", 1, "20", "2025-01-20")]);
+        let identity = |claim: &Claim| line_identity(claim, &claim.lines[0]);
+        let changed = [
+            base(),
+            base().of_member(UNASSIGNED),
+            base().rendered_by(FAMILY_DOCTOR),
+            base().with(|claim| claim.lines[0].procedure = "93005".parse().ok()),
+            base().with(|claim| claim.lines[0].modifiers = [None; 4]),
+            base().with(|claim| claim.lines[0].service = dated("DTP", "2025-01-20/2025-01-21")),
+            base().with(|claim| claim.lines[0].service = dated("DTP", "2025-01-19/2025-01-20")),
+            base().with(|claim| claim.lines[0].professional.place_of_service = "22".parse().ok()),
+            base().with(|claim| claim.lines[0].units = Quantity::whole(2)),
+            base().with(|claim| claim.lines[0].charge = money("21")),
+            stay("2025-01-20", vec![line("93000:GP:GO", 1, "20", "2025-01-20")]),
+        ];
+        let identities: BTreeSet<Vec<u8>> = changed.iter().map(|claim| identity(claim).unwrap()).collect();
+        assert_eq!(identities.len(), changed.len());
+        // The order of modifiers and the spelling of a number are no difference.
+        let respelled = base().with(|claim| {
+            claim.lines[0].modifiers.swap(0, 1);
+            claim.lines[0].units = Quantity::parse_x12(b"1.00").unwrap();
+            claim.lines[0].charge = money("20.00");
+        });
+        assert_eq!(identity(&respelled), identity(&base()));
+    }
+
+    #[test]
+    fn an_identity_without_a_part_is_none() {
+        let base = || claim(vec![line("93000", 1, "20", "2025-01-20")]);
+        for claim in [
+            base().with(|claim| Arc::make_mut(&mut claim.subscriber).cin = None),
+            base().with(|claim| Arc::make_mut(&mut claim.billing_provider).npi = None),
+            base().with(|claim| claim.lines[0].procedure = None),
+            base().with(|claim| claim.lines[0].service = None),
+            base().with(|claim| claim.professional_mut().place_of_service = None),
+        ] {
+            assert_eq!(line_identity(&claim, &claim.lines[0]), None);
+        }
+    }
+}
