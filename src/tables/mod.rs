@@ -1,9 +1,11 @@
 //! Data files as typed tables, checked against each other when they are loaded.
 
 pub mod code_range;
+pub mod code_sets;
 mod csv_table;
 pub mod period;
 pub mod reasons;
 pub mod refdata;
+pub mod rules;
 
 pub use csv_table::{LoadError, Problem};
