@@ -1,11 +1,113 @@
+//! 837 claim files in; explained decisions, events and balanced 835 remittances out.
+//!
+//! This page is the architecture: what flows where, who may know whom, what always holds. Contracts
+//! with the outside (commands, exit codes, files, events) are in `README.md` and `--help`; every
+//! setting is in `config/claimstream.toml`.
+//!
+//! # The idea
+//!
+//! Bytes become segments, loops, a claim, findings, a determination: each step a pure function of
+//! values. Everything the outside sees (TA1, 999, 277CA, 835, events) is rendered from those values and
+//! leaves through one outbox: the sequence of what the ledger's transactions recorded. I/O lives at the
+//! rim. The pipeline is the only place where stages meet. A claim that fails, or a rule that panics,
+//! stops one claim, never a file.
+//!
+//! ```text
+//!  drop folder / FILE / stdin
+//!    │
+//!    ▼
+//!  intake        whole? seen before? seal a raw copy first, note the receipt time
+//!    │
+//!  x12           separators from the ISA; bytes → borrowed segments (nom, streaming, bounded)
+//!    │
+//!  envelope      ISA/GS/ST: control numbers, counts                 ─► TA1, 999 findings
+//!    │
+//!  guide         segments → loops, driven by tables                 ─► 999 findings (SNIP 1–2)
+//!    │
+//!  claim         loops → one typed claim at a time (837P, 837I)
+//!    │
+//!  edits         claim → findings (SNIP 3–7)                        ─► 277CA
+//!    │
+//!  adjudication  claim + facts + rules → determination (pure, balanced by construction)
+//!    │
+//!  ledger        one transaction: file progress, determinations; its sequence is the outbox
+//!    │
+//!  delivery      outbox → event log or Kafka, acknowledgements, 835s   (rendered by acks, remittance, events)
+//! ```
+//!
+//! # Tiers
+//!
+//! A module uses modules of lower tiers only; those of one tier do not know each other. A module that
+//! is *pure* is a function of its arguments: no files, sockets or processes, no clock, no randomness,
+//! no logs or metrics (the traits of `std::io` are allowed: they are values to it). `tests/tidy.rs`
+//! reads this table and holds the code to it; a new module needs a row here.
+//!
+//! | Tier | Modules | Kind |
+//! |---:|---|---|
+//! | 1 | `limits` `loop_id` `phi` | pure |
+//! | 1 | `clock` `telemetry` | rim |
+//! | 2 | `ids` `money` `position` | pure |
+//! | 3 | `finding` | pure |
+//! | 3 | `sealing` | rim |
+//! | 4 | `config` | rim |
+//! | 5 | `tables` | rim |
+//! | 6 | `x12` | pure |
+//! | 7 | `envelope` | pure |
+//! | 8 | `guide` | pure |
+//! | 9 | `claim` | pure |
+//! | 10 | `edits` `adjudication` | pure |
+//! | 11 | `acks` `remittance` `events` | pure |
+//! | 12 | `intake` `ledger` | rim |
+//! | 13 | `delivery` | rim |
+//! | 14 | `pipeline` `synthetic` | rim |
+//! | 15 | `cli` | rim |
+//!
+//! # What always holds
+//!
+//! - **Positions, never values.** An error, a log line, a `Debug` text or a panic names where something
+//!   stands, never what a claim says there. [`phi::Phi`] keeps protected values in; `expose_for` is the
+//!   only way out, and the files that call it are listed with a reason in `tests/tidy.rs`.
+//! - **Money is exact.** [`money::Money`] is a checked decimal; there is no float.
+//! - **A determination balances.** Its fields are private and its constructor proves that charge less
+//!   adjustments is what is paid, per line and per claim.
+//! - **Every claim is accounted for.** received = rejected + paid + denied + pended + forwarded +
+//!   recorded, for every file.
+//! - **The same bytes, rules, reference data and as-of time give the same decisions**, on any machine
+//!   and any number of threads. What a stage must know from the store is fetched by the pipeline and
+//!   handed in as values.
+//! - **Everything has a limit**, in [`limits`], with its reason.
+//! - **One way out.** The outbox is a cursor over the ledger's journal, not a copy: what is published
+//!   is rendered from journal entries, to the same bytes each time.
+//! - **One store.** The ledger's journal is the truth; indexes beside it can be rebuilt from it.
+//!
+//! # Reading order
+//!
+//! 1. `adjudication`: the steps of a decision in their order.
+//! 2. `pipeline`: where the stages meet.
+//! 3. [`x12`], then [`envelope`], `guide` and [`claim`]: how bytes become a claim.
+//! 4. [`finding`]: what can be wrong, and the code by which the outside is told.
+//! 5. [`ledger`] and [`events`]: what is remembered and what is told.
+//!
+//! # Where the code differs from the plan it began with
+//!
+//! | Plan | Code | Why |
+//! |---|---|---|
+//! | `ids money phi limits clock position loop_id telemetry` in one tier | three tiers | `position` names a `loop_id`, and `ids` and `money` have their limits from `limits` |
+//! | `config.rs` | `config/` | reading, values, payer, partners and brokers are five subjects |
+//! | – | [`sealing`] | encryption at rest and tokens serve the archive, the ledger and the reference data alike |
+//! | unknown keys refused by serde | refused by the reading code, which knows what it asked for | serde's errors name neither the nearest key nor an environment variable |
+//! | `[telemetry] otlp_endpoint` | refused unless empty | no exporter is built in, and a setting without effect would mislead |
+
 pub mod acks;
 pub mod adjudication;
 pub mod claim;
 pub mod clock;
 pub mod config;
+pub mod edits;
 pub mod envelope;
 pub mod events;
 pub mod finding;
+pub mod guide;
 pub mod ids;
 pub mod intake;
 pub mod ledger;
@@ -14,8 +116,9 @@ pub mod loop_id;
 pub mod money;
 pub mod phi;
 pub mod position;
-pub mod sealing;
 pub mod remittance;
+pub mod sealing;
+pub mod synthetic;
 pub mod tables;
 pub mod telemetry;
 pub mod x12;

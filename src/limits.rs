@@ -7,6 +7,15 @@ pub const SEGMENT_BYTES_MAX: usize = 32 * 1024;
 /// Elements of one segment. The widest segment of our guides (ISA, CAS) has 19.
 pub const SEGMENT_ELEMENTS_MAX: usize = 100;
 
+/// Loops inside each other: ST, 2000A, 2000B, 2000C, 2300, 2320 or 2400, 2330 or 2420 are seven.
+pub const LOOP_DEPTH_MAX: usize = 8;
+
+/// Slots (segments and child loops) of one loop, held as bits of a `u64`. The widest, the 837P 2300, has 51.
+pub const LOOP_SLOTS_MAX: usize = 64;
+
+/// Slots of one loop that may repeat a limited number of times; the 837P 2300 has ten.
+pub const LOOP_COUNTERS_MAX: usize = 16;
+
 /// Bytes read at once: 256 KiB measured four times faster than reading a whole file.
 pub const READ_BYTES: usize = 256 * 1024;
 
@@ -40,8 +49,6 @@ pub const CLAIMS_PER_REMITTANCE_MAX: usize = 10_000;
 /// Plaintext bytes of one authenticated chunk of a sealed file.
 pub const SEALED_CHUNK_BYTES: usize = 64 * 1024;
 
-/// Rows of one reference table; far above 900,000 members with several segments each.
-pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;
 
 /// Findings about one subscriber or patient that are looked at again when the next one begins.
 pub const OPEN_FINDINGS_MAX: usize = 1_000;
@@ -70,3 +77,4 @@ pub const TEXT_BYTES_MAX: usize = 256;
 
 /// Findings kept per claim: it is rejected by the first, and a thousand show what is wrong.
 pub const FINDINGS_PER_CLAIM_MAX: usize = 1_000;
+pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;

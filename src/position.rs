@@ -44,6 +44,12 @@ impl SegmentTag {
         }
     }
 
+    /// The three bytes as one number, for look-ups.
+    #[inline]
+    pub const fn packed(self) -> u32 {
+        u32::from_be_bytes([0, self.0[0], self.0[1], self.0[2]])
+    }
+
     /// The identifier when it is upper-case letters and digits, else `?`: a foreign "identifier" may
     /// be someone's name and is never shown.
     pub fn as_str(&self) -> &str {

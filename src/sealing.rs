@@ -75,7 +75,12 @@ impl Keys {
         rand::fill(bytes.as_mut_slice()).map_err(|_| SealError::Primitive)?;
         let (id, keys) = bytes.split_at(4);
         let (master, token) = keys.split_at(KEY_BYTES);
-        Ok(Zeroizing::new(format!("claimstream-keys 1\nid = {}\nmaster = {}\ntoken = {}\n", hex(id), *hex_secret(master), *hex_secret(token))))
+        Ok(Zeroizing::new(format!(
+            "claimstream-keys 1\nid = {}\nmaster = {}\ntoken = {}\n",
+            hex(id),
+            *hex_secret(master),
+            *hex_secret(token)
+        )))
     }
 
     /// Reads the text of a key file.
@@ -87,11 +92,21 @@ impl Keys {
         if lines.next() != Some("claimstream-keys 1") {
             return Err(SealError::KeyFile);
         }
-        let mut value = |name: &str| lines.next().and_then(|line| line.strip_prefix(name)).and_then(|rest| rest.strip_prefix(" = ")).ok_or(SealError::KeyFile);
+        let mut value = |name: &str| {
+            lines
+                .next()
+                .and_then(|line| line.strip_prefix(name))
+                .and_then(|rest| rest.strip_prefix(" = "))
+                .ok_or(SealError::KeyFile)
+        };
         let id = unhex::<4>(value("id")?)?;
         let master = unhex::<KEY_BYTES>(value("master")?)?;
         let token = unhex::<KEY_BYTES>(value("token")?)?;
-        Ok(Keys { id: *id, master: aes_key(master.as_slice())?, token: hmac::Key::new(hmac::HMAC_SHA256, token.as_slice()) })
+        Ok(Keys {
+            id: *id,
+            master: aes_key(master.as_slice())?,
+            token: hmac::Key::new(hmac::HMAC_SHA256, token.as_slice()),
+        })
     }
 
     /// Public id of the pair, in every sealed header.
@@ -179,7 +194,11 @@ impl<W: Write> SealedWriter<W> {
         header.extend_from_slice(&wrapped);
         header.extend_from_slice(prefix);
         out.write_all(&header)?;
-        Ok(SealedWriter { out, chunks: Chunks::new(header, aes_key(plain)?), pending: Vec::with_capacity(SEALED_CHUNK_BYTES + TAG_BYTES) })
+        Ok(SealedWriter {
+            out,
+            chunks: Chunks::new(header, aes_key(plain)?),
+            pending: Vec::with_capacity(SEALED_CHUNK_BYTES + TAG_BYTES),
+        })
     }
 
     /// Seals the last chunk and hands the writer back, not yet synced.
@@ -245,7 +264,14 @@ impl<R: Read> SealedReader<R> {
         let (wrapped, _) = rest.split_at(NONCE_LEN + KEY_BYTES + TAG_BYTES);
         let plain = Zeroizing::new(open_random(&keys.master, fixed, wrapped)?);
         let chunks = Chunks::new(header, aes_key(&plain)?);
-        Ok(SealedReader { input, chunks, plain: Vec::new(), at: 0, ahead: Vec::new(), ended: false })
+        Ok(SealedReader {
+            input,
+            chunks,
+            plain: Vec::new(),
+            at: 0,
+            ahead: Vec::new(),
+            ended: false,
+        })
     }
 
     fn next_chunk(&mut self) -> io::Result<()> {
@@ -271,7 +297,8 @@ impl<R: Read + Seek> SealedReader<R> {
     /// I/O; a changed chunk.
     pub fn seek_to(&mut self, byte: u64) -> io::Result<()> {
         let chunk = byte / SEALED_CHUNK_BYTES as u64;
-        self.input.seek(SeekFrom::Start(HEADER_BYTES as u64 + chunk * (SEALED_CHUNK_BYTES + TAG_BYTES) as u64))?;
+        self.input
+            .seek(SeekFrom::Start(HEADER_BYTES as u64 + chunk * (SEALED_CHUNK_BYTES + TAG_BYTES) as u64))?;
         self.ahead.clear();
         self.chunks.next = u32::try_from(chunk).map_err(|_| SealError::Format)?;
         self.next_chunk()?;
@@ -326,12 +353,18 @@ impl Chunks {
 
     fn seal(&mut self, is_final: bool, chunk: &mut Vec<u8>) -> Result<(), SealError> {
         let nonce = self.nonce(is_final)?;
-        self.key.seal_in_place_append_tag(nonce, Aad::from(&self.header), chunk).map_err(|_| SealError::Primitive)
+        self.key
+            .seal_in_place_append_tag(nonce, Aad::from(&self.header), chunk)
+            .map_err(|_| SealError::Primitive)
     }
 
     fn open(&mut self, is_final: bool, chunk: &mut Vec<u8>) -> Result<(), SealError> {
         let nonce = self.nonce(is_final)?;
-        let length = self.key.open_in_place(nonce, Aad::from(&self.header), chunk).map_err(|_| SealError::Tampered)?.len();
+        let length = self
+            .key
+            .open_in_place(nonce, Aad::from(&self.header), chunk)
+            .map_err(|_| SealError::Tampered)?
+            .len();
         chunk.truncate(length);
         Ok(())
     }
@@ -349,7 +382,8 @@ fn seal_random(key: &LessSafeKey, place: &[u8], plain: &[u8]) -> Result<Vec<u8>,
     sealed.extend_from_slice(plain);
     let tag = {
         let body = sealed.get_mut(NONCE_LEN..).unwrap_or_default();
-        key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place), body).map_err(|_| SealError::Primitive)?
+        key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place), body)
+            .map_err(|_| SealError::Primitive)?
     };
     sealed.extend_from_slice(tag.as_ref());
     Ok(sealed)
@@ -358,7 +392,10 @@ fn seal_random(key: &LessSafeKey, place: &[u8], plain: &[u8]) -> Result<Vec<u8>,
 fn open_random(key: &LessSafeKey, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
     let (nonce, body) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(SealError::Tampered)?;
     let mut body = body.to_vec();
-    let length = key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(place), &mut body).map_err(|_| SealError::Tampered)?.len();
+    let length = key
+        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(place), &mut body)
+        .map_err(|_| SealError::Tampered)?
+        .len();
     body.truncate(length);
     Ok(body)
 }
@@ -377,7 +414,10 @@ fn unhex<const N: usize>(text: &str) -> Result<Zeroizing<[u8; N]>, SealError> {
         return Err(SealError::KeyFile);
     }
     for (place, byte) in bytes.iter_mut().enumerate() {
-        *byte = text.get(2 * place..2 * place + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()).ok_or(SealError::KeyFile)?;
+        *byte = text
+            .get(2 * place..2 * place + 2)
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+            .ok_or(SealError::KeyFile)?;
     }
     Ok(bytes)
 }

@@ -44,7 +44,9 @@ impl EnvelopeReader {
             b"IEA" => {
                 let mut events = self.close_group(segment);
                 if let Some((interchange, groups)) = self.interchange.take() {
-                    events.push(Event::InterchangeEnded { findings: interchange::end(&interchange, groups, segment) });
+                    events.push(Event::InterchangeEnded {
+                        findings: interchange::end(&interchange, groups, segment),
+                    });
                 }
                 events
             }
@@ -62,7 +64,9 @@ impl EnvelopeReader {
             b"GE" => {
                 let mut events = self.close_set(segment);
                 if let Some((group, sets)) = self.group.take() {
-                    events.push(Event::GroupEnded { findings: group::end(&group, sets, segment) });
+                    events.push(Event::GroupEnded {
+                        findings: group::end(&group, sets, segment),
+                    });
                 }
                 events
             }
@@ -80,7 +84,10 @@ impl EnvelopeReader {
                 events
             }
             b"SE" => match self.set.take() {
-                Some(set) => vec![Event::SetEnded { segments: segment.at.ordinal, findings: transaction_set::end(&set, segment.at.ordinal, segment) }],
+                Some(set) => vec![Event::SetEnded {
+                    segments: segment.at.ordinal,
+                    findings: transaction_set::end(&set, segment.at.ordinal, segment),
+                }],
                 None => Vec::new(),
             },
             _ => Vec::new(),
@@ -89,7 +96,14 @@ impl EnvelopeReader {
 
     /// The file ended: whatever is open is closed as truncated (TA1 023).
     pub fn finish(&mut self, byte: u64) -> Vec<Event> {
-        let position = Position { loop_id: None, segment: crate::position::SegmentTag::of("IEA"), ordinal: 0, element: 0, component: 0, byte };
+        let position = Position {
+            loop_id: None,
+            segment: crate::position::SegmentTag::of("IEA"),
+            ordinal: 0,
+            element: 0,
+            component: 0,
+            byte,
+        };
         self.close_all(position, 23)
     }
 
@@ -132,18 +146,25 @@ impl EnvelopeReader {
             events.push(missing_group_trailer(position));
         }
         if self.interchange.take().is_some() {
-            events.push(Event::InterchangeEnded { findings: vec![Finding::new(Check::S103, ReportCode::Ta1(note), position)] });
+            events.push(Event::InterchangeEnded {
+                findings: vec![Finding::new(Check::S103, ReportCode::Ta1(note), position)],
+            });
         }
         events
     }
 }
 
 fn missing_set_trailer(position: Position, segments: u32) -> Event {
-    Event::SetEnded { segments, findings: vec![Finding::new(Check::S108, ReportCode::Set(2), position)] }
+    Event::SetEnded {
+        segments,
+        findings: vec![Finding::new(Check::S108, ReportCode::Set(2), position)],
+    }
 }
 
 fn missing_group_trailer(position: Position) -> Event {
-    Event::GroupEnded { findings: vec![Finding::new(Check::S106, ReportCode::Group(3), position)] }
+    Event::GroupEnded {
+        findings: vec![Finding::new(Check::S106, ReportCode::Group(3), position)],
+    }
 }
 
 #[cfg(test)]
@@ -163,9 +184,18 @@ mod tests {
             for event in events {
                 let findings = match event {
                     Event::InterchangeBegan(_, findings) | Event::GroupBegan(_, findings) | Event::SetBegan(_, findings) => findings,
-                    Event::InterchangeEnded { findings } => { ended[0] += 1; findings }
-                    Event::GroupEnded { findings } => { ended[1] += 1; findings }
-                    Event::SetEnded { findings, .. } => { ended[2] += 1; findings }
+                    Event::InterchangeEnded { findings } => {
+                        ended[0] += 1;
+                        findings
+                    }
+                    Event::GroupEnded { findings } => {
+                        ended[1] += 1;
+                        findings
+                    }
+                    Event::SetEnded { findings, .. } => {
+                        ended[2] += 1;
+                        findings
+                    }
                 };
                 codes.extend(findings.iter().map(|finding| finding.code.to_string()));
             }
@@ -200,6 +230,9 @@ mod tests {
 
     #[test]
     fn what_is_open_at_the_end_is_closed() {
-        assert_eq!(codes(&format!("{ISA}{GS}{ST}")), (vec!["IK502:2".into(), "AK905:3".into(), "TA1:023".into()], [1, 1, 1]));
+        assert_eq!(
+            codes(&format!("{ISA}{GS}{ST}")),
+            (vec!["IK502:2".into(), "AK905:3".into(), "TA1:023".into()], [1, 1, 1])
+        );
     }
 }

@@ -31,7 +31,15 @@ pub fn begin(segment: &Segment<'_>) -> (TransactionSet, Vec<Finding>) {
     if !(4..=9).contains(&segment.element(2).len()) {
         findings.push(Finding::new(Check::S108, ReportCode::Set(7), segment.position_of(None, 2)));
     }
-    (TransactionSet { id: text(1), control_number: ControlNumber::new(text(2)), guide: text(3), byte: segment.at.byte }, findings)
+    (
+        TransactionSet {
+            id: text(1),
+            control_number: ControlNumber::new(text(2)),
+            guide: text(3),
+            byte: segment.at.byte,
+        },
+        findings,
+    )
 }
 
 /// Checks an SE against its ST; `segments` counts ST and SE too.

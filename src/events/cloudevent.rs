@@ -144,7 +144,11 @@ fn counts(counts: &ClaimCounts) -> Value {
 
 fn ack_built(ack: &AckBuilt) -> CloudEvent {
     let (kind, st_byte, subject) = match &ack.answer {
-        Answer::Interchange { note } => ("claims.ack.ta1.v1", ack.interchange.byte, json!({"note": note.map(|note| format!("{note:03}"))})),
+        Answer::Interchange { note } => (
+            "claims.ack.ta1.v1",
+            ack.interchange.byte,
+            json!({"note": note.map(|note| format!("{note:03}"))}),
+        ),
         Answer::Group { group, sets, findings } => (
             "claims.ack.999.v1",
             group.byte,
@@ -237,7 +241,11 @@ fn adjustment(adjustment: &Adjustment) -> AdjustmentView<'_> {
 
 fn claim_adjudicated(decision: &Decision) -> CloudEvent {
     let (claim, determination, echo) = (&decision.source, &decision.determination, &decision.echo);
-    let lines: Vec<Value> = determination.lines().iter().map(|line| line_view(line, echo.lines.iter().find(|echo| echo.number == line.number()))).collect();
+    let lines: Vec<Value> = determination
+        .lines()
+        .iter()
+        .map(|line| line_view(line, echo.lines.iter().find(|echo| echo.number == line.number())))
+        .collect();
     CloudEvent {
         topic: Topic::Decisions,
         key: decision.claim_id.to_string(),
@@ -288,7 +296,14 @@ fn signal(decision: &Decision, raised: &Raised) -> CloudEvent {
         topic: Topic::Findings,
         key: decision.claim_id.to_string(),
         kind,
-        id: event_id(&claim.file, claim.st_byte, claim.ordinal, kind, decision.version, &format!("{}/{}", raised.signal.as_str(), raised.line)),
+        id: event_id(
+            &claim.file,
+            claim.st_byte,
+            claim.ordinal,
+            kind,
+            decision.version,
+            &format!("{}/{}", raised.signal.as_str(), raised.line),
+        ),
         time: decision.decided_at,
         value: json!({
             "claim_id": decision.claim_id, "version": decision.version, "source": source(claim),
@@ -316,7 +331,7 @@ fn remit_built(remit: &RemitBuilt) -> CloudEvent {
         time: remit.built_at,
         value: json!({
             "trn02": remit.trace, "control_number": format!("{:09}", remit.control_number), "payee_npi": remit.payee_npi,
-            "method": if remit.payment().is_zero() { "non" } else if remit.is_ach { "ach" } else { "check" },
+            "method": if remit.payment().is_zero() { "non" } else if remit.payee_bank.is_some() { "ach" } else { "check" },
             "pay_date": remit.pay_date, "claims": remit.claims.len(), "charge": remit.charge, "paid": remit.paid,
             "interest": remit.interest, "payment": remit.payment(), "built_at": at(remit.built_at),
         }),
@@ -342,7 +357,11 @@ fn at(timestamp: Timestamp) -> String {
 fn event_id(file: &FileDigest, st_byte: u64, ordinal: u32, kind: &str, version: u16, discriminator: &str) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("claimstream event id v1");
     hasher.update(file.as_bytes()).update(&st_byte.to_be_bytes()).update(&ordinal.to_be_bytes());
-    hasher.update(kind.as_bytes()).update(&[0]).update(&version.to_be_bytes()).update(discriminator.as_bytes());
+    hasher
+        .update(kind.as_bytes())
+        .update(&[0])
+        .update(&version.to_be_bytes())
+        .update(discriminator.as_bytes());
     hex_128(&hasher)
 }
 

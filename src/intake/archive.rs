@@ -57,7 +57,10 @@ impl Archive {
         file.sync_all()?;
         let mut sha256 = [0; 32];
         sha256.iter_mut().zip(hasher.finish().as_ref()).for_each(|(to, from)| *to = *from);
-        let archived = Archived { file: FileDigest::from_bytes(sha256), bytes };
+        let archived = Archived {
+            file: FileDigest::from_bytes(sha256),
+            bytes,
+        };
         let path = self.path(&archived.file);
         if path.exists() {
             std::fs::remove_file(&temporary)?;
@@ -115,7 +118,10 @@ mod tests {
         let mut read = Vec::new();
         archive.open(&archived.file, &keys).unwrap().read_to_end(&mut read).unwrap();
         assert_eq!(read, text);
-        assert_eq!(archive.read_range(&archived.file, &keys, ByteRange::new(100_000, 100_020)).unwrap(), &text[100_000..100_020]);
+        assert_eq!(
+            archive.read_range(&archived.file, &keys, ByteRange::new(100_000, 100_020)).unwrap(),
+            &text[100_000..100_020]
+        );
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 }

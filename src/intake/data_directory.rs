@@ -39,9 +39,14 @@ impl DataDirectory {
             create_directory(&root.join(place))?;
         }
         let path = root.join("lock");
-        let lock = private_file(&path).and_then(|mut options| options.open(&path)).map_err(|source| DataDirectoryError::Io { path: path.clone(), source })?;
+        let lock = private_file(&path)
+            .and_then(|options| options.open(&path))
+            .map_err(|source| DataDirectoryError::Io { path: path.clone(), source })?;
         match lock.try_lock() {
-            Ok(()) => Ok(DataDirectory { root: root.to_path_buf(), _lock: Some(lock) }),
+            Ok(()) => Ok(DataDirectory {
+                root: root.to_path_buf(),
+                _lock: Some(lock),
+            }),
             Err(TryLockError::WouldBlock) => Err(DataDirectoryError::Locked { path: root.to_path_buf() }),
             Err(TryLockError::Error(source)) => Err(DataDirectoryError::Io { path, source }),
         }
@@ -83,16 +88,30 @@ impl DataDirectory {
         let is_new = key_file.is_none() && may_create && !path.exists();
         if is_new {
             create_directory(&self.root.join("keys"))?;
-            let text = Keys::generate().map_err(|source| DataDirectoryError::Keys { path: path.to_path_buf(), source })?;
-            write_private(path, text.as_bytes()).map_err(|source| DataDirectoryError::Io { path: path.to_path_buf(), source })?;
+            let text = Keys::generate().map_err(|source| DataDirectoryError::Keys {
+                path: path.to_path_buf(),
+                source,
+            })?;
+            write_private(path, text.as_bytes()).map_err(|source| DataDirectoryError::Io {
+                path: path.to_path_buf(),
+                source,
+            })?;
         }
         let mut text = Zeroizing::new(String::new());
         match File::open(path).and_then(|file| file.take(4096).read_to_string(&mut text)) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(DataDirectoryError::NoKeys { path: path.to_path_buf() }),
-            Err(source) => return Err(DataDirectoryError::Io { path: path.to_path_buf(), source }),
+            Err(source) => {
+                return Err(DataDirectoryError::Io {
+                    path: path.to_path_buf(),
+                    source,
+                });
+            }
         }
-        let keys = Keys::parse(&text).map_err(|source| DataDirectoryError::Keys { path: path.to_path_buf(), source })?;
+        let keys = Keys::parse(&text).map_err(|source| DataDirectoryError::Keys {
+            path: path.to_path_buf(),
+            source,
+        })?;
         Ok((keys, is_new))
     }
 }
@@ -102,7 +121,14 @@ impl DataDirectory {
 /// # Errors
 /// I/O, with the path.
 pub fn create_directory(path: &Path) -> Result<(), DataDirectoryError> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| DataDirectoryError::Io { path: path.to_path_buf(), source })
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| DataDirectoryError::Io {
+            path: path.to_path_buf(),
+            source,
+        })
 }
 
 /// Writes a whole file (0600) so that it appears complete or not at all: temporary name, sync, rename,
@@ -137,7 +163,10 @@ pub fn publish(temporary: &Path, path: &Path) -> io::Result<()> {
 /// When the path is a symbolic link.
 pub fn private_file(path: &Path) -> io::Result<OpenOptions> {
     if path.is_symlink() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a symbolic link stands where a file of ours belongs"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a symbolic link stands where a file of ours belongs",
+        ));
     }
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -161,7 +190,10 @@ mod tests {
         assert!(is_new);
         assert_eq!(opened.keys(None, true).unwrap().0.id(), keys.id());
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&root), mode(&root.join("keys/master.key")), mode(&root.join("lock"))), (0o700, 0o600, 0o600));
+        assert_eq!(
+            (mode(&root), mode(&root.join("keys/master.key")), mode(&root.join("lock"))),
+            (0o700, 0o600, 0o600)
+        );
         drop(opened);
         assert!(DataDirectory::open(&root).is_ok());
     }

@@ -51,7 +51,9 @@ impl SqliteLedger {
     /// [`LedgerError`]: another master key, an unknown schema, an SQLite with a known corruption bug.
     pub fn open(path: &Path, keys: &Keys) -> Result<SqliteLedger, LedgerError> {
         if rusqlite::version_number() < 3_051_003 {
-            return Err(LedgerError::SqliteTooOld { found: rusqlite::version().to_string() });
+            return Err(LedgerError::SqliteTooOld {
+                found: rusqlite::version().to_string(),
+            });
         }
         let connection = Connection::open(path)?;
         connection.execute_batch("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -32768;")?;
@@ -65,11 +67,17 @@ impl SqliteLedger {
             }
             found => return Err(LedgerError::Schema { found, known: SCHEMA_VERSION }),
         };
-        Ok(SqliteLedger { connection, key, payees: std::collections::HashMap::new() })
+        Ok(SqliteLedger {
+            connection,
+            key,
+            payees: std::collections::HashMap::new(),
+        })
     }
 
     fn file_row(&self, digest: &FileDigest) -> Result<Option<FileRow>, LedgerError> {
-        let mut statement = self.connection.prepare_cached("SELECT number, digest, partner, bytes, received_at, state, progress FROM file WHERE digest = ?1")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT number, digest, partner, bytes, received_at, state, progress FROM file WHERE digest = ?1")?;
         Ok(statement.query_row([digest.as_bytes()], read_file_row).optional()?)
     }
 }
@@ -132,25 +140,46 @@ impl Ledger for SqliteLedger {
                 let progress = serde_json::to_string(&Progress::default()).unwrap_or_default();
                 transaction.execute(
                     "INSERT INTO file(digest, partner, bytes, received_at, state, progress) VALUES (?1, ?2, ?3, ?4, 'open', ?5)",
-                    params![arrival.file.as_bytes(), arrival.partner.as_str(), as_i64(arrival.bytes), arrival.received_at.unix_seconds(), progress],
+                    params![
+                        arrival.file.as_bytes(),
+                        arrival.partner.as_str(),
+                        as_i64(arrival.bytes),
+                        arrival.received_at.unix_seconds(),
+                        progress
+                    ],
                 )?;
                 let number = transaction.last_insert_rowid();
-                let fact = Fact::FileReceived(crate::events::fact::FileReceived { file: arrival.file, partner: arrival.partner.clone(), bytes: arrival.bytes, received_at: arrival.received_at });
+                let fact = Fact::FileReceived(crate::events::fact::FileReceived {
+                    file: arrival.file,
+                    partner: arrival.partner.clone(),
+                    bytes: arrival.bytes,
+                    received_at: arrival.received_at,
+                });
                 insert_facts(&transaction, &self.key, std::slice::from_ref(&fact))?;
                 number
             }
         };
-        transaction.execute("INSERT INTO receipt(file, received_at) VALUES (?1, ?2)", params![number, arrival.received_at.unix_seconds()])?;
+        transaction.execute(
+            "INSERT INTO receipt(file, received_at) VALUES (?1, ?2)",
+            params![number, arrival.received_at.unix_seconds()],
+        )?;
         let receipt = transaction.last_insert_rowid().unsigned_abs();
         if let Some(row) = known.as_ref().filter(|row| row.state != FileState::Open) {
-            let fact = Fact::FileDuplicate(crate::events::fact::FileDuplicate { file: row.file, partner: arrival.partner.clone(), receipt, received_at: arrival.received_at });
+            let fact = Fact::FileDuplicate(crate::events::fact::FileDuplicate {
+                file: row.file,
+                partner: arrival.partner.clone(),
+                receipt,
+                received_at: arrival.received_at,
+            });
             insert_facts(&transaction, &self.key, std::slice::from_ref(&fact))?;
         }
         transaction.commit()?;
         Ok(match known {
             Some(row) if row.state == FileState::Open => Admission::Unfinished(row),
             Some(row) => Admission::Duplicate(row),
-            None => Admission::New(self.file_row(&arrival.file)?.ok_or(LedgerError::Inconsistent { what: "a recorded file is missing" })?),
+            None => Admission::New(self.file_row(&arrival.file)?.ok_or(LedgerError::Inconsistent {
+                what: "a recorded file is missing",
+            })?),
         })
     }
 
@@ -170,36 +199,49 @@ impl Ledger for SqliteLedger {
             }
         }
         if let Some((number, progress, state)) = &batch.file {
-            let progress = Progress { first_seq: if progress.first_seq == 0 && progress.claims > 0 { first } else { progress.first_seq }, ..*progress };
-            let progress = serde_json::to_string(&progress).unwrap_or_default();
-            transaction.prepare_cached("UPDATE file SET progress = ?2, state = ?3 WHERE number = ?1")?.execute(params![number, progress, state_text(*state)])?;
+            let progress = serde_json::to_string(progress).unwrap_or_default();
+            transaction
+                .prepare_cached("UPDATE file SET progress = ?2, state = ?3 WHERE number = ?1")?
+                .execute(params![number, progress, state_text(*state)])?;
             for (sender, receiver, isa13) in &batch.control_numbers {
-                transaction.prepare_cached("INSERT OR IGNORE INTO control_number VALUES (?1, ?2, ?3, ?4)")?.execute(params![sender, receiver, isa13, number])?;
+                transaction
+                    .prepare_cached("INSERT OR IGNORE INTO control_number VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![sender, receiver, isa13, number])?;
             }
         }
         {
-            let mut statement = transaction.prepare_cached("DELETE FROM payable WHERE seq = ?1 AND payee = (SELECT number FROM payee WHERE npi = ?2 AND tin = ?3)")?;
+            let mut statement =
+                transaction.prepare_cached("DELETE FROM payable WHERE seq = ?1 AND payee = (SELECT number FROM payee WHERE npi = ?2 AND tin = ?3)")?;
             for fact in &batch.facts {
                 if let Fact::RemitBuilt(remit) = fact {
                     let tin = remit.payee_tin.as_ref().map_or("", |tin| tin.as_str());
                     for claim in &remit.claims {
                         if statement.execute(params![as_i64(claim.seq), remit.payee_npi.as_str(), tin])? != 1 {
-                            return Err(LedgerError::Inconsistent { what: "a claim to be paid was not payable" });
+                            return Err(LedgerError::Inconsistent {
+                                what: "a claim to be paid was not payable",
+                            });
                         }
                     }
                 }
             }
         }
+        for (counter, value) in &batch.counters {
+            transaction.prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?.execute(params![counter.name(), value])?;
+        }
         if let Some((delivery, delivered)) = &batch.delivered {
             let state = serde_json::to_string(delivered).unwrap_or_default();
-            transaction.prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?.execute(params![delivery, state])?;
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?
+                .execute(params![delivery, state])?;
         }
         transaction.commit()?;
         Ok(first)
     }
 
     fn facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
-        let mut statement = self.connection.prepare_cached("SELECT seq, sealed FROM journal WHERE seq >= ?1 ORDER BY seq LIMIT ?2")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT seq, sealed FROM journal WHERE seq >= ?1 ORDER BY seq LIMIT ?2")?;
         let mut rows = statement.query(params![as_i64(from), i64::try_from(count).unwrap_or(i64::MAX)])?;
         let mut facts = Vec::new();
         while let Some(row) = rows.next()? {
@@ -214,15 +256,22 @@ impl Ledger for SqliteLedger {
         Ok(last_seq(&self.connection)?)
     }
 
-    fn next_number(&mut self, counter: Counter) -> Result<u32, LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("INSERT INTO counter VALUES (?1, 1) ON CONFLICT(name) DO UPDATE SET value = value % 999999999 + 1 RETURNING value")?;
-        Ok(statement.query_row([counter.name()], |row| row.get(0))?)
+    fn counter(&self, counter: Counter) -> Result<u32, LedgerError> {
+        let mut statement = self.connection.prepare_cached("SELECT value FROM counter WHERE name = ?1")?;
+        Ok(statement.query_row([counter.name()], |row| row.get(0)).optional()?.unwrap_or(0))
+    }
+
+    fn fact(&self, seq: Seq) -> Result<Fact, LedgerError> {
+        match self.facts(seq, 1)?.pop() {
+            Some((found, fact)) if found == seq => Ok(fact),
+            _ => Err(LedgerError::Inconsistent { what: "a journal position without fact" }),
+        }
     }
 
     fn knows_control_number(&self, sender: &str, receiver: &str, isa13: &str) -> Result<bool, LedgerError> {
-        let mut statement = self.connection.prepare_cached("SELECT 1 FROM control_number WHERE sender = ?1 AND receiver = ?2 AND isa13 = ?3")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT 1 FROM control_number WHERE sender = ?1 AND receiver = ?2 AND isa13 = ?3")?;
         Ok(statement.exists(params![sender, receiver, isa13])?)
     }
 
@@ -246,30 +295,48 @@ impl Ledger for SqliteLedger {
         let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
         rows.map(|row| {
             let (row, units) = row?;
-            Ok((AuthorizationRow::from_u64(row.cast_unsigned()), Quantity::parse_x12(units.as_bytes()).unwrap_or(Quantity::ZERO)))
+            Ok((
+                AuthorizationRow::from_u64(row.cast_unsigned()),
+                Quantity::parse_x12(units.as_bytes()).unwrap_or(Quantity::ZERO),
+            ))
         })
         .collect()
     }
 
     fn payees_due(&self) -> Result<Vec<PayeeDue>, LedgerError> {
-        let mut statement = self.connection.prepare("SELECT payee.number, npi, tin, count(*) FROM payable JOIN payee ON payee.number = payable.payee GROUP BY payee.number ORDER BY npi, tin")?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?)))?;
+        let mut statement = self.connection.prepare(
+            "SELECT payee.number, npi, tin, count(*) FROM payable JOIN payee ON payee.number = payable.payee GROUP BY payee.number ORDER BY npi, tin",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?))
+        })?;
         rows.map(|row| {
             let (number, npi, tin, claims) = row?;
             let npi = Npi::parse(npi.as_bytes()).map_err(|_| LedgerError::Inconsistent { what: "a payee without NPI" })?;
-            Ok(PayeeDue { number, npi, tin: Tin::parse(tin.as_bytes()).ok(), claims: claims.unsigned_abs() })
+            Ok(PayeeDue {
+                number,
+                npi,
+                tin: Tin::parse(tin.as_bytes()).ok(),
+                claims: claims.unsigned_abs(),
+            })
         })
         .collect()
     }
 
     fn claims_due(&self, payee: i64, after: Seq, count: usize) -> Result<Vec<Seq>, LedgerError> {
-        let mut statement = self.connection.prepare_cached("SELECT seq FROM payable WHERE payee = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
-        let rows = statement.query_map(params![payee, as_i64(after), i64::try_from(count).unwrap_or(i64::MAX)], |row| row.get::<_, i64>(0))?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT seq FROM payable WHERE payee = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
+        let rows = statement.query_map(params![payee, as_i64(after), i64::try_from(count).unwrap_or(i64::MAX)], |row| {
+            row.get::<_, i64>(0)
+        })?;
         rows.map(|seq| Ok(seq?.unsigned_abs())).collect()
     }
 
     fn files(&self) -> Result<Vec<FileRow>, LedgerError> {
-        let mut statement = self.connection.prepare("SELECT number, digest, partner, bytes, received_at, state, progress FROM file ORDER BY number")?;
+        let mut statement = self
+            .connection
+            .prepare("SELECT number, digest, partner, bytes, received_at, state, progress FROM file ORDER BY number")?;
         let rows = statement.query_map([], read_file_row)?;
         rows.map(|row| Ok(row?)).collect()
     }
@@ -280,7 +347,10 @@ impl Ledger for SqliteLedger {
         while let Some(row) = rows.next()? {
             let entries = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?.as_chunks::<24>().0;
             if let Ok(found) = entries.binary_search_by(|entry| entry.split_at(16).0.cmp(claim.as_bytes())) {
-                return Ok(entries.get(found).and_then(|entry| entry.split_at(16).1.try_into().ok()).map(Seq::from_be_bytes));
+                return Ok(entries
+                    .get(found)
+                    .and_then(|entry| entry.split_at(16).1.try_into().ok())
+                    .map(Seq::from_be_bytes));
             }
         }
         Ok(None)
@@ -291,13 +361,18 @@ impl Ledger for SqliteLedger {
         let state: Option<String> = statement.query_row([delivery], |row| row.get(0)).optional()?;
         match state {
             None => Ok(Delivered::default()),
-            Some(state) => serde_json::from_str(&state).map_err(|_| LedgerError::Inconsistent { what: "a delivery position is unreadable" }),
+            Some(state) => serde_json::from_str(&state).map_err(|_| LedgerError::Inconsistent {
+                what: "a delivery position is unreadable",
+            }),
         }
     }
 }
 
 fn last_seq(connection: &Connection) -> rusqlite::Result<Seq> {
-    connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM journal")?.query_row([], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
+    connection
+        .prepare_cached("SELECT coalesce(max(seq), 0) FROM journal")?
+        .query_row([], |row| row.get::<_, i64>(0))
+        .map(i64::unsigned_abs)
 }
 
 fn insert_facts(connection: &Connection, key: &RecordKey, facts: &[Fact]) -> Result<Seq, LedgerError> {
@@ -320,12 +395,17 @@ fn insert_runs(connection: &Connection, first: Seq, batch: &Batch) -> Result<(),
             .iter()
             .map(|(fingerprint, claim)| {
                 let mut entry = [0; 32];
-                entry.iter_mut().zip(fingerprint.iter().chain(claim.as_bytes())).for_each(|(to, from)| *to = *from);
+                entry
+                    .iter_mut()
+                    .zip(fingerprint.iter().chain(claim.as_bytes()))
+                    .for_each(|(to, from)| *to = *from);
                 entry
             })
             .collect();
         entries.sort_unstable();
-        connection.prepare_cached("INSERT INTO line_run VALUES (?1, ?2)")?.execute(params![as_i64(first), entries.as_flattened()])?;
+        connection
+            .prepare_cached("INSERT INTO line_run VALUES (?1, ?2)")?
+            .execute(params![as_i64(first), entries.as_flattened()])?;
     }
     let mut claims: Vec<[u8; 24]> = (first..)
         .zip(&batch.facts)
@@ -333,32 +413,54 @@ fn insert_runs(connection: &Connection, first: Seq, batch: &Batch) -> Result<(),
             let claim = match fact {
                 Fact::ClaimAdjudicated(decision) => decision.claim_id,
                 Fact::ClaimRejected(rejection) => rejection.claim_id,
-                Fact::FileReceived(_) | Fact::FileDuplicate(_) | Fact::FileRejected(_) | Fact::FileCompleted(_) | Fact::AckBuilt(_) | Fact::RemitBuilt(_) | Fact::RemitDelivered(_) => return None,
+                Fact::FileReceived(_)
+                | Fact::FileDuplicate(_)
+                | Fact::FileRejected(_)
+                | Fact::FileCompleted(_)
+                | Fact::AckBuilt(_)
+                | Fact::RemitBuilt(_)
+                | Fact::RemitDelivered(_) => return None,
             };
             let mut entry = [0; 24];
-            entry.iter_mut().zip(claim.as_bytes().iter().copied().chain(seq.to_be_bytes())).for_each(|(to, from)| *to = from);
+            entry
+                .iter_mut()
+                .zip(claim.as_bytes().iter().copied().chain(seq.to_be_bytes()))
+                .for_each(|(to, from)| *to = from);
             Some(entry)
         })
         .collect();
     if !claims.is_empty() {
         claims.sort_unstable();
-        connection.prepare_cached("INSERT INTO claim_run VALUES (?1, ?2)")?.execute(params![as_i64(first), claims.as_flattened()])?;
+        connection
+            .prepare_cached("INSERT INTO claim_run VALUES (?1, ?2)")?
+            .execute(params![as_i64(first), claims.as_flattened()])?;
     }
     Ok(())
 }
 
-fn insert_payables(connection: &Connection, payees: &mut std::collections::HashMap<(Npi, Option<Tin>), i64>, first: Seq, facts: &[Fact]) -> Result<(), LedgerError> {
+fn insert_payables(
+    connection: &Connection,
+    payees: &mut std::collections::HashMap<(Npi, Option<Tin>), i64>,
+    first: Seq,
+    facts: &[Fact],
+) -> Result<(), LedgerError> {
     let mut statement = connection.prepare_cached("INSERT INTO payable VALUES (?1, ?2)")?;
     for (seq, fact) in (first..).zip(facts) {
         let Fact::ClaimAdjudicated(decision) = fact else { continue };
-        let Some(npi) = decision.echo.billing_npi.filter(|_| decision.determination.outcome().is_remitted()) else { continue };
+        let Some(npi) = decision.echo.billing_npi.filter(|_| decision.determination.outcome().is_remitted()) else {
+            continue;
+        };
         let payee = (npi, decision.echo.billing_tin);
         let number = match payees.get(&payee) {
             Some(number) => *number,
             None => {
                 let tin = payee.1.as_ref().map_or("", |tin| tin.as_str());
-                connection.prepare_cached("INSERT OR IGNORE INTO payee(npi, tin) VALUES (?1, ?2)")?.execute(params![npi.as_str(), tin])?;
-                let number: i64 = connection.prepare_cached("SELECT number FROM payee WHERE npi = ?1 AND tin = ?2")?.query_row(params![npi.as_str(), tin], |row| row.get(0))?;
+                connection
+                    .prepare_cached("INSERT OR IGNORE INTO payee(npi, tin) VALUES (?1, ?2)")?
+                    .execute(params![npi.as_str(), tin])?;
+                let number: i64 = connection
+                    .prepare_cached("SELECT number FROM payee WHERE npi = ?1 AND tin = ?2")?
+                    .query_row(params![npi.as_str(), tin], |row| row.get(0))?;
                 payees.insert(payee, number);
                 number
             }
@@ -370,10 +472,16 @@ fn insert_payables(connection: &Connection, payees: &mut std::collections::HashM
 
 #[cfg(test)]
 mod tests {
+    use super::super::Numbers;
     use super::*;
 
     fn arrival() -> Arrival {
-        Arrival { file: FileDigest::from_bytes([1; 32]), partner: PartnerId::new("default"), bytes: 10, received_at: Timestamp::from_unix_seconds(1_790_000_000) }
+        Arrival {
+            file: FileDigest::from_bytes([1; 32]),
+            partner: PartnerId::new("default"),
+            bytes: 10,
+            received_at: Timestamp::from_unix_seconds(1_790_000_000),
+        }
     }
 
     fn open(directory: &Path) -> SqliteLedger {
@@ -388,25 +496,48 @@ mod tests {
     fn a_file_is_admitted_once() {
         let directory = tempfile::tempdir().unwrap();
         let mut ledger = open(directory.path());
-        let Admission::New(row) = ledger.admit(&arrival()).unwrap() else { panic!("new") };
+        let Admission::New(row) = ledger.admit(&arrival()).unwrap() else {
+            panic!("new")
+        };
         assert!(matches!(ledger.admit(&arrival()).unwrap(), Admission::Unfinished(_)));
-        let progress = Progress { claims: 3, ..Progress::default() };
-        ledger.append(&Batch { file: Some((row.number, progress, FileState::Completed)), ..Batch::default() }).unwrap();
+        let progress = Progress {
+            claims: 3,
+            ..Progress::default()
+        };
+        ledger
+            .append(&Batch {
+                file: Some((row.number, progress, FileState::Completed)),
+                ..Batch::default()
+            })
+            .unwrap();
         drop(ledger);
         let mut ledger = open(directory.path());
-        let Admission::Duplicate(row) = ledger.admit(&arrival()).unwrap() else { panic!("duplicate") };
+        let Admission::Duplicate(row) = ledger.admit(&arrival()).unwrap() else {
+            panic!("duplicate")
+        };
         assert_eq!(row.progress.claims, 3);
         let facts = ledger.facts(1, 10).unwrap();
-        assert!(matches!(facts.as_slice(), [(1, Fact::FileReceived(_)), (2, Fact::FileDuplicate(_))]), "{facts:?}");
+        assert!(
+            matches!(facts.as_slice(), [(1, Fact::FileReceived(_)), (2, Fact::FileDuplicate(_))]),
+            "{facts:?}"
+        );
     }
 
     #[test]
     fn numbers_never_repeat_and_units_add_up() {
         let directory = tempfile::tempdir().unwrap();
         let mut ledger = open(directory.path());
-        assert_eq!((ledger.next_number(Counter::Interchange).unwrap(), ledger.next_number(Counter::Interchange).unwrap(), ledger.next_number(Counter::Payment).unwrap()), (1, 2, 1));
+        let mut numbers = Numbers::after_last(&ledger, Counter::Interchange).unwrap();
+        assert_eq!((numbers.take(), numbers.take()), (1, 2));
+        ledger.append(&Batch { counters: vec![numbers.used()], ..Batch::default() }).unwrap();
+        assert_eq!((ledger.counter(Counter::Interchange).unwrap(), ledger.counter(Counter::Payment).unwrap()), (2, 0));
         for _ in 0..2 {
-            ledger.append(&Batch { units: vec![(AuthorizationRow::from_u64(u64::MAX), Quantity::whole(2))], ..Batch::default() }).unwrap();
+            ledger
+                .append(&Batch {
+                    units: vec![(AuthorizationRow::from_u64(u64::MAX), Quantity::whole(2))],
+                    ..Batch::default()
+                })
+                .unwrap();
         }
         assert_eq!(ledger.units_used().unwrap(), [(AuthorizationRow::from_u64(u64::MAX), Quantity::whole(4))]);
     }
@@ -417,6 +548,9 @@ mod tests {
         drop(open(directory.path()));
         std::fs::remove_file(directory.path().join("keys")).unwrap();
         let other = Keys::parse(&Keys::generate().unwrap()).unwrap();
-        assert!(matches!(SqliteLedger::open(&directory.path().join("ledger.db"), &other), Err(LedgerError::Seal(_))));
+        assert!(matches!(
+            SqliteLedger::open(&directory.path().join("ledger.db"), &other),
+            Err(LedgerError::Seal(_))
+        ));
     }
 }

@@ -67,7 +67,11 @@ pub struct BalanceFinding {
 impl fmt::Display for BalanceFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "segment {} (byte {}): {}", self.at.ordinal, self.at.byte, self.imbalance.sentence())?;
-        if self.difference.is_zero() { Ok(()) } else { write!(f, ", by {}", self.difference) }
+        if self.difference.is_zero() {
+            Ok(())
+        } else {
+            write!(f, ", by {}", self.difference)
+        }
     }
 }
 
@@ -358,11 +362,7 @@ mod tests {
 
     fn findings(text: &str) -> Vec<(Imbalance, i64)> {
         let report = check(text.as_bytes()).unwrap();
-        report
-            .findings
-            .iter()
-            .map(|finding| (finding.imbalance, finding.difference.cents()))
-            .collect()
+        report.findings.iter().map(|finding| (finding.imbalance, finding.difference.cents())).collect()
     }
 
     #[test]
@@ -386,7 +386,11 @@ mod tests {
             ("SVC*HC:93000*75*0*", "SVC*HC:93000*75**", vec![]),
             ("112.05**1~", "112.04**1~", vec![(Line, 1), (ClaimLines, 1)]),
             ("CLP*A*1*225", "CLP*A*1*226", vec![(ClaimPayment, 100), (ClaimCharge, 100)]),
-            ("CLP*A*1*225*112.05", "CLP*A*1*225*112.06", vec![(ClaimPayment, -1), (ClaimLines, 1), (Payment, -1)]),
+            (
+                "CLP*A*1*225*112.05",
+                "CLP*A*1*225*112.06",
+                vec![(ClaimPayment, -1), (ClaimLines, 1), (Payment, -1)],
+            ),
             ("112.05*10*MC", "112.05**MC", vec![(PatientResponsibility, -1000)]),
             ("CAS*PR*142", "CAS*CO*142", vec![(PatientResponsibility, 1000)]),
             ("CAS*CO*45*10~", "CAS*CO*45*9~", vec![(ClaimPayment, 100)]),

@@ -37,10 +37,7 @@ impl PromptPay {
 /// Interest owed on `principal`, half-up to the cent: `principal × rate × days late / divisor`.
 pub fn interest(principal: Money, received_on: NaiveDate, pay_date: NaiveDate, rule: &PromptPay) -> Money {
     let days = Decimal::from(rule.days_late(received_on, pay_date));
-    let yearly = principal
-        .decimal()
-        .saturating_mul(rule.annual_rate_percent)
-        .saturating_mul(days);
+    let yearly = principal.decimal().saturating_mul(rule.annual_rate_percent).saturating_mul(days);
     let divisor = Decimal::from(rule.divisor.max(1)) * Decimal::ONE_HUNDRED;
     Money::rounded(yearly.checked_div(divisor).unwrap_or(Decimal::ZERO))
 }

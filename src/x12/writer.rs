@@ -50,13 +50,7 @@ impl SegmentWriter {
         // Writing to memory does not fail.
         let _ = write!(self.out, "{segments}");
         let terminator = self.separators.segment;
-        self.segments += self
-            .out
-            .get(before..)
-            .unwrap_or_default()
-            .iter()
-            .filter(|byte| **byte == terminator)
-            .count();
+        self.segments += self.out.get(before..).unwrap_or_default().iter().filter(|byte| **byte == terminator).count();
         self
     }
 

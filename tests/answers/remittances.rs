@@ -56,14 +56,31 @@ fn on_time(decision: &Decision) -> RemittedClaim<'_> {
 #[test]
 fn a_late_payment_by_ach_carries_its_interest() {
     let decision = samples::one_line_late();
-    let owed = interest(decision.determination.paid(), decision.receipt.received_on, day("2026-02-20"), &PromptPay::ab3275());
-    let bytes = write_balanced(&[RemittedClaim { decision: &decision, interest: owed }], false);
+    let owed = interest(
+        decision.determination.paid(),
+        decision.receipt.received_on,
+        day("2026-02-20"),
+        &PromptPay::ab3275(),
+    );
+    let bytes = write_balanced(
+        &[RemittedClaim {
+            decision: &decision,
+            interest: owed,
+        }],
+        false,
+    );
     crate::assert_golden("late-payment-by-ach.835", &bytes);
 }
 
 #[test]
 fn every_kind_of_claim_on_one_cheque() {
-    let decisions = [samples::one_line_late(), samples::inpatient(), samples::forwarded(), samples::denied("31"), samples::denied("27")];
+    let decisions = [
+        samples::one_line_late(),
+        samples::inpatient(),
+        samples::forwarded(),
+        samples::denied("31"),
+        samples::denied("27"),
+    ];
     let claims: Vec<RemittedClaim<'_>> = decisions.iter().map(on_time).collect();
     crate::assert_golden("every-kind-of-claim-by-check.835", &write_balanced(&claims, true));
 }
@@ -102,9 +119,16 @@ fn what_does_not_belong_is_refused() {
 #[test]
 fn thirteen_late_claims_need_three_provider_adjustments() {
     let decision = samples::one_line_late();
-    let claims = [RemittedClaim { decision: &decision, interest: cents(25) }; 13];
+    let claims = [RemittedClaim {
+        decision: &decision,
+        interest: cents(25),
+    }; 13];
     let text = String::from_utf8(write_balanced(&claims, false)).unwrap();
-    let pairs: Vec<usize> = text.lines().filter(|line| line.starts_with("PLB")).map(|line| line.matches("L6:").count()).collect();
+    let pairs: Vec<usize> = text
+        .lines()
+        .filter(|line| line.starts_with("PLB"))
+        .map(|line| line.matches("L6:").count())
+        .collect();
     assert_eq!(pairs, [6, 6, 1]);
     assert!(text.contains("BPR*I*1589.9*C*ACH"));
 }
@@ -123,9 +147,41 @@ fn seven_reasons_of_a_group_need_two_adjustment_segments() {
 }
 
 #[test]
+fn the_claim_status_says_how_the_claim_was_processed() {
+    use AdjustmentGroup::{ContractualObligation, OtherAdjustment};
+    let paid = |carc: &str, group| {
+        let cut = vec![samples::adjustment(group, carc, 1_000)];
+        LineDetermination::paid(1, cents(9_000), cents(8_000), cents(8_000), Quantity::ONE, cut, Rule::FeeSchedule).unwrap()
+    };
+    let denied = |carc: &str| LineDetermination::denied(2, cents(9_000), samples::adjustment(ContractualObligation, carc, 0), Rule::Eligibility);
+    let forwarded = || LineDetermination::forwarded(2, cents(9_000), samples::adjustment(ContractualObligation, "B11", 0));
+    for (lines, status) in [
+        (vec![paid("45", ContractualObligation), denied("29")], "1"),
+        (vec![paid("23", OtherAdjustment), denied("29")], "2"),
+        (vec![denied("31"), denied("31")], "4"),
+        (vec![denied("31"), denied("29")], "1"),
+        (vec![paid("45", ContractualObligation), forwarded()], "19"),
+        (vec![denied("29"), forwarded()], "23"),
+    ] {
+        let mut decision = samples::forwarded();
+        let aside = Aside {
+            forward_to: Some("PROSPECT".into()),
+            ..Aside::default()
+        };
+        let charge = lines.iter().map(LineDetermination::charge).sum();
+        decision.determination = Determination::new(charge, lines, aside).unwrap();
+        let text = String::from_utf8(write_balanced(&[on_time(&decision)], false)).unwrap();
+        assert!(text.contains(&format!("CLP*PCN0003*{status}*")), "{status}: {text}");
+        assert_eq!(text.contains("NM1*TT"), ["19", "23"].contains(&status), "{status}");
+    }
+}
+
+#[test]
 fn third_party_remittances_balance() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/samples");
-    let Ok(manifest) = std::fs::read_to_string(folder.join("third-party/MANIFEST.tsv")) else { return };
+    let Ok(manifest) = std::fs::read_to_string(folder.join("third-party/MANIFEST.tsv")) else {
+        return;
+    };
     let valid = manifest.lines().filter_map(|row| {
         let columns: Vec<&str> = row.split('\t').collect();
         (columns.get(5) == Some(&"835") && columns.get(6) == Some(&"yes")).then(|| folder.join("third-party").join(columns[0]))
@@ -138,13 +194,15 @@ fn third_party_remittances_balance() {
     }
 }
 
-/// A line with its charge and the parts of it that are not paid, in cents.
-fn line_parts() -> impl Strategy<Value = (Vec<(u8, i64)>, i64, bool)> {
+/// Group and cents of each cut of a line, the cents paid, and whether it is denied instead.
+type LineParts = (Vec<(u8, i64)>, i64, bool);
+
+fn line_parts() -> impl Strategy<Value = LineParts> {
     let group = 0u8..4;
     (proptest::collection::vec((group, 1i64..50_000), 0..9), 0i64..500_000, any::<bool>())
 }
 
-fn determination_of(parts: &[(Vec<(u8, i64)>, i64, bool)]) -> Determination {
+fn determination_of(parts: &[LineParts]) -> Determination {
     use AdjustmentGroup::*;
     let groups = [ContractualObligation, OtherAdjustment, PayerInitiated, PatientResponsibility];
     let lines: Vec<LineDetermination> = parts

@@ -5,7 +5,7 @@ use super::super::claim::{Claim, ClaimDetail};
 use super::super::diagnosis::{ClaimCode, Diagnosis, DiagnosisKind, InpatientProcedure, ValueCode};
 use super::super::institutional::InstitutionalClaim;
 use super::push_within;
-use super::reading::{Reading, a7};
+use super::reading::Reading;
 use crate::finding::Check;
 use crate::ids::{DiagnosisCode, Drg, NubcCode, Qualifier};
 use crate::limits;
@@ -89,7 +89,7 @@ fn read_institutional(detail: &mut InstitutionalClaim, composite: &Composite<'_>
                     at,
                     is_principal,
                     code: Phi::new(code),
-                    date: period(composite, reading, Check::S508, status).map(|day| day.from),
+                    date: period(composite).map(|day| day.from),
                 };
                 push_within(&mut detail.procedures, limits::PROCEDURES_MAX, procedure);
             }
@@ -108,13 +108,13 @@ fn read_institutional(detail: &mut InstitutionalClaim, composite: &Composite<'_>
         }
         b"BH" => {
             if let Some(code) = nubc(reading, 719) {
-                let date = period(composite, reading, Check::S507, 719).map(|day| day.from);
+                let date = period(composite).map(|day| day.from);
                 push_within(&mut detail.codes, limits::NUBC_CODES_MAX, ClaimCode::Occurrence { at, code, date });
             }
         }
         b"BI" => {
             if let Some(code) = nubc(reading, 719) {
-                let span = period(composite, reading, Check::S507, 719);
+                let span = period(composite);
                 push_within(&mut detail.codes, limits::NUBC_CODES_MAX, ClaimCode::OccurrenceSpan { at, code, span });
             }
         }
@@ -126,15 +126,7 @@ fn read_institutional(detail: &mut InstitutionalClaim, composite: &Composite<'_>
     }
 }
 
-/// The date inside a composite, which no check of whole elements sees.
-fn period(composite: &Composite<'_>, reading: &mut Reading<'_, '_>, check: Check, status: u16) -> Option<DateRange> {
-    let value = composite.part(4);
-    if value.is_empty() {
-        return None;
-    }
-    let period = date_period(composite.part(3), value);
-    if period.is_none() {
-        reading.report(composite.element, 4, check, a7(status));
-    }
-    period
+/// Components 3 and 4; the guide's walk reports what is no date.
+fn period(composite: &Composite<'_>) -> Option<DateRange> {
+    date_period(composite.part(3), composite.part(4))
 }

@@ -2,8 +2,8 @@
 //!
 //! The assembler takes each segment with the loop that the guide gave it and keeps what later stages
 //! need. It is total: a value that can't be read leaves its field absent (amounts: zero) and a
-//! [`Finding`] that says where. What the guide itself bounds – presence, lengths, dates in DTP, DMG and
-//! PAT – is reported by the guide's walk, not again here.
+//! [`Finding`] that says where. What the guide itself bounds (presence, short codes, dates) is reported
+//! by the guide's walk and not again here.
 //!
 //! To the next editor: this is the hot path. [`Assembler::accept`] picks the room by loop, each room
 //! picks the field by packed tag; nothing here formats, and only growing lists allocate. A new loop
@@ -14,8 +14,6 @@ mod header;
 mod lines;
 mod other_payers;
 mod parties;
-#[cfg(test)]
-mod placer;
 mod providers;
 mod reading;
 mod set_header;

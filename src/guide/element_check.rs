@@ -1,0 +1,430 @@
+//! The elements of one placed segment against their shape: SNIP 1 (length, type, characters, dates,
+//! separators) and SNIP 2 (usage, codes, dependencies). At most one finding an element.
+//!
+//! To the next editor: a clean segment takes the loop of [`check`] only; whatever builds a finding is
+//! cold. Bit `n - 1` of a mask means element `n`.
+
+use crate::finding::{Check, ElementError, Finding, ReportCode, SegmentError};
+use crate::loop_id::LoopId;
+use crate::position::Position;
+use crate::tables::guides::{ElementKind, ElementShape, Guide, Note, NoteKind, PackedCode, Shape, Slot, Usage};
+use crate::x12::segment::Segment;
+use crate::x12::separators::Separators;
+
+/// Checks every element of a segment that stands in `slot` of `loop_id`.
+pub(super) fn check(guide: &Guide, slot: &Slot, segment: &Segment<'_>, loop_id: LoopId, findings: &mut Vec<Finding>) {
+    let Some(shape) = guide.shape(slot.shape) else { return };
+    let count = segment.element_count();
+    let clean = is_clean(segment.bytes, &segment.separators, shape.has_composites);
+    let mut checked = Checked {
+        guide,
+        segment,
+        loop_id,
+        clean,
+        reported: 0,
+        findings,
+    };
+    let mut present = 0u64;
+    let mut before: &[u8] = &[];
+    for (number, element) in (1..=count).zip(&shape.elements) {
+        let value = segment.element(number);
+        if !value.is_empty() {
+            present |= 1 << (number - 1);
+            if element.usage != Usage::NotUsed {
+                checked.element(number, element, value, before, shape.has_composites);
+            }
+        }
+        before = value;
+    }
+    if count == 0 || count > shape.elements.len() || segment.element(count).is_empty() {
+        checked.separators(shape, present);
+    }
+    let broken = (shape.required & !present) | (shape.not_used & present);
+    if broken != 0 {
+        checked.usage(shape, present);
+    }
+    for note in &slot.notes {
+        if let Some((number, error)) = broken_note(*note, present) {
+            checked.report(Check::S205, error, number);
+        }
+    }
+}
+
+/// Whether every byte is printable ASCII, none is the repetition separator, and the component separator
+/// occurs only where composites do. Sixteen bytes at a time, which the compiler makes one comparison.
+fn is_clean(bytes: &[u8], separators: &Separators, has_composites: bool) -> bool {
+    // ISA11 of 00402 and earlier is a letter that separates nothing.
+    let repetition = if separators.repetition.is_ascii_alphanumeric() {
+        0
+    } else {
+        separators.repetition
+    };
+    let component = if has_composites { 0 } else { separators.component };
+    let dirty = |block: &[u8; 16]| {
+        block.iter().fold(false, |dirty, byte| {
+            dirty | (byte.wrapping_sub(b' ') > b'~' - b' ') | (*byte == repetition) | (*byte == component)
+        })
+    };
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    let mut last = [b' '; 16];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    !blocks.iter().any(dirty) && !dirty(&last)
+}
+
+/// One segment being checked.
+struct Checked<'a, 's> {
+    guide: &'a Guide,
+    segment: &'a Segment<'s>,
+    loop_id: LoopId,
+    clean: bool,
+    /// Elements that have a finding.
+    reported: u64,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Checked<'_, '_> {
+    #[inline]
+    fn element(&mut self, number: usize, element: &ElementShape, value: &[u8], before: &[u8], among_composites: bool) {
+        if let ElementKind::Composite(composite) = element.kind {
+            if let Some(shape) = self.guide.shape(composite) {
+                self.composite(number, element, shape, value);
+            }
+            return;
+        }
+        if !self.clean
+            && let Some(error) = character_fault(value, &self.segment.separators, true)
+        {
+            return self.report(Check::S111, error, number);
+        }
+        if let Some((check, error)) = value_fault(element, value, before) {
+            return self.report(check, error, number);
+        }
+        // Elsewhere the scan of the whole segment has seen to it.
+        if among_composites && element.codes.is_empty() && value.contains(&self.segment.separators.component) {
+            self.report(Check::S111, ElementError::InvalidCharacter, number);
+        }
+    }
+
+    fn composite(&mut self, number: usize, element: &ElementShape, shape: &Shape, value: &[u8]) {
+        let separator = self.segment.separators.component;
+        let (mut present, mut count, mut offset, mut trailing) = (0u64, 0usize, 0usize, 0usize);
+        let mut before: &[u8] = &[];
+        for component in value.split(|byte| *byte == separator) {
+            count += 1;
+            trailing = if component.is_empty() { trailing + 1 } else { 0 };
+            if !component.is_empty() && count <= 64 {
+                present |= 1 << (count - 1);
+                match shape.elements.get(count - 1) {
+                    Some(each) if each.usage == Usage::NotUsed => self.report_component(Check::S203, ElementError::NotUsedPresent, number, count, offset),
+                    Some(each) => {
+                        if let Some((check, error)) = self.component_fault(each, component, before) {
+                            self.report_component(check, error, number, count, offset);
+                        }
+                    }
+                    None if count == shape.elements.len() + 1 => self.report_component(Check::S113, ElementError::TooManyComponents, number, count, offset),
+                    None => {}
+                }
+            }
+            before = component;
+            offset += component.len() + 1;
+        }
+        if trailing > 0 {
+            self.report_component(Check::S113, ElementError::TooMany, number, count - trailing + 1, value.len() - (trailing - 1));
+        }
+        if present == 0 {
+            return;
+        }
+        for place in places(shape.required & !present) {
+            let check = shape
+                .elements
+                .get(place - 1)
+                .and_then(|each| each.check)
+                .or(element.check)
+                .unwrap_or(Check::S201);
+            let at = value
+                .len()
+                .min(value.split(|byte| *byte == separator).take(place - 1).map(|each| each.len() + 1).sum());
+            self.report_component(check, ElementError::RequiredMissing, number, place, at);
+        }
+    }
+
+    #[inline]
+    fn component_fault(&self, element: &ElementShape, value: &[u8], before: &[u8]) -> Option<(Check, ElementError)> {
+        if !self.clean
+            && let Some(error) = character_fault(value, &self.segment.separators, false)
+        {
+            return Some((Check::S111, error));
+        }
+        value_fault(element, value, before)
+    }
+
+    /// Elements beyond the shape, separators after the last element, a segment of separators alone.
+    #[cold]
+    fn separators(&mut self, shape: &Shape, present: u64) {
+        let known = shape.elements.len();
+        let beyond = self.segment.elements().skip(known).find(|(_, value)| !value.is_empty());
+        match (beyond, 64 - present.leading_zeros() as usize) {
+            (Some((number, _)), _) => self.report(Check::S113, ElementError::TooMany, number),
+            (None, 0) => {
+                let position = Position::of_segment(Some(self.loop_id), self.segment.at);
+                self.findings
+                    .push(Finding::new(Check::S113, ReportCode::Segment(SegmentError::HasElementErrors), position));
+                // Said once for the whole segment.
+                self.reported = u64::MAX;
+            }
+            (None, last) => self.report(Check::S113, ElementError::TooMany, last + 1),
+        }
+    }
+
+    /// Required elements that are missing, not-used elements that are present.
+    #[cold]
+    fn usage(&mut self, shape: &Shape, present: u64) {
+        for number in places((shape.required & !present) | (shape.not_used & present)) {
+            if present >> (number - 1) & 1 == 1 {
+                self.report(Check::S203, ElementError::NotUsedPresent, number);
+            } else {
+                let check = shape.elements.get(number - 1).and_then(|element| element.check).unwrap_or(Check::S201);
+                self.report(check, ElementError::RequiredMissing, number);
+            }
+        }
+    }
+
+    #[cold]
+    fn report(&mut self, check: Check, error: ElementError, number: usize) {
+        let bit = 1u64.checked_shl(u32::try_from(number - 1).unwrap_or(64)).unwrap_or(0);
+        if self.reported & bit == 0 || bit == 0 {
+            self.reported |= bit;
+            let position = self.segment.position_of(Some(self.loop_id), number);
+            self.findings.push(Finding::new(check, ReportCode::Element(error), position));
+        }
+    }
+
+    #[cold]
+    fn report_component(&mut self, check: Check, error: ElementError, number: usize, component: usize, offset: usize) {
+        self.reported |= 1 << (number - 1);
+        let position = self.segment.position_of(Some(self.loop_id), number);
+        let position = Position {
+            component: u8::try_from(component).unwrap_or(u8::MAX),
+            byte: position.byte + offset as u64,
+            ..position
+        };
+        let known = self.findings.iter().rev();
+        let mut known = known.take_while(|finding| finding.position.ordinal == position.ordinal && finding.position.byte >= self.segment.at.byte);
+        if !known.any(|finding| (finding.position.element, finding.position.component) == (position.element, position.component)) {
+            self.findings.push(Finding::new(check, ReportCode::Element(error), position));
+        }
+    }
+}
+
+/// The places of a mask, from 1.
+fn places(mut mask: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = mask.trailing_zeros() as usize + 1;
+        let found = mask != 0;
+        mask &= mask.wrapping_sub(1);
+        found.then_some(place)
+    })
+}
+
+fn character_fault(value: &[u8], separators: &Separators, simple: bool) -> Option<ElementError> {
+    if value.iter().any(|byte| !(b' '..=b'~').contains(byte)) || (simple && value.contains(&separators.component)) {
+        return Some(ElementError::InvalidCharacter);
+    }
+    let repeats = !separators.repetition.is_ascii_alphanumeric() && value.contains(&separators.repetition);
+    repeats.then_some(ElementError::TooManyRepetitions)
+}
+
+/// What is wrong with a value that is present. `before` is the element or component before it: the
+/// qualifier of a period.
+#[inline]
+fn value_fault(element: &ElementShape, value: &[u8], before: &[u8]) -> Option<(Check, ElementError)> {
+    if !element.codes.is_empty() {
+        let known = element.codes.contains(&PackedCode::of(value));
+        return (!known).then(|| (element.check.unwrap_or(Check::S202), ElementError::InvalidCode));
+    }
+    let fault = match element.kind {
+        ElementKind::Integer => return number_fault(element, value, false).map(|error| (Check::S111, error)),
+        ElementKind::Decimal => return number_fault(element, value, true).map(|error| (Check::S111, error)),
+        ElementKind::Text | ElementKind::Identifier | ElementKind::Composite(_) => {
+            let blank = value.first() == Some(&b' ') && value.iter().all(|byte| *byte == b' ');
+            blank.then_some((Check::S111, ElementError::InvalidCharacter))
+        }
+        ElementKind::Date => (!is_date(value)).then_some((Check::S112, ElementError::InvalidDate)),
+        ElementKind::Time => (!is_time(value)).then_some((Check::S112, ElementError::InvalidTime)),
+        ElementKind::Period => period_fault(before, value).map(|error| (Check::S112, error)),
+    };
+    length_fault(element, value.len()).map(|error| (Check::S111, error)).or(fault)
+}
+
+#[inline]
+fn length_fault(element: &ElementShape, length: usize) -> Option<ElementError> {
+    if length < usize::from(element.shortest) {
+        Some(ElementError::TooShort)
+    } else if length > usize::from(element.longest) {
+        Some(ElementError::TooLong)
+    } else {
+        None
+    }
+}
+
+fn number_fault(element: &ElementShape, value: &[u8], decimal: bool) -> Option<ElementError> {
+    let (mut digits, mut points) = (0, 0);
+    for byte in value.strip_prefix(b"-").unwrap_or(value) {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b'.' if decimal => points += 1,
+            _ => return Some(ElementError::InvalidCharacter),
+        }
+    }
+    if points > 1 || value.last() == Some(&b'.') {
+        return Some(ElementError::InvalidCharacter);
+    }
+    length_fault(element, digits)
+}
+
+fn period_fault(qualifier: &[u8], value: &[u8]) -> Option<ElementError> {
+    let (holds, error) = match qualifier {
+        b"D8" => (is_date(value), ElementError::InvalidDate),
+        b"RD8" => match (value.split_at_checked(8), value.get(9..)) {
+            (Some((from, [b'-', ..])), Some(through)) => (is_date(from) && is_date(through), ElementError::InvalidDate),
+            _ => (false, ElementError::InvalidDate),
+        },
+        b"DT" => match value.split_at_checked(8) {
+            Some((date, time)) => (is_date(date) && is_time(time), ElementError::InvalidDate),
+            None => (false, ElementError::InvalidDate),
+        },
+        b"TM" => (is_time(value), ElementError::InvalidTime),
+        // A qualifier of no guide is reported itself.
+        _ => return None,
+    };
+    (!holds).then_some(error)
+}
+
+/// `CCYYMMDD` that exists. The quick twin of [`crate::x12::element::date`].
+#[inline]
+fn is_date(text: &[u8]) -> bool {
+    let (Some(year), Some(month), Some(day)) = (digits(text.get(..4)), digits(text.get(4..6)), digits(text.get(6..8))) else {
+        return false;
+    };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + u32::from(leap),
+        _ => 0,
+    };
+    text.len() == 8 && (1..=days).contains(&day)
+}
+
+/// `HHMM`, `HHMMSS`, `HHMMSSD` or `HHMMSSDD`. The quick twin of [`crate::x12::element::time`].
+#[inline]
+fn is_time(text: &[u8]) -> bool {
+    let within = |range, most| digits(text.get(range)).is_some_and(|value| value <= most);
+    match text.len() {
+        4 => within(0..2, 23) && within(2..4, 59),
+        6..=8 => within(0..2, 23) && within(2..4, 59) && within(4..6, 59) && text.iter().skip(6).all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
+#[inline]
+fn digits(text: Option<&[u8]>) -> Option<u32> {
+    text?
+        .iter()
+        .try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u32::from(byte - b'0')))
+}
+
+/// The element that a note finds at fault: the first missing one, or the one too many.
+#[inline]
+fn broken_note(note: Note, present: u64) -> Option<(usize, ElementError)> {
+    let first = 1u64 << (note.first - 1);
+    let there = present & note.places;
+    let missing = match note.kind {
+        NoteKind::Paired if there != 0 => note.places & !there,
+        NoteKind::OneRequired if there == 0 => first,
+        NoteKind::Conditional if there & first != 0 => note.places & !there,
+        NoteKind::ListConditional if there == first => note.places & !first,
+        NoteKind::Exclusion if there.count_ones() > 1 => {
+            return Some((64 - there.leading_zeros() as usize, ElementError::Exclusion));
+        }
+        _ => 0,
+    };
+    (missing != 0).then(|| (missing.trailing_zeros() as usize + 1, ElementError::ConditionalMissing))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::x12::element;
+
+    #[test]
+    fn notes_name_the_element_at_fault() {
+        let note = |kind, places: &[u8]| Note {
+            kind,
+            first: places[0],
+            places: places.iter().fold(0, |mask, place| mask | 1 << (place - 1)),
+        };
+        for (kind, places, present, expected) in [
+            (NoteKind::Paired, &[3, 4][..], 0b0000, None),
+            (NoteKind::Paired, &[3, 4], 0b1100, None),
+            (NoteKind::Paired, &[3, 4], 0b1000, Some((3, ElementError::ConditionalMissing))),
+            (NoteKind::OneRequired, &[2, 4], 0b1000, None),
+            (NoteKind::OneRequired, &[2, 4], 0b0101, Some((2, ElementError::ConditionalMissing))),
+            (NoteKind::Conditional, &[4, 2, 3], 0b0110, None),
+            (NoteKind::Conditional, &[4, 2, 3], 0b1010, Some((3, ElementError::ConditionalMissing))),
+            (NoteKind::ListConditional, &[1, 2, 3], 0b101, None),
+            (NoteKind::ListConditional, &[1, 2, 3], 0b001, Some((2, ElementError::ConditionalMissing))),
+            (NoteKind::Exclusion, &[1, 3], 0b100, None),
+            (NoteKind::Exclusion, &[1, 3], 0b101, Some((3, ElementError::Exclusion))),
+        ] {
+            assert_eq!(broken_note(note(kind, places), present), expected, "{kind:?} {places:?} {present:b}");
+        }
+    }
+
+    #[test]
+    fn numbers_count_their_digits() {
+        let element = ElementShape {
+            usage: Usage::Required,
+            kind: ElementKind::Decimal,
+            shortest: 1,
+            longest: 4,
+            codes: Box::default(),
+            check: None,
+        };
+        for (value, decimal, expected) in [
+            ("-12.34", true, None),
+            (".5", true, None),
+            ("12345", true, Some(ElementError::TooLong)),
+            ("-", true, Some(ElementError::TooShort)),
+            ("1.", true, Some(ElementError::InvalidCharacter)),
+            ("1.2.3", true, Some(ElementError::InvalidCharacter)),
+            ("1E3", true, Some(ElementError::InvalidCharacter)),
+            ("1.5", false, Some(ElementError::InvalidCharacter)),
+            ("-12", false, None),
+        ] {
+            assert_eq!(number_fault(&element, value.as_bytes(), decimal), expected, "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_quick_date_and_time_agree_with_the_parsers(text in "[0-9]{0,9}", year in 1890u32..2110, month in 0u32..14, day in 0u32..33, seconds in 0u32..100_000_000) {
+            let likely = format!("{year:04}{month:02}{day:02}");
+            for text in [text.as_bytes(), likely.as_bytes()] {
+                prop_assert_eq!(is_date(text), element::date(text).is_some());
+            }
+            for text in [text, format!("{seconds:08}"), format!("{:04}", seconds % 10_000)] {
+                prop_assert_eq!(is_time(text.as_bytes()), element::time(text.as_bytes()).is_some());
+            }
+        }
+
+        #[test]
+        fn the_scan_finds_what_the_bytes_are(bytes in proptest::collection::vec(prop_oneof![8 => b' '..=b'~', 1 => any::<u8>()], 0..50), has_composites: bool) {
+            let ours = Separators::OURS;
+            let expected = bytes.iter().all(|byte| (b' '..=b'~').contains(byte) && *byte != b'^' && (has_composites || *byte != b':'));
+            prop_assert_eq!(is_clean(&bytes, &ours, has_composites), expected);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Segments → loops, driven by the guide tables; findings of SNIP types 1 and 2.
+
+mod element_check;
+pub mod walker;

@@ -1,0 +1,483 @@
+//! Segments of one transaction set → their loops, with what SNIP 1 and 2 find on the way.
+//!
+//! The walker holds the open loops (at most [`limits::LOOP_DEPTH_MAX`]) and for each which slots were
+//! met; for the HL hierarchy only the open levels. A set of any length takes the same memory.
+//!
+//! To the next editor: a segment is looked for in its place first (from the innermost loop outwards, at
+//! or after the last position), then out of its place: at an earlier position, or where its tag stands
+//! but not its code. Only what is found in its place moves the walker.
+
+use super::element_check;
+use crate::finding::{Check, ElementError, Finding, ReportCode, SegmentError};
+use crate::limits;
+use crate::loop_id::LoopId;
+use crate::position::Position;
+use crate::tables::guides::{Guide, GuideLoop, KeyPlace, LoopIndex, PackedCode, Slot, TagEntry, TagNumber};
+use crate::x12::segment::Segment;
+
+/// Walks one transaction set. Hand it every segment from ST to SE.
+#[derive(Debug)]
+pub struct Walker<'g> {
+    guide: &'g Guide,
+    /// The open loops, outermost first; never empty.
+    open: Vec<OpenLoop<'g>>,
+    /// Where in `open` a loop stands that came out of order: on top of the loops it interrupts, which
+    /// go on when it ends.
+    interrupting: Option<usize>,
+    /// The open HL levels: billing provider, subscriber, patient.
+    levels: [Level; 3],
+    /// HL01 expected next.
+    next_hl: u64,
+    /// LX01 of the open service line.
+    line: Option<u16>,
+}
+
+/// Where a segment stands and what is wrong with it. Allocates nothing when nothing is.
+#[derive(Debug, Default)]
+pub struct Placed {
+    /// `None`: the segment has no place in the guide.
+    pub loop_id: Option<LoopId>,
+    /// The segment is the first of a (new repeat of a) loop.
+    pub starts_loop: bool,
+    /// About the loops that this segment closed. Those of 2300 and below belong to the claim before
+    /// this segment; those of 2000B to 2010CA to every claim of that subscriber or patient.
+    pub closed: Vec<Finding>,
+    /// About this segment, and about required segments and loops that should have come before it in
+    /// the loops still open.
+    pub findings: Vec<Finding>,
+}
+
+/// One open loop. Bits of the masks are slots of `guide`.
+#[derive(Debug)]
+struct OpenLoop<'g> {
+    guide: &'g GuideLoop,
+    index: LoopIndex,
+    /// Slots that may still come.
+    onwards: u64,
+    met: u64,
+    /// Required slots whose absence was reported, or stands to reason.
+    excused: u64,
+    counts: [u16; limits::LOOP_COUNTERS_MAX],
+}
+
+/// One open HL.
+#[derive(Debug, Clone, Copy, Default)]
+struct Level {
+    id: Option<u64>,
+    /// HL04 as it was read: whether children follow; `None` when it was neither 0 nor 1.
+    declares_children: Option<bool>,
+    has_children: bool,
+    /// Of HL04.
+    position: Option<Position>,
+}
+
+/// Where the search for a segment ended.
+enum Found<'g> {
+    InPlace(usize, u32, &'g Slot),
+    OutOfOrder(usize, u32, &'g Slot),
+    /// Slots of the tag stand here, none takes the code.
+    WrongCode(usize, u64),
+    Nowhere,
+}
+
+impl<'g> Walker<'g> {
+    pub fn new(guide: &'g Guide) -> Walker<'g> {
+        let mut walker = Walker {
+            guide,
+            open: Vec::with_capacity(2 * limits::LOOP_DEPTH_MAX),
+            interrupting: None,
+            levels: [Level::default(); 3],
+            next_hl: 1,
+            line: None,
+        };
+        walker.push(Guide::ROOT);
+        // The root opens with its ST, which no loop above can have met.
+        if let Some(root) = walker.open.last_mut() {
+            root.onwards = u64::MAX;
+            root.met = 0;
+        }
+        walker
+    }
+
+    /// Takes the next segment of the set.
+    pub fn accept(&mut self, segment: &Segment<'_>) -> Placed {
+        let mut placed = Placed::default();
+        let (number, key_place) = match self.guide.tag(segment.tag()) {
+            Some(TagEntry::Used { number, key }) if segment.id().len() <= 3 => (number, key),
+            entry => {
+                placed.findings.push(unknown_tag(entry, segment));
+                return placed;
+            }
+        };
+        let key = key_place.map_or(PackedCode::EMPTY, |place| key_of(segment, place));
+        match (self.find(number, key), key_place) {
+            (Found::InPlace(depth, place, slot), _) => self.enter(depth, place, slot, segment, true, &mut placed),
+            (Found::OutOfOrder(depth, place, slot), _) => self.enter(depth, place, slot, segment, false, &mut placed),
+            (Found::WrongCode(depth, slots), Some(key_place)) => self.report_wrong_code(depth, slots, key_place, key, segment, &mut placed),
+            (Found::WrongCode(..) | Found::Nowhere, _) => match self.guide.hierarchical_loop(key).filter(|_| segment.is("HL")) {
+                Some(index) => self.enter_hierarchy(index, segment, &mut placed),
+                None => self.report_unplaced(segment, &mut placed),
+            },
+        }
+        placed
+    }
+
+    #[inline]
+    fn find(&self, tag: TagNumber, key: PackedCode) -> Found<'g> {
+        for (depth, open) in self.open.iter().enumerate().rev() {
+            if let Some((place, slot)) = open.slot_for(open.guide.slots_of(tag) & open.onwards, key) {
+                return Found::InPlace(depth, place, slot);
+            }
+        }
+        self.find_out_of_place(tag, key)
+    }
+
+    /// First an earlier slot that takes the key, within the part of the set that is being described (line,
+    /// claim, HL); then the innermost loop that has the tag decides whether place or code is wrong.
+    #[cold]
+    fn find_out_of_place(&self, tag: TagNumber, key: PackedCode) -> Found<'g> {
+        const STARTER: u64 = 1;
+        let part = self.open.iter().rposition(|open| is_part(open.guide.id)).unwrap_or(0);
+        for (depth, open) in self.open.iter().enumerate().skip(part).rev() {
+            if let Some((place, slot)) = open.slot_for(open.guide.slots_of(tag) & !STARTER, key) {
+                return Found::OutOfOrder(depth, place, slot);
+            }
+        }
+        for (depth, open) in self.open.iter().enumerate().rev() {
+            let slots = open.guide.slots_of(tag) & !STARTER;
+            if let Some((place, slot)) = open.slot_for(slots, key) {
+                return Found::OutOfOrder(depth, place, slot);
+            }
+            let segments = (0..).zip(&open.guide.slots).filter(|(_, slot)| slot.enters.is_none());
+            let segments = slots & segments.fold(0, |mask, (place, _): (u32, _)| mask | 1u64 << place);
+            if segments != 0 {
+                return Found::WrongCode(depth, segments);
+            }
+        }
+        Found::Nowhere
+    }
+
+    /// The segment takes `slot` of the open loop at `depth`, entering a child loop when it starts one.
+    fn enter(&mut self, depth: usize, place: u32, slot: &'g Slot, segment: &Segment<'_>, in_order: bool, placed: &mut Placed) {
+        if in_order {
+            self.close_above(depth, segment, placed);
+        } else if slot.enters.is_some() {
+            self.interrupt(depth, segment, placed);
+        }
+        let line = self.line;
+        let Some(open) = self.open.get_mut(depth) else { return };
+        let mut loop_id = open.guide.id;
+        let bit = 1u64 << place;
+        if in_order {
+            open.onwards = slot.onwards;
+            let missing = slot.passed & !open.met & !open.excused;
+            if missing != 0 {
+                open.excused |= missing;
+                report_missing(self.guide, open.guide, missing, segment, line, &mut placed.findings);
+            }
+        }
+        let over = open.count(bit, slot);
+        if let Some(index) = slot.enters {
+            self.push(index);
+            loop_id = self.open.last().map_or(loop_id, |open| open.guide.id);
+            placed.starts_loop = true;
+            if loop_id == LoopId::L2400 {
+                self.line = line_number(segment.element(1));
+            }
+        } else {
+            placed.starts_loop = place == 0;
+        }
+        placed.loop_id = Some(loop_id);
+        if over || !in_order {
+            let error = match (in_order, slot.enters) {
+                (false, _) => (Check::S110, SegmentError::OutOfOrder),
+                (true, Some(_)) => (Check::S204, SegmentError::LoopOverMaximum),
+                (true, None) => (Check::S204, SegmentError::SegmentOverMaximum),
+            };
+            let position = Position::of_segment(Some(loop_id), segment.at);
+            placed.findings.push(Finding::new(error.0, ReportCode::Segment(error.1), position));
+        }
+        if slot.enters.is_some() {
+            self.check_hierarchy(segment, placed);
+        }
+        element_check::check(self.guide, slot, segment, loop_id, &mut placed.findings);
+        self.name_line(loop_id, &mut placed.findings);
+    }
+
+    fn push(&mut self, index: LoopIndex) {
+        let Some(guide) = self.guide.loop_at(index) else { return };
+        self.open.push(OpenLoop {
+            guide,
+            index,
+            onwards: guide.slot(0).map_or(0, |starter| starter.onwards),
+            met: 1,
+            excused: 0,
+            counts: [0; limits::LOOP_COUNTERS_MAX],
+        });
+    }
+
+    /// Makes room for a loop out of order: one at a time, so the stack stays bounded.
+    #[cold]
+    fn interrupt(&mut self, depth: usize, segment: &Segment<'_>, placed: &mut Placed) {
+        match self.interrupting {
+            Some(at) if depth >= at => self.close_above(depth, segment, placed),
+            Some(at) => self.close_above(at - 1, segment, placed),
+            None => {}
+        }
+        self.interrupting = self.interrupting.or(Some(self.open.len()));
+    }
+
+    /// Closes the loops inside the one at `depth`.
+    #[inline]
+    fn close_above(&mut self, depth: usize, segment: &Segment<'_>, placed: &mut Placed) {
+        while self.open.len() > depth + 1 {
+            let Some(closed) = self.open.pop() else { return };
+            let missing = closed.guide.required & !closed.met & !closed.excused;
+            if missing != 0 {
+                report_missing(self.guide, closed.guide, missing, segment, self.line, &mut placed.closed);
+            }
+            if let Some(hierarchy) = closed.guide.hierarchy {
+                let level = self.levels.get_mut(usize::from(hierarchy.depth)).map(std::mem::take).unwrap_or_default();
+                if hierarchy.children_optional
+                    && level.declares_children == Some(true)
+                    && !level.has_children
+                    && let Some(position) = level.position
+                {
+                    placed.closed.push(invalid_hierarchy(position));
+                }
+            }
+            if closed.guide.id == LoopId::L2400 {
+                self.line = None;
+            }
+        }
+        self.interrupting = self.interrupting.filter(|at| *at < self.open.len());
+    }
+
+    /// S206 for the HL that has just started the innermost loop.
+    fn check_hierarchy(&mut self, segment: &Segment<'_>, placed: &mut Placed) {
+        let Some((hierarchy, loop_id)) = self.open.last().and_then(|open| Some((open.guide.hierarchy?, open.guide.id))) else {
+            return;
+        };
+        let position = |number| segment.position_of(Some(loop_id), number);
+        let id = hierarchy_number(segment.element(1));
+        if id != Some(self.next_hl) && !segment.element(1).is_empty() {
+            placed.findings.push(invalid_hierarchy(position(1)));
+        }
+        self.next_hl = id.unwrap_or(self.next_hl).saturating_add(1);
+        let parent = usize::from(hierarchy.depth).checked_sub(1).and_then(|above| self.levels.get_mut(above));
+        if let Some(parent) = parent {
+            let named = segment.element(2);
+            if !named.is_empty() && parent.id.is_some() && hierarchy_number(named) != parent.id {
+                placed.findings.push(invalid_hierarchy(position(2)));
+            }
+            if let (Some(false), false, Some(position)) = (parent.declares_children, parent.has_children, parent.position) {
+                placed.findings.push(invalid_hierarchy(position));
+            }
+            parent.has_children = true;
+        }
+        if let Some(level) = self.levels.get_mut(usize::from(hierarchy.depth)) {
+            *level = Level {
+                id,
+                declares_children: match segment.element(4) {
+                    b"1" => Some(true),
+                    b"0" => Some(false),
+                    _ => None,
+                },
+                has_children: false,
+                position: Some(position(4)),
+            };
+        }
+    }
+
+    /// An HL whose parent is not open: reported, then entered below parents that are taken as read, so
+    /// that what follows still finds its place.
+    #[cold]
+    fn enter_hierarchy(&mut self, index: LoopIndex, segment: &Segment<'_>, placed: &mut Placed) {
+        let above = |index: &LoopIndex| Some(self.guide.loop_at(*index)?.hierarchy?.parent);
+        let mut path: Vec<LoopIndex> = std::iter::successors(Some(index), above).take(limits::LOOP_DEPTH_MAX).collect();
+        path.reverse();
+        let shared = self.open.iter().zip(&path).take_while(|(open, index)| open.index == **index).count();
+        self.close_above(shared.saturating_sub(1), segment, placed);
+        for parent in path.iter().skip(shared).take_while(|each| **each != index) {
+            self.excuse_child(*parent);
+            self.push(*parent);
+            if let Some(open) = self.open.last_mut() {
+                open.excused = u64::MAX;
+            }
+        }
+        let slots = self.open.last().map_or(&[][..], |open| &open.guide.slots);
+        if let Some((place, slot)) = (0..).zip(slots).find(|(_, slot)| slot.enters == Some(index)) {
+            self.enter(self.open.len() - 1, place, slot, segment, true, placed);
+            placed.findings.push(invalid_hierarchy(segment.position_of(placed.loop_id, 3)));
+        }
+    }
+
+    /// The child loop is taken as met by the innermost loop.
+    fn excuse_child(&mut self, child: LoopIndex) {
+        if let Some(open) = self.open.last_mut() {
+            let place = open.guide.slots.iter().position(|slot| slot.enters == Some(child));
+            open.excused |= place.map_or(0, |place| 1 << place);
+        }
+    }
+
+    /// S202 at the code that tells equal tags apart (S201 when it is empty).
+    #[cold]
+    fn report_wrong_code(&mut self, depth: usize, slots: u64, key_place: KeyPlace, key: PackedCode, segment: &Segment<'_>, placed: &mut Placed) {
+        let Some(open) = self.open.get_mut(depth) else { return };
+        // One of them may be the required one, misspelt: its absence is not reported as well.
+        open.excused |= slots;
+        placed.loop_id = Some(open.guide.id);
+        let finding = if segment.elements().all(|(_, value)| value.is_empty()) {
+            empty_segment(placed.loop_id, segment)
+        } else {
+            let (check, error) = match key {
+                PackedCode::EMPTY => (Check::S201, ElementError::RequiredMissing),
+                _ => (Check::S202, ElementError::InvalidCode),
+            };
+            let position = Position {
+                component: key_place.component,
+                ..segment.position_of(placed.loop_id, usize::from(key_place.element))
+            };
+            Finding::new(check, ReportCode::Element(error), position)
+        };
+        let loop_id = open.guide.id;
+        placed.findings.push(finding);
+        self.name_line(loop_id, &mut placed.findings);
+    }
+
+    #[cold]
+    fn report_unplaced(&self, segment: &Segment<'_>, placed: &mut Placed) {
+        let finding = if segment.elements().all(|(_, value)| value.is_empty()) {
+            empty_segment(None, segment)
+        } else if segment.is("HL") {
+            invalid_hierarchy(segment.position_of(None, 3))
+        } else {
+            Finding::new(
+                Check::S110,
+                ReportCode::Segment(SegmentError::Unexpected),
+                Position::of_segment(None, segment.at),
+            )
+        };
+        placed.findings.push(finding);
+    }
+
+    /// Findings inside a service line name it.
+    #[inline]
+    fn name_line(&self, loop_id: LoopId, findings: &mut [Finding]) {
+        if !findings.is_empty() && in_line(loop_id) {
+            findings
+                .iter_mut()
+                .filter(|finding| finding.position.loop_id.is_some_and(in_line))
+                .for_each(|finding| finding.line = self.line);
+        }
+    }
+}
+
+impl<'g> OpenLoop<'g> {
+    /// The first slot among `candidates` that takes the key.
+    #[inline]
+    fn slot_for(&self, mut candidates: u64, key: PackedCode) -> Option<(u32, &'g Slot)> {
+        while candidates != 0 {
+            let place = candidates.trailing_zeros();
+            if let Some(slot) = self.guide.slot(place).filter(|slot| slot.takes(key)) {
+                return Some((place, slot));
+            }
+            candidates &= candidates - 1;
+        }
+        None
+    }
+
+    /// Counts one more of a slot; true when that is too many.
+    #[inline]
+    fn count(&mut self, bit: u64, slot: &Slot) -> bool {
+        let again = self.met & bit != 0;
+        self.met |= bit;
+        match (slot.repeat, slot.counter.and_then(|counter| self.counts.get_mut(usize::from(counter)))) {
+            (Some(most), Some(count)) => {
+                *count = count.saturating_add(1);
+                *count > most
+            }
+            (Some(_), None) => again,
+            (None, _) => false,
+        }
+    }
+}
+
+#[inline]
+fn key_of(segment: &Segment<'_>, place: KeyPlace) -> PackedCode {
+    let element = segment.element(usize::from(place.element));
+    match place.component {
+        0 => PackedCode::of(element),
+        component => {
+            let separator = segment.separators.component;
+            let mut components = element.split(|byte| *byte == separator);
+            PackedCode::of(components.nth(usize::from(component) - 1).unwrap_or_default())
+        }
+    }
+}
+
+/// A line, a claim or an HL: what the loops inside describe.
+fn is_part(loop_id: LoopId) -> bool {
+    matches!(
+        loop_id,
+        LoopId::L2400 | LoopId::L2300 | LoopId::L2000A | LoopId::L2000B | LoopId::L2000C | LoopId::Header
+    )
+}
+
+fn in_line(loop_id: LoopId) -> bool {
+    (LoopId::L2400..=LoopId::L2440).contains(&loop_id)
+}
+
+fn line_number(text: &[u8]) -> Option<u16> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// HL01 and HL02: up to twelve digits.
+fn hierarchy_number(text: &[u8]) -> Option<u64> {
+    let digits = (1..=12).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+    digits.then(|| text.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+}
+
+/// One finding for each slot of `missing`, at the segment where its absence showed.
+#[cold]
+fn report_missing(guide: &Guide, in_loop: &GuideLoop, mut missing: u64, segment: &Segment<'_>, line: Option<u16>, findings: &mut Vec<Finding>) {
+    while missing != 0 {
+        if let Some(slot) = in_loop.slot(missing.trailing_zeros()) {
+            let loop_id = slot.enters.and_then(|index| guide.loop_at(index)).map_or(in_loop.id, |child| child.id);
+            let position = Position {
+                segment: slot.tag,
+                ..Position::of_segment(Some(loop_id), segment.at)
+            };
+            let finding = Finding::new(slot.missing, ReportCode::Segment(SegmentError::RequiredMissing), position);
+            findings.push(Finding {
+                line: line.filter(|_| in_line(loop_id)),
+                ..finding
+            });
+        }
+        missing &= missing - 1;
+    }
+}
+
+fn invalid_hierarchy(position: Position) -> Finding {
+    Finding::new(Check::S206, ReportCode::Element(ElementError::InvalidCode), position)
+}
+
+fn empty_segment(loop_id: Option<LoopId>, segment: &Segment<'_>) -> Finding {
+    Finding::new(
+        Check::S113,
+        ReportCode::Segment(SegmentError::HasElementErrors),
+        Position::of_segment(loop_id, segment.at),
+    )
+}
+
+#[cold]
+fn unknown_tag(entry: Option<TagEntry>, segment: &Segment<'_>) -> Finding {
+    let (check, error) = match entry {
+        _ if segment.id().is_empty() => return empty_segment(None, segment),
+        _ if segment.id().len() > 3 => (Check::S110, SegmentError::Unrecognised),
+        Some(TagEntry::NotUsed) => (Check::S203, SegmentError::NotUsedPresent),
+        Some(TagEntry::Foreign) => (Check::S110, SegmentError::NotInSet),
+        Some(TagEntry::Used { .. }) | None => (Check::S110, SegmentError::Unrecognised),
+    };
+    Finding::new(check, ReportCode::Segment(error), Position::of_segment(None, segment.at))
+}

@@ -1,0 +1,179 @@
+//! One claim from its loops to its fact: edits, facts, adjudication. A rule that panics stops its own
+//! claim, never the file.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use chrono_tz::Tz;
+
+use super::seen::Seen;
+use crate::adjudication::adjudicate::{Tables, adjudicate};
+use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
+use crate::adjudication::determination::{Aside, Determination, LineDetermination, LineOutcome, PendReason};
+use crate::adjudication::duplicate::line_identity;
+use crate::adjudication::facts::{EarlierLine, Facts, Receipt};
+use crate::adjudication::trace::Rule;
+use crate::claim::Claim;
+use crate::claim::assembler::Assembled;
+use crate::claim::echo::ClaimEcho;
+use crate::clock::Timestamp;
+use crate::config::partner::SeverityProfile;
+use crate::edits::{EditContext, Lookup, edit};
+use crate::events::fact::Fact;
+use crate::finding::{Finding, Severity};
+use crate::ids::{ClaimId, PayerClaimNumber, Token};
+use crate::ledger::LineFingerprint;
+use crate::phi::Purpose;
+use crate::sealing::Keys;
+use crate::tables::refdata::ReferenceData;
+use crate::tables::rules::RulePack;
+
+/// A claim that was read, waiting for its decision.
+#[derive(Debug)]
+pub struct Pending {
+    pub source: ClaimSource,
+    pub assembled: Assembled,
+    /// Findings of pass 1 about this claim, severities applied.
+    pub structural: Vec<Finding>,
+    pub is_encounter: bool,
+}
+
+/// The fact of a claim, and what later claims must know of it.
+#[derive(Debug)]
+pub struct Decided {
+    pub fact: Fact,
+    pub fingerprints: Vec<(LineFingerprint, ClaimId)>,
+}
+
+/// What every claim of a run is decided with.
+#[derive(Debug, Clone, Copy)]
+pub struct Desk<'a> {
+    pub keys: &'a Keys,
+    pub reference: &'a ReferenceData,
+    pub rules: &'a RulePack,
+    pub severity: &'a SeverityProfile,
+    pub zone: Tz,
+    pub received_at: Timestamp,
+    pub decided_at: Timestamp,
+}
+
+impl Desk<'_> {
+    /// Rejects or adjudicates one claim. The order of calls per member is the order of decisions.
+    pub fn decide(&self, pending: Pending, seen: &Seen) -> Decided {
+        let Pending { source, assembled: Assembled { claim, findings: reading }, structural, is_encounter } = pending;
+        let receipt = Receipt { received_on: self.received_at.date_in(self.zone), is_encounter };
+        let mut findings = structural;
+        if !findings.iter().any(Finding::rejects) {
+            findings.extend(reading);
+            findings.extend(self.edit(&claim, &receipt));
+            findings.retain_mut(|finding| {
+                finding.severity = self.severity.severity(finding.check);
+                finding.severity != Severity::Ignore
+            });
+        }
+        let claim_id = source.claim_id();
+        let (member_token, pcn_token) = self.tokens(&claim);
+        if findings.iter().any(Finding::rejects) {
+            let (received_at, decided_at) = (self.received_at, self.decided_at);
+            let rejection = Rejection { claim_id, source, received_at, decided_at, member_token, pcn_token, echo: ClaimEcho::of(&claim), findings };
+            return Decided { fact: Fact::ClaimRejected(Box::new(rejection)), fingerprints: Vec::new() };
+        }
+        let fingerprints = self.fingerprints(&claim);
+        let duplicates = fingerprints.iter().filter_map(|(line, fingerprint)| seen.line(fingerprint).map(|earlier_claim| EarlierLine { line: *line, earlier_claim })).collect();
+        let facts = Facts::gather(&claim, self.reference, &|row| seen.units_used(row), duplicates, None);
+        let determination = self.determine(&claim, &receipt, &facts);
+        for consumed in determination.consumed() {
+            seen.consume(consumed.row, consumed.units);
+        }
+        // Lines that were denied are no originals (DOMAIN E4): the provider may send them again.
+        let fingerprints: Vec<(LineFingerprint, ClaimId)> = fingerprints
+            .into_iter()
+            .filter(|(number, _)| determination.lines().iter().any(|line| line.number() == *number && matches!(line.outcome(), LineOutcome::Paid | LineOutcome::Pended)))
+            .map(|(_, fingerprint)| (fingerprint, claim_id))
+            .collect();
+        for (fingerprint, claim) in &fingerprints {
+            seen.remember(*fingerprint, *claim);
+        }
+        let decision = Decision {
+            claim_id,
+            version: 1,
+            payer_claim_number: payer_claim_number(&claim_id),
+            source,
+            received_at: self.received_at,
+            decided_at: self.decided_at,
+            receipt,
+            member_token,
+            pcn_token,
+            echo: ClaimEcho::of(&claim),
+            facts,
+            determination,
+            findings,
+            rules: self.rules.digest(),
+            refdata: self.reference.digest(),
+        };
+        Decided { fact: Fact::ClaimAdjudicated(Box::new(decision)), fingerprints }
+    }
+
+    /// Adjudicates; a panic or an unbalanced result pends the claim for a person.
+    pub fn determine(&self, claim: &Claim, receipt: &Receipt, facts: &Facts) -> Determination {
+        let tables = Tables { rules: self.rules, reference: self.reference };
+        catch_unwind(AssertUnwindSafe(|| adjudicate(claim, receipt, facts, &tables))).unwrap_or_else(|_| {
+            metrics::counter!(crate::telemetry::RULE_PANICS).increment(1);
+            rule_failure(claim)
+        })
+    }
+
+    /// The edits of SNIP 3 to 7.
+    pub fn edit(&self, claim: &Claim, receipt: &Receipt) -> Vec<Finding> {
+        let member = match (&self.reference.members, &claim.subscriber.cin) {
+            (None, _) => Lookup::NotLoaded,
+            (Some(members), Some(cin)) if members.find(cin.expose_for(Purpose::Adjudicate)).is_some() => Lookup::Known,
+            (Some(_), _) => Lookup::Unknown,
+        };
+        let billing_provider = match (&self.reference.providers, claim.billing_provider.npi) {
+            (None, _) => Lookup::NotLoaded,
+            (Some(providers), Some(npi)) if !providers.find(&npi).is_empty() => Lookup::Known,
+            (Some(_), _) => Lookup::Unknown,
+        };
+        let context = EditContext { received_on: receipt.received_on, is_encounter: receipt.is_encounter, payer_ids: self.rules.payer_ids(), member, billing_provider };
+        edit(claim, &context)
+    }
+
+    /// Keyed tokens of the member and the patient control number.
+    fn tokens(&self, claim: &Claim) -> (Token, Token) {
+        let subscriber = &claim.subscriber;
+        let member = match &subscriber.cin {
+            Some(cin) => self.keys.token("member", cin.expose_for(Purpose::Tokenise).as_bytes()),
+            None => self.keys.token("member", subscriber.member_id.expose_for(Purpose::Tokenise).as_bytes()),
+        };
+        (member, self.keys.token("pcn", claim.patient_control_number.expose_for(Purpose::Tokenise).as_bytes()))
+    }
+
+    fn fingerprints(&self, claim: &Claim) -> Vec<(u16, LineFingerprint)> {
+        let fingerprint = |identity: Vec<u8>| *self.keys.token("line", &identity).as_bytes();
+        claim.lines.iter().filter_map(|line| line_identity(claim, line).map(|identity| (line.number, fingerprint(identity)))).collect()
+    }
+}
+
+/// Which part of the work a claim belongs to: all claims of a member to the same.
+pub fn shard(claim: &Claim) -> usize {
+    let mut hasher = blake3::Hasher::new();
+    match &claim.subscriber.cin {
+        Some(cin) => hasher.update(cin.expose_for(Purpose::Adjudicate).as_bytes()),
+        None => hasher.update(claim.subscriber.member_id.expose_for(Purpose::Adjudicate).as_bytes()),
+    };
+    let [first, ..] = *hasher.finalize().as_bytes();
+    usize::from(first) % crate::limits::MEMBER_SHARDS
+}
+
+/// CLP07: `C` and 18 hex digits of the claim id; the same on every run.
+fn payer_claim_number(claim: &ClaimId) -> PayerClaimNumber {
+    let mut number = claim.hex().to_ascii_uppercase();
+    number.truncate(18);
+    PayerClaimNumber::new(format!("C{number}"))
+}
+
+fn rule_failure(claim: &Claim) -> Determination {
+    let lines: Vec<LineDetermination> = claim.lines.iter().map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule)).collect();
+    let charge = lines.iter().map(LineDetermination::charge).sum();
+    Determination::new(charge, lines, Aside { pend_reason: Some(PendReason::RuleFailure), ..Aside::default() }).unwrap_or_else(|_| Determination::empty(PendReason::RuleFailure))
+}

@@ -1,0 +1,106 @@
+//! The opened house: configuration, data directory, keys, ledger and tables, ready for work.
+
+use std::path::PathBuf;
+
+use super::reference_store::{self, ReferenceStoreError};
+use crate::config::Config;
+use crate::config::partner::Profile;
+use crate::envelope::Interchange;
+use crate::ids::PartnerId;
+use crate::intake::archive::Archive;
+use crate::intake::data_directory::{DataDirectory, DataDirectoryError};
+use crate::ledger::LedgerError;
+use crate::ledger::sqlite::SqliteLedger;
+use crate::sealing::Keys;
+use crate::tables::refdata::ReferenceData;
+use crate::tables::rules::{RuleError, RulePack};
+
+/// Everything one process works with.
+#[derive(Debug)]
+pub struct House {
+    pub config: Config,
+    pub directory: DataDirectory,
+    pub keys: Keys,
+    /// The keys were made by this opening, inside the data directory.
+    pub keys_are_new: bool,
+    pub archive: Archive,
+    pub ledger: SqliteLedger,
+    pub reference: ReferenceData,
+    pub rules: RulePack,
+}
+
+/// Why the house can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum HouseError {
+    #[error(transparent)]
+    Directory(#[from] DataDirectoryError),
+    #[error("the ledger cannot be opened")]
+    Ledger(#[from] LedgerError),
+    #[error("the reference data cannot be opened")]
+    Reference(#[from] ReferenceStoreError),
+    #[error("the rule pack cannot be used")]
+    Rules(#[from] RuleError),
+    #[error("{path}: cannot be read")]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("no partner `{partner}` in the configuration")]
+    UnknownPartner { partner: PartnerId },
+}
+
+/// Whether a missing key file may be made (INTERFACE 2: `demo` and `ingest` may, `run` may not).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyPolicy {
+    MayCreate,
+    MustExist,
+}
+
+impl House {
+    /// # Errors
+    /// [`HouseError`].
+    pub fn open(config: Config, key_policy: KeyPolicy) -> Result<House, HouseError> {
+        let directory = DataDirectory::open(&config.service.data_dir)?;
+        let (keys, keys_are_new) = directory.keys(config.phi.key_file.as_deref(), key_policy == KeyPolicy::MayCreate)?;
+        let ledger = SqliteLedger::open(&directory.ledger(), &keys)?;
+        let reference = reference_store::current(&directory.refdata(), &keys)?;
+        let rules = rule_pack(&config)?;
+        let archive = Archive::new(directory.archive());
+        Ok(House { config, directory, keys, keys_are_new, archive, ledger, reference, rules })
+    }
+
+    /// The profile under which an interchange is treated: the named partner's, else the one whose
+    /// sender and receiver match, else the default profile.
+    ///
+    /// # Errors
+    /// [`HouseError::UnknownPartner`] when a name is given that the configuration does not have.
+    pub fn profile(&self, named: Option<&PartnerId>, interchange: Option<&Interchange>) -> Result<Profile, HouseError> {
+        profile(&self.config, named, interchange)
+    }
+}
+
+/// See [`House::profile`].
+///
+/// # Errors
+/// [`HouseError::UnknownPartner`].
+pub fn profile(config: &Config, named: Option<&PartnerId>, interchange: Option<&Interchange>) -> Result<Profile, HouseError> {
+    if let Some(partner) = named {
+        return config.partner_named(partner.as_str()).map(|partner| partner.profile.clone()).ok_or_else(|| HouseError::UnknownPartner { partner: partner.clone() });
+    }
+    let matching = interchange.and_then(|interchange| {
+        config.partners.iter().find(|partner| partner.isa_sender.to_string() == interchange.sender.as_str() && partner.isa_receiver.to_string() == interchange.receiver.as_str())
+    });
+    Ok(matching.map(|partner| partner.profile.clone()).unwrap_or_default())
+}
+
+/// The configured rule pack, else the embedded one.
+///
+/// # Errors
+/// [`HouseError`].
+pub fn rule_pack(config: &Config) -> Result<RulePack, HouseError> {
+    match &config.rules.dir {
+        None => Ok(RulePack::embedded().cloned()?),
+        Some(directory) => {
+            let path = directory.join("calop.toml");
+            let text = std::fs::read_to_string(&path).map_err(|source| HouseError::Io { path, source })?;
+            Ok(RulePack::parse(&text)?)
+        }
+    }
+}
