@@ -39,6 +39,21 @@ impl<const N: usize> Code<N> {
         })
     }
 
+    /// The code of a literal in our source, cut at `N` bytes.
+    pub const fn of(text: &str) -> Code<N> {
+        let mut bytes = [0; N];
+        let mut length = 0;
+        let mut from = text.as_bytes();
+        let mut to: &mut [u8] = &mut bytes;
+        while let ([first, rest @ ..], [place, places @ ..]) = (from, to) {
+            *place = *first;
+            length += 1;
+            from = rest;
+            to = places;
+        }
+        Code { bytes, length }
+    }
+
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.length)).unwrap_or_default()
     }
@@ -93,6 +108,10 @@ macro_rules! code_types {
             /// [`CodeError`] when the text does not fit this code.
             pub fn parse(text: &[u8]) -> Result<Self, CodeError> {
                 Code::parse(text).map(Self)
+            }
+            /// The code of a literal in our source.
+            pub const fn of(text: &str) -> Self {
+                Self(Code::of(text))
             }
             pub fn as_bytes(&self) -> &[u8] {
                 self.0.as_bytes()
@@ -425,6 +444,13 @@ impl fmt::Display for Form {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_literal_is_the_code_of_its_text() {
+        const LATE: Carc = Carc::of("29");
+        assert_eq!(Ok(LATE), Carc::parse(b"29"));
+        assert_eq!(Modifier::of("25"), Modifier::parse(b"25").unwrap());
+    }
 
     #[test]
     fn npi_check_digit() {

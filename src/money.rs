@@ -64,6 +64,14 @@ impl Money {
         Money::rounded(self.0.saturating_mul(quantity.0))
     }
 
+    /// `part ÷ whole` of this amount, rounded half-up to the cent; all of it when `whole` is zero.
+    pub fn share(self, part: Quantity, whole: Quantity) -> Money {
+        match self.0.saturating_mul(part.0).checked_div(whole.0) {
+            Some(share) => Money::rounded(share),
+            None => self,
+        }
+    }
+
     /// `percent` of this amount, rounded half-up to the cent.
     pub fn percent(self, percent: Decimal) -> Money {
         Money::rounded(self.0.saturating_mul(percent) / Decimal::ONE_HUNDRED)
@@ -190,6 +198,27 @@ impl Quantity {
             return Err(DecimalError::TooLarge);
         }
         Ok(Quantity(value))
+    }
+
+    /// A whole number of days, visits or units; negative ones count as none.
+    pub fn count(number: i64) -> Quantity {
+        Quantity(Decimal::from(number.max(0)))
+    }
+
+    /// As many units as dollars, for authorizations that count dollars.
+    pub fn dollars(amount: Money) -> Quantity {
+        Quantity(amount.0)
+    }
+
+    /// As many units on each of `days`.
+    pub fn each_day(self, days: i64) -> Quantity {
+        Quantity(self.0.saturating_mul(Decimal::from(days.max(0))))
+    }
+
+    /// `self × part ÷ whole`, rounded down to whole units; none when `whole` is zero.
+    pub fn share(self, part: Quantity, whole: Quantity) -> Quantity {
+        let share = self.0.saturating_mul(part.0).checked_div(whole.0).unwrap_or_default();
+        Quantity(share.floor().max(Decimal::ZERO))
     }
 
     pub fn decimal(self) -> Decimal {
@@ -326,6 +355,10 @@ mod tests {
         assert_eq!(Money::rounded(Decimal::new(1005, 3)), Money::from_cents(101));
         assert_eq!(Money::rounded(Decimal::new(-1005, 3)), Money::from_cents(-101));
         assert_eq!(Money::from_cents(333).percent(Decimal::from(50)), Money::from_cents(167));
+        let third = |money: Money| money.share(Quantity::ONE, Quantity::whole(3));
+        assert_eq!([third(Money::from_cents(500)), third(Money::from_cents(100))], [Money::from_cents(167), Money::from_cents(33)]);
+        assert_eq!(Money::from_cents(500).share(Quantity::ONE, Quantity::ZERO), Money::from_cents(500));
+        assert_eq!(Quantity::whole(10).share(Quantity::whole(2), Quantity::whole(3)), Quantity::whole(6));
     }
 
     #[test]

@@ -16,7 +16,11 @@ use source::{Source, is_word, lines_with, names_under};
 /// Files, or folders with a `/` at the end, that may call `expose_for`, for whom, and why.
 const EXPOSING: &[(&str, &[&str], &str)] = &[
     ("src/phi.rs", &["Seal"], "the explicit opt-in of a record whose bytes are encrypted"),
-    ("src/adjudication/", &["Adjudicate"], "decisions compare birth dates and member ids in memory"),
+    (
+        "src/adjudication/",
+        &["Adjudicate", "Tokenise"],
+        "decisions compare birth dates and member ids in memory; a line's identity becomes a keyed fingerprint",
+    ),
     ("src/edits/", &["Adjudicate"], "checks of member ids and dates compare in memory"),
     ("src/remittance/", &["Answer"], "an 835 names the patients of the payee's own claims"),
     ("src/acks/", &["Answer"], "a 277CA names the patients of the sender's own claims"),

@@ -302,19 +302,29 @@ impl Determination {
         })
     }
 
-    /// A claim without lines that a person must look at.
-    pub fn empty(reason: PendReason) -> Determination {
+    /// A claim that a person must look at, whatever its lines were to become: its charge is the sum of
+    /// theirs, so it is balanced.
+    pub fn pended(lines: Vec<LineDetermination>, reason: PendReason, trace: Vec<Step>) -> Determination {
+        let lines: Vec<LineDetermination> = lines
+            .into_iter()
+            .map(|line| LineDetermination::pended(line.number, line.charge, line.rule))
+            .collect();
         Determination {
             outcome: ClaimOutcome::Pended,
             pend_reason: Some(reason),
-            charge: Money::ZERO,
+            charge: lines.iter().map(LineDetermination::charge).sum(),
             paid: Money::ZERO,
-            lines: Vec::new(),
+            lines,
             signals: Vec::new(),
             consumed: Vec::new(),
             forward_to: None,
-            trace: Vec::new(),
+            trace,
         }
+    }
+
+    /// A claim without lines that a person must look at.
+    pub fn empty(reason: PendReason) -> Determination {
+        Determination::pended(Vec::new(), reason, Vec::new())
     }
 
     /// As it is stored and compared: the trace belongs to one run.

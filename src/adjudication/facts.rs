@@ -4,27 +4,63 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::claim::Claim;
 use crate::clock::Timestamp;
-use crate::ids::{AidCode, AuthorizationNumber, ClaimId, Modifier, NetworkId, Npi, Taxonomy, Tin};
+use crate::ids::{AidCode, AuthorizationNumber, Cin, ClaimId, Modifier, NetworkId, Npi, Taxonomy, Tin};
 use crate::money::{Money, Quantity};
-use crate::phi::{Phi, sealing};
-use crate::tables::refdata::authorizations::{AuthorizationRow, AuthorizationStatus, AuthorizationType, UnitBasis};
-use crate::tables::refdata::members::Sex;
-use crate::tables::refdata::providers::ProviderKind;
+use crate::phi::{Phi, Purpose, sealing};
+use crate::tables::code_range::CodeRange;
+use crate::tables::period::Period;
+use crate::tables::refdata::ReferenceData;
+use crate::tables::refdata::authorizations::{Authorization, AuthorizationRow, Authorizations, AuthorizationStatus, AuthorizationType, UnitBasis};
+use crate::tables::refdata::members::{Coverage, Member, Sex};
+use crate::tables::refdata::providers::{Provider, ProviderKind};
 
 /// Everything adjudication looks up outside the claim and the rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     pub member: Known<MemberFacts>,
-    /// Billing and rendering providers of the claim, each NPI once.
+    /// Billing and rendering providers of the claim and the member's assigned primary care provider,
+    /// each NPI once.
     pub providers: Vec<(Npi, Known<ProviderFacts>)>,
-    /// Every authorization row that the claim could use: the member's own, and rows of the numbers
-    /// that the claim names. `NotLoaded` when authorizations were never loaded.
+    /// Every authorization row that the claim could use: the rows of the numbers that it names, and
+    /// the member's own unless one number stands for the whole claim. `NotLoaded` when authorizations
+    /// were never loaded.
     pub authorizations: Known<Vec<AuthorizationFacts>>,
     /// Earlier lines, not denied, that are exactly this claim's lines (DOMAIN E4).
     pub duplicates: Vec<EarlierLine>,
     /// The claim that REF*F8 names.
     pub original: Option<OriginalClaim>,
+}
+
+impl Facts {
+    /// Looks up everything about a claim. `units_used` answers what the ledger has counted for a row
+    /// beyond the table's own count; `duplicates` and `original` come from the ledger too.
+    pub fn gather(
+        claim: &Claim,
+        reference: &ReferenceData,
+        units_used: &dyn Fn(AuthorizationRow) -> Quantity,
+        duplicates: Vec<EarlierLine>,
+        original: Option<OriginalClaim>,
+    ) -> Facts {
+        let cin = claim.subscriber.cin.as_ref().map(|cin| cin.expose_for(Purpose::Adjudicate));
+        let member = Known::look_up(reference.members.as_deref(), |members| cin.and_then(|cin| members.find(cin)).map(MemberFacts::of));
+        Facts {
+            providers: providers(claim, reference, member.found()),
+            authorizations: match &reference.authorizations {
+                None => Known::NotLoaded,
+                Some(table) => Known::Found(authorizations(claim, table, cin, units_used)),
+            },
+            member,
+            duplicates,
+            original,
+        }
+    }
+
+    pub fn provider(&self, npi: Option<Npi>) -> Option<&ProviderFacts> {
+        let npi = npi?;
+        self.providers.iter().find(|(known, _)| *known == npi).and_then(|(_, provider)| provider.found())
+    }
 }
 
 /// A look-up's answer: the table was never loaded, it has no such row, or the row.
@@ -37,6 +73,13 @@ pub enum Known<T> {
 }
 
 impl<T> Known<T> {
+    fn look_up<Table>(table: Option<&Table>, find: impl FnOnce(&Table) -> Option<T>) -> Known<T> {
+        match table {
+            None => Known::NotLoaded,
+            Some(table) => find(table).map_or(Known::Unknown, Known::Found),
+        }
+    }
+
     pub fn found(&self) -> Option<&T> {
         match self {
             Known::Found(found) => Some(found),
@@ -70,6 +113,37 @@ pub struct CoverageFacts {
     pub added_on: Option<NaiveDate>,
 }
 
+impl MemberFacts {
+    fn of(member: Member<'_>) -> MemberFacts {
+        MemberFacts {
+            birth_date: member.birth_date,
+            sex: member.sex,
+            death_date: member.death_date,
+            coverage: member.coverage().map(CoverageFacts::from).collect(),
+        }
+    }
+
+    /// The segment that covers a day.
+    pub fn coverage_on(&self, day: NaiveDate) -> Option<&CoverageFacts> {
+        self.coverage.iter().find(|coverage| coverage.covers(day))
+    }
+}
+
+impl From<Coverage> for CoverageFacts {
+    fn from(coverage: Coverage) -> CoverageFacts {
+        CoverageFacts {
+            from: coverage.from,
+            to: coverage.to,
+            aid_code: coverage.aid_code,
+            network: coverage.network,
+            pcp_npi: coverage.pcp_npi,
+            share_of_cost: coverage.share_of_cost,
+            has_other_coverage: coverage.has_other_coverage,
+            added_on: coverage.added_on,
+        }
+    }
+}
+
 impl CoverageFacts {
     pub fn covers(&self, day: NaiveDate) -> bool {
         self.from <= day && self.to.is_none_or(|to| day <= to)
@@ -95,12 +169,13 @@ pub struct AuthorizationFacts {
     pub is_of_member: bool,
     pub status: AuthorizationStatus,
     pub kind: AuthorizationType,
-    pub service_from: Option<NaiveDate>,
-    pub service_to: Option<NaiveDate>,
+    pub service: Period,
+    /// `None`: any provider.
     pub provider_npi: Option<Npi>,
+    /// `None`: any group.
     pub group_tin: Option<Tin>,
-    pub code_from: compact_str::CompactString,
-    pub code_to: compact_str::CompactString,
+    pub codes: CodeRange,
+    /// `None`: any modifier.
     pub modifier: Option<Modifier>,
     /// `None`: no limit.
     pub units: Option<Quantity>,
@@ -132,4 +207,79 @@ pub struct Receipt {
     pub received_on: NaiveDate,
     /// BHT06 = RP: an encounter, recorded and not paid.
     pub is_encounter: bool,
+}
+
+impl From<&Provider> for ProviderFacts {
+    fn from(provider: &Provider) -> ProviderFacts {
+        ProviderFacts {
+            tin: provider.tin,
+            group_tin: provider.group_tin,
+            taxonomy: provider.taxonomy,
+            kind: provider.kind,
+            contracted: provider.contracted,
+        }
+    }
+}
+
+impl AuthorizationFacts {
+    fn of(row: &Authorization, cin: Option<&Cin>, used_since: Quantity) -> AuthorizationFacts {
+        AuthorizationFacts {
+            row: row.row,
+            number: row.number.clone(),
+            is_of_member: cin == Some(row.cin.expose_for(Purpose::Adjudicate)),
+            status: row.status,
+            kind: row.kind,
+            service: row.service,
+            provider_npi: row.provider_npi,
+            group_tin: row.group_tin,
+            codes: row.codes,
+            modifier: row.modifier,
+            units: row.units,
+            unit_basis: row.unit_basis,
+            units_used: row.units_used + used_since,
+            notified_at: row.notified_at,
+        }
+    }
+}
+
+/// The providers that a step may ask about. A provider under several TINs is the one of the billing
+/// TIN.
+fn providers(claim: &Claim, reference: &ReferenceData, member: Option<&MemberFacts>) -> Vec<(Npi, Known<ProviderFacts>)> {
+    let first_day = claim.dates().map(|dates| dates.from);
+    let primary_care = member
+        .zip(first_day)
+        .and_then(|(member, day)| member.coverage_on(day))
+        .and_then(|coverage| coverage.pcp_npi);
+    let rendering = claim.lines.iter().map(|line| claim.rendering_npi(line));
+    let mut found: Vec<(Npi, Known<ProviderFacts>)> = Vec::with_capacity(3);
+    for npi in [claim.billing_provider.npi, primary_care].into_iter().chain(rendering).flatten() {
+        if found.iter().all(|(known, _)| *known != npi) {
+            let tin = claim.billing_provider.tin.as_ref();
+            let facts = Known::look_up(reference.providers.as_deref(), |table| table.find_under(&npi, tin).map(ProviderFacts::from));
+            found.push((npi, facts));
+        }
+    }
+    found
+}
+
+fn authorizations(
+    claim: &Claim,
+    table: &Authorizations,
+    cin: Option<&Cin>,
+    units_used: &dyn Fn(AuthorizationRow) -> Quantity,
+) -> Vec<AuthorizationFacts> {
+    let named = claim.prior_authorization.iter().chain(claim.lines.iter().flat_map(|line| &line.authorizations));
+    let mut found: Vec<AuthorizationFacts> = Vec::new();
+    let mut take = |row: &Authorization| {
+        if found.iter().all(|known| known.row != row.row) {
+            found.push(AuthorizationFacts::of(row, cin, units_used(row.row)));
+        }
+    };
+    for number in named {
+        table.by_number(&number.value).iter().for_each(&mut take);
+    }
+    if let (None, Some(cin)) = (&claim.prior_authorization, cin) {
+        table.of_member(cin).for_each(&mut take);
+    }
+    found
 }

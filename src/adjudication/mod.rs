@@ -2,8 +2,27 @@
 //!
 //! Read [`adjudicate`] first: it lists the steps in order.
 
+#[allow(clippy::module_inception)] // the room and the thing it is named for
+pub mod adjudicate;
 pub mod adjustment;
+mod billing_restrictions;
+mod case;
+mod coordination;
 pub mod decision;
 pub mod determination;
+mod duplicate;
+mod eligibility;
+mod exemptions;
 pub mod facts;
+mod member_billing;
+mod pricing;
+mod prior_auth;
+mod routing;
+mod ruling;
+#[cfg(test)]
+mod testing;
+mod timely_filing;
 pub mod trace;
+
+pub use adjudicate::{Tables, adjudicate};
+pub use duplicate::line_identity;

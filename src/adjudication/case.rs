@@ -1,0 +1,159 @@
+//! What every step sees: the claim with its facts and tables, the line at hand, and the lines before it.
+
+use chrono::NaiveDate;
+
+use super::adjudicate::Tables;
+use super::adjustment::Adjustment;
+use super::determination::{LineDetermination, LineOutcome, UnitsConsumed};
+use super::facts::{CoverageFacts, Facts, ProviderFacts, Receipt};
+use crate::claim::service_line::ServiceLine;
+use crate::claim::{Claim, Located};
+use crate::ids::Npi;
+use crate::money::{Money, Quantity};
+use crate::phi::{Phi, Purpose};
+use crate::tables::refdata::authorizations::AuthorizationRow;
+use crate::tables::refdata::fee_schedule::{FeeRow, Rate};
+use crate::tables::refdata::members::Sex;
+use crate::x12::element::DateRange;
+
+/// One claim's adjudication: what does not change from line to line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Case<'a> {
+    pub claim: &'a Claim,
+    pub receipt: &'a Receipt,
+    pub facts: &'a Facts,
+    pub tables: &'a Tables<'a>,
+    pub first_day: Option<NaiveDate>,
+    /// The member's coverage on the first day of service.
+    pub coverage: Option<&'a CoverageFacts>,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(claim: &'a Claim, receipt: &'a Receipt, facts: &'a Facts, tables: &'a Tables<'a>) -> Case<'a> {
+        let first_day = claim.dates().map(|dates| dates.from);
+        let member = facts.member.found();
+        Case {
+            claim,
+            receipt,
+            facts,
+            tables,
+            first_day,
+            coverage: member.zip(first_day).and_then(|(member, day)| member.coverage_on(day)),
+        }
+    }
+
+    pub(super) fn billing_provider(&self) -> Option<&'a ProviderFacts> {
+        self.facts.provider(self.claim.billing_provider.npi)
+    }
+
+    pub(super) fn rendering(&self, line: &ServiceLine) -> (Option<Npi>, Option<&'a ProviderFacts>) {
+        let npi = self.claim.rendering_npi(line);
+        (npi, self.facts.provider(npi))
+    }
+
+    /// The patient's birth date: 2010CA of a newborn billed under its mother's id, else what the plan
+    /// has on record, else what the claim says.
+    pub(super) fn birth_date(&self) -> Option<Phi<NaiveDate>> {
+        match (&self.claim.patient, self.facts.member.found()) {
+            (None, Some(member)) => Some(member.birth_date),
+            (Some(_), _) | (None, None) => self.claim.patient_birth_date(),
+        }
+    }
+
+    /// The patient's age in whole years on a day.
+    pub(super) fn age_on(&self, day: NaiveDate) -> Option<u16> {
+        let birth_date = self.birth_date()?;
+        day.years_since(*birth_date.expose_for(Purpose::Adjudicate)).and_then(|years| u16::try_from(years).ok())
+    }
+
+    pub(super) fn sex(&self) -> Sex {
+        let on_claim = match (&self.claim.patient, self.facts.member.found()) {
+            (None, Some(member)) => return member.sex,
+            (Some(patient), _) => patient.sex,
+            (None, None) => self.claim.subscriber.sex,
+        };
+        match on_claim.map(|sex| *sex.expose_for(Purpose::Adjudicate)) {
+            Some(sex) if sex.as_bytes() == b"F" => Sex::Female,
+            Some(sex) if sex.as_bytes() == b"M" => Sex::Male,
+            Some(_) | None => Sex::Unknown,
+        }
+    }
+}
+
+/// A line that no step has denied yet.
+#[derive(Debug, Clone)]
+pub(super) struct OpenLine<'a> {
+    pub line: &'a ServiceLine,
+    /// DTP*472, else the statement dates.
+    pub dates: Located<DateRange>,
+    /// Units left after cuts.
+    pub units: Quantity,
+    /// The charge of these units.
+    pub billed: Money,
+    /// One adjustment for each cut.
+    pub cuts: Vec<Adjustment>,
+    /// What the line takes from an authorization if it is paid.
+    pub draws: Option<Draw>,
+}
+
+/// What a line takes from an authorized row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Draw {
+    Units { row: AuthorizationRow, units: Quantity },
+    /// As many dollars as are allowed, at most these.
+    Dollars { row: AuthorizationRow, left: Money },
+}
+
+impl<'a> OpenLine<'a> {
+    pub(super) fn new(line: &'a ServiceLine, dates: Located<DateRange>) -> OpenLine<'a> {
+        OpenLine {
+            line,
+            dates,
+            units: line.units,
+            billed: line.charge,
+            cuts: Vec::new(),
+            draws: None,
+        }
+    }
+}
+
+/// What the lines before this one have come to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SoFar<'a> {
+    /// In the order of the claim's lines.
+    pub lines: Vec<LineDetermination>,
+    pub consumed: Vec<UnitsConsumed>,
+    /// Case rates of this claim, each with what its lines have not taken up.
+    case_rates: Vec<(&'a FeeRow, Money)>,
+}
+
+impl<'a> SoFar<'a> {
+    /// What is left of a case rate: its amount belongs to the claim, and goes to its first lines as far
+    /// as their charges hold it.
+    pub(super) fn left_of_case(&self, row: &FeeRow, amount: Money) -> Money {
+        let taken = self.case_rates.iter().find(|(taken, _)| std::ptr::eq(*taken, row));
+        taken.map_or(amount, |(_, left)| *left)
+    }
+
+    /// Counts what a line takes up of its rate, if that is a case rate.
+    pub(super) fn take_of_case(&mut self, row: &'a FeeRow, allowed: Money) {
+        let Rate::Case(amount) = row.rate else { return };
+        let left = self.left_of_case(row, amount) - allowed;
+        match self.case_rates.iter_mut().find(|(taken, _)| std::ptr::eq(*taken, row)) {
+            Some(entry) => entry.1 = left,
+            None => self.case_rates.push((row, left)),
+        }
+    }
+
+    /// The earlier lines that were not denied, each with its determination.
+    pub(super) fn standing<'c>(&'c self, claim: &'c Claim) -> impl Iterator<Item = (&'c ServiceLine, &'c LineDetermination)> {
+        let decided = claim.lines.iter().zip(&self.lines);
+        decided.filter(|(_, decided)| decided.outcome() != LineOutcome::Denied)
+    }
+
+    /// Units of a row that earlier lines of this claim consume.
+    pub(super) fn consumed_of(&self, row: AuthorizationRow) -> Quantity {
+        let of_row = self.consumed.iter().filter(|consumed| consumed.row == row);
+        of_row.map(|consumed| consumed.units).sum()
+    }
+}

@@ -1,0 +1,145 @@
+//! What the plan allows for a line (DOMAIN E6).
+
+use chrono::NaiveDate;
+
+use super::case::{Case, OpenLine, SoFar};
+use crate::money::Money;
+use crate::tables::refdata::CodeType;
+use crate::tables::refdata::fee_schedule::{FeeRow, FeeSchedule, Rate};
+
+/// The rate of a line, before the lesser of billed and allowed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Price<'a> {
+    Rated {
+        allowed: Money,
+        row: &'a FeeRow,
+    },
+    /// Part of a case rate that earlier lines took up.
+    Included,
+    /// No rate, or one of zero: CO-45 may not take a whole charge.
+    NoRate,
+    /// The fee schedule was never loaded.
+    NotLoaded,
+}
+
+pub(super) fn price<'a>(case: &Case<'a>, line: &OpenLine<'_>, so_far: &SoFar<'a>) -> Price<'a> {
+    let Some(schedule) = case.tables.reference.fee_schedule.as_deref() else {
+        return Price::NotLoaded;
+    };
+    let Some(row) = rate(case, line, schedule) else {
+        return Price::NoRate;
+    };
+    let allowed = match row.rate {
+        Rate::Fee(amount) | Rate::PerDiem(amount) => amount.times(line.units),
+        Rate::Percent(percent) => line.billed.percent(percent),
+        Rate::Case(amount) => match so_far.left_of_case(row, amount) {
+            left if left.is_zero() && !amount.is_zero() => return Price::Included,
+            left => left,
+        },
+    };
+    if allowed.is_zero() && !line.billed.is_zero() {
+        return Price::NoRate;
+    }
+    Price::Rated { allowed, row }
+}
+
+/// How a rate is told in a trace.
+pub(super) fn method(row: &FeeRow) -> &'static str {
+    match row.rate {
+        Rate::Fee(_) => "fee",
+        Rate::PerDiem(_) => "per diem",
+        Rate::Percent(_) => "percent of charge",
+        Rate::Case(_) => "case rate",
+    }
+}
+
+/// An institutional claim is priced by its group if the group has a rate, else by procedure, else by
+/// revenue code; a professional line by procedure.
+fn rate<'a>(case: &Case<'a>, line: &OpenLine<'_>, schedule: &'a FeeSchedule) -> Option<&'a FeeRow> {
+    let day: NaiveDate = line.dates.value.from;
+    let modifiers = &line.line.modifiers;
+    let group = case.claim.institutional().and_then(|claim| claim.drg.as_ref());
+    let by_group = || schedule.find(CodeType::Drg, group?.as_bytes(), &[], day);
+    let by_procedure = || schedule.find(CodeType::Hcpcs, line.line.procedure.as_ref()?.as_bytes(), modifiers, day);
+    let by_revenue = || schedule.find(CodeType::Revenue, line.line.revenue.as_ref()?.as_bytes(), modifiers, day);
+    by_group().or_else(by_procedure).or_else(by_revenue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::determination::PendReason;
+    use super::super::testing::*;
+    use super::super::{Tables, adjudicate};
+    use crate::tables::refdata::{ReferenceData, ReferenceTable};
+    use crate::tables::rules::RulePack;
+
+    #[test]
+    fn each_method_and_the_lesser_of_billed_and_allowed() {
+        for (code, units, charge, result) in [
+            ("99214", 1, "150", "paid 122.05 CO-45 27.95"),
+            ("99214", 3, "450", "paid 366.15 CO-45 83.85"),
+            ("99214", 1, "100", "paid 100.00"),
+            ("99214", 1, "0", "paid"),
+            ("99214:25", 1, "150", "paid 122.05 CO-45 27.95"),
+            ("99999", 1, "150", "denied CO-147 150.00"),
+            ("00000", 1, "150", "denied CO-147 150.00"),
+        ] {
+            let claim = claim(vec![line(code, units, charge, "2025-01-20")]);
+            assert_eq!(outcome(&decided(&claim, &plan())), result, "{code} {units} {charge}");
+        }
+        for (code, units, charge, result) in [
+            ("0250", 1, "100.01", "paid 40.00 CO-45 60.01"),
+            ("0250", 1, "100.02", "paid 40.01 CO-45 60.01"),
+            ("0122", 2, "5000", "paid 4200.00 CO-45 800.00"),
+            ("0122", 2, "4000", "paid 4000.00"),
+            ("0999", 2, "4000", "denied CO-147 4000.00"),
+        ] {
+            let claim = stay("2025-01-01/2025-01-03", vec![line(code, units, charge, "2025-01-01")]);
+            assert_eq!(outcome(&decided(&claim, &plan())), result, "{code} {units} {charge}");
+        }
+    }
+
+    #[test]
+    fn a_case_rate_is_paid_once_on_the_first_lines_whose_charges_hold_it() {
+        let lines = || {
+            vec![
+                line("0122", 1, "0", "2025-01-01"),
+                line("0122", 2, "5000", "2025-01-01"),
+                line("0250", 1, "100", "2025-01-01"),
+                line("0122", 1, "3000", "2025-01-02"),
+            ]
+        };
+        assert_eq!(
+            lines_of(&decided(&stay("2025-01-01/2025-01-03", lines()), &plan())),
+            ["paid", "paid 4200.00 CO-45 800.00", "paid 40.00 CO-45 60.00", "denied CO-97/M80 3000.00"]
+        );
+        let grouped = stay("2025-01-01/2025-01-03", lines()).with(|claim| claim.institutional_mut().drg = "560".parse().ok());
+        assert_eq!(
+            lines_of(&decided(&grouped, &plan())),
+            ["paid", "paid 5000.00", "paid 100.00", "paid 2900.00 CO-45 100.00"]
+        );
+    }
+
+    #[test]
+    fn without_a_rate_the_rule_pack_decides() {
+        let unpriced = claim(vec![line("99999", 1, "150", "2025-01-20")]);
+        let pack = RulePack::EMBEDDED_TEXT.replace(r#"unpriced = { action = "deny", group = "CO", carc = "147" }"#, r#"unpriced = { action = "pend" }"#);
+        let pack = RulePack::parse(&pack).unwrap();
+        let plan = plan();
+        let tables = Tables {
+            rules: &pack,
+            reference: &plan,
+        };
+        let determination = adjudicate(&unpriced, &received("2025-02-15"), &facts(&unpriced, &plan), &tables);
+        assert_eq!((outcome(&determination).as_str(), determination.pend_reason()), ("pended", Some(PendReason::Unpriced)));
+    }
+
+    #[test]
+    fn without_a_schedule_nothing_is_paid() {
+        let members = "cin,birth_date,sex,eligible_from,eligible_to,aid_code,network,pcp_npi,share_of_cost,death_date,other_coverage,added_on\n\
+                       91234567A,1980-05-05,F,2020-01-01,,,CCN,,,,,\n";
+        let plan = ReferenceData::embedded().unwrap().with_table(ReferenceTable::Members, members.as_bytes()).unwrap();
+        let determination = decided(&claim(vec![line("99214", 1, "150", "2025-01-20")]), &plan);
+        assert_eq!((outcome(&determination).as_str(), determination.pend_reason()), ("pended", Some(PendReason::Unpriced)));
+    }
+}

@@ -1,0 +1,145 @@
+//! What a step says about a line. Steps are functions of values: they return a [`Ruling`], and
+//! [`super::adjudicate`] carries it out.
+
+use std::borrow::Cow;
+
+use super::adjustment::Adjustment;
+use super::case::Draw;
+use super::determination::{PendReason, Signal};
+use super::trace::StepResult;
+use crate::ids::{Carc, Rarc};
+use crate::money::{Money, Quantity};
+use crate::position::SegmentPosition;
+use crate::tables::reasons::AdjustmentGroup;
+
+/// Value-free text of a trace step.
+pub(super) type Note = Cow<'static, str>;
+
+/// A step's result with what it looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ruling {
+    pub verdict: Verdict,
+    pub note: Note,
+    pub evidence: Option<SegmentPosition>,
+    pub signal: Option<(Signal, Option<Money>)>,
+    /// What the line takes from an authorization if it is paid.
+    pub draws: Option<Draw>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Verdict {
+    Passed,
+    Skipped,
+    NotEnforced,
+    Denied(Reason),
+    /// Only so many units go on.
+    Cut(Reason, Quantity),
+    Pended(PendReason),
+}
+
+/// Group, adjustment reason and remarks, before the amount is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reason {
+    pub group: AdjustmentGroup,
+    pub carc: Carc,
+    pub rarcs: [Option<Rarc>; 2],
+}
+
+impl Reason {
+    /// A contractual obligation: never the member's to pay (DOMAIN D1).
+    pub(super) const fn contractual(carc: &str) -> Reason {
+        Reason::new(AdjustmentGroup::ContractualObligation, carc)
+    }
+
+    pub(super) const fn new(group: AdjustmentGroup, carc: &str) -> Reason {
+        Reason {
+            group,
+            carc: Carc::of(carc),
+            rarcs: [None, None],
+        }
+    }
+
+    pub(super) const fn remark(self, rarc: &str) -> Reason {
+        let rarc = Some(Rarc::of(rarc));
+        let rarcs = match self.rarcs {
+            [None, second] => [rarc, second],
+            [first, _] => [first, rarc],
+        };
+        Reason { rarcs, ..self }
+    }
+
+    pub(super) fn adjusts(&self, amount: Money) -> Adjustment {
+        let adjustment = Adjustment::new(self.group, self.carc, amount);
+        self.rarcs.iter().flatten().fold(adjustment, |adjustment, rarc| adjustment.with_remark(*rarc))
+    }
+}
+
+impl Ruling {
+    fn new(verdict: Verdict, note: impl Into<Note>) -> Ruling {
+        Ruling {
+            verdict,
+            note: note.into(),
+            evidence: None,
+            signal: None,
+            draws: None,
+        }
+    }
+
+    pub(super) fn passed(note: impl Into<Note>) -> Ruling {
+        Ruling::new(Verdict::Passed, note)
+    }
+
+    pub(super) fn skipped(note: impl Into<Note>) -> Ruling {
+        Ruling::new(Verdict::Skipped, note)
+    }
+
+    pub(super) fn not_enforced(note: impl Into<Note>) -> Ruling {
+        Ruling::new(Verdict::NotEnforced, note)
+    }
+
+    pub(super) fn denied(reason: Reason, note: impl Into<Note>) -> Ruling {
+        Ruling::new(Verdict::Denied(reason), note)
+    }
+
+    pub(super) fn cut(reason: Reason, kept: Quantity, note: impl Into<Note>) -> Ruling {
+        Ruling::new(Verdict::Cut(reason, kept), note)
+    }
+
+    pub(super) fn pended(reason: PendReason, note: impl Into<Note>) -> Ruling {
+        Ruling::new(Verdict::Pended(reason), note)
+    }
+
+    pub(super) fn at(self, evidence: SegmentPosition) -> Ruling {
+        Ruling {
+            evidence: Some(evidence),
+            ..self
+        }
+    }
+
+    pub(super) fn signalling(self, signal: Signal, amount: Option<Money>) -> Ruling {
+        Ruling {
+            signal: Some((signal, amount)),
+            ..self
+        }
+    }
+
+    pub(super) fn drawing(self, draw: Draw) -> Ruling {
+        Ruling {
+            draws: Some(draw),
+            ..self
+        }
+    }
+}
+
+impl Verdict {
+    pub(super) fn result(&self) -> StepResult {
+        match self {
+            Verdict::Passed => StepResult::Passed,
+            Verdict::Skipped => StepResult::Skipped,
+            Verdict::NotEnforced => StepResult::NotEnforced,
+            Verdict::Denied(_) => StepResult::Denied,
+            Verdict::Cut(..) => StepResult::Cut,
+            Verdict::Pended(_) => StepResult::Pended,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Whether the claim came in time (DOMAIN B).
+
+use std::borrow::Cow;
+
+use chrono::{Days, NaiveDate};
+
+use super::case::{Case, OpenLine, SoFar};
+use super::determination::Signal;
+use super::ruling::{Reason, Ruling};
+use crate::claim::Located;
+use crate::tables::refdata::filing_limits::{FilingLimit, FilingSpan};
+use crate::tables::rules::DelayProof;
+
+const LATE: Reason = Reason::contractual("29");
+/// A delay reason (CLM20) was given and does not excuse.
+const LATE_DESPITE_REASON: Reason = LATE.remark("N892");
+
+/// A professional line is judged by its last day, an institutional claim by its statement's last day
+/// (B5, B6). The limit is that of the member's network and the billing provider's contract on the day
+/// of receipt, grace included.
+pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, _: &SoFar<'_>) -> Ruling {
+    let statement = case.claim.institutional().and_then(|claim| claim.statement);
+    let service = statement.unwrap_or(line.dates);
+    let anchor = Located {
+        value: service.value.through,
+        at: service.at,
+    };
+    let network = case.coverage.and_then(|coverage| coverage.network);
+    let is_contracted = case.billing_provider().is_some_and(|provider| provider.contracted);
+    let received = case.receipt.received_on;
+    let Some(limit) = case.tables.reference.filing_limits.find(network, is_contracted, received) else {
+        return Ruling::not_enforced("no filing limit for this network and day of receipt").at(anchor.at);
+    };
+    judged(case, line, limit, anchor.value).at(anchor.at)
+}
+
+fn judged(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: NaiveDate) -> Ruling {
+    let received = case.receipt.received_on;
+    // A day beyond the calendar's end is later than any receipt.
+    let last_day = limit.last_day(service).unwrap_or(NaiveDate::MAX);
+    let is_timely = received <= last_day;
+    let readings_differ = other_reading(case, limit, service).is_some_and(|other_last_day| (received <= other_last_day) != is_timely);
+    let ruling = if is_timely {
+        Ruling::passed(elapsed(service, received, last_day))
+    } else if let Some(excuse) = excuse(case, line, limit, service) {
+        return Ruling::passed(excuse);
+    } else if case.claim.delay_reason.is_some() {
+        Ruling::denied(LATE_DESPITE_REASON, elapsed(service, received, last_day))
+    } else {
+        Ruling::denied(LATE, elapsed(service, received, last_day))
+    };
+    match readings_differ {
+        true => ruling.signalling(Signal::TimelyFilingBoundary, None),
+        false => ruling,
+    }
+}
+
+/// The last timely day if days were read as years or the reverse (B4); `None` for other limits.
+fn other_reading(case: &Case<'_>, limit: &FilingLimit, service: NaiveDate) -> Option<NaiveDate> {
+    let boundary = case.tables.rules.timely_filing.boundary;
+    let other = match limit.limit {
+        FilingSpan::Days(days) if days == boundary.days => FilingSpan::Years(boundary.years),
+        FilingSpan::Years(years) if years == boundary.years => FilingSpan::Days(boundary.days),
+        FilingSpan::Days(_) | FilingSpan::Years(_) => return None,
+    };
+    plus_days(other.last_day(service)?, limit.grace_days)
+}
+
+/// The exception that makes a late claim timely, in the order of DOMAIN B2.
+fn excuse(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: NaiveDate) -> Option<Cow<'static, str>> {
+    let received = case.receipt.received_on;
+    let is_in_time = |last_day: Option<NaiveDate>| last_day.is_none_or(|last_day| received <= last_day);
+    let segment = case.facts.member.found().and_then(|member| member.coverage_on(service));
+    let posted = segment.and_then(|segment| segment.added_on);
+    if posted.is_some_and(|posted| posted > service && is_in_time(limit.last_day(posted))) {
+        return Some("exception: retroactive eligibility".into());
+    }
+    let decided = primary_decision(case, line).filter(|decided| *decided > service);
+    let floor = case.tables.rules.timely_filing.cob_days_min;
+    if decided.is_some_and(|decided| is_in_time(limit.last_day(decided)) || is_in_time(plus_days(decided, floor))) {
+        return Some("exception: another payer decided first".into());
+    }
+    let reason = case.claim.delay_reason.and_then(|code| case.tables.rules.delay_reason(code))?;
+    let has_proof = match reason.needs {
+        DelayProof::Nothing => true,
+        DelayProof::Note => case.claim.has_note,
+        DelayProof::Attachment => case.claim.has_attachment,
+    };
+    let last_day = limit.last_day(service).and_then(|last_day| plus_days(last_day, reason.extra_days));
+    (has_proof && is_in_time(last_day)).then(|| format!("exception: delay reason {}", reason.code).into())
+}
+
+fn plus_days(day: NaiveDate, days: u32) -> Option<NaiveDate> {
+    day.checked_add_days(Days::new(u64::from(days)))
+}
+
+/// The last day on which another payer decided. DTP*573 of 2430, else of 2330B.
+fn primary_decision(case: &Case<'_>, line: &OpenLine<'_>) -> Option<NaiveDate> {
+    let of_line = line.line.other_payers.iter().filter_map(|payer| payer.adjudicated_on).max();
+    of_line.or_else(|| case.claim.other_payers.iter().filter_map(|payer| payer.adjudicated_on).max())
+}
+
+fn elapsed(service: NaiveDate, received: NaiveDate, last_day: NaiveDate) -> String {
+    let days = |to: NaiveDate| to.signed_duration_since(service).num_days();
+    format!("{} of {} days", days(received), days(last_day))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::super::trace::Rule;
+    use crate::claim::other_payer::OtherPayer;
+    use crate::tables::refdata::ReferenceTable;
+
+    const TIMELY: &str = "paid 122.05 CO-45 27.95";
+    const DENIED: &str = "denied CO-29 150.00";
+
+    #[test]
+    fn the_vectors_of_domain_b6() {
+        for (service, received, result, boundary) in [
+            ("2025-01-15", "2026-01-15", TIMELY, false),
+            ("2025-01-15", "2026-01-16", DENIED, false),
+            ("2024-01-01", "2024-12-31", TIMELY, false),
+            ("2024-01-01", "2025-01-01", DENIED, true),
+            ("2024-02-29", "2025-02-28", TIMELY, false),
+            ("2023-02-28", "2024-02-28", TIMELY, false),
+            ("2023-03-01", "2024-03-01", TIMELY, false),
+            ("2023-03-01", "2024-05-29", TIMELY, false),
+            ("2023-08-01", "2024-10-29", TIMELY, false),
+            ("2023-08-01", "2024-10-30", DENIED, true),
+            ("2023-08-01", "2024-10-31", DENIED, false),
+        ] {
+            let determination = decided_on(&claim(vec![line("99214", 1, "150", service)]), received, &plan());
+            assert_eq!(outcome(&determination), result, "{service} {received}");
+            let expected: &[&str] = if boundary { &["timely-filing-boundary"] } else { &[] };
+            assert_eq!(signals(&determination), expected, "{service} {received}");
+        }
+        let two = claim(vec![line("99214", 1, "150", "2025-01-10"), line("99214", 1, "150", "2025-01-20")]);
+        let determination = decided_on(&two, "2026-01-15", &plan());
+        assert_eq!(lines_of(&determination), [DENIED, TIMELY]);
+        assert_eq!(note(&determination, 1, Rule::TimelyFiling), "370 of 365 days");
+        assert_eq!(note(&determination, 2, Rule::TimelyFiling), "360 of 365 days");
+        let stay = stay("2025-01-01/2025-01-20", vec![line("0250", 1, "100", "2025-01-02")]);
+        for (received, result) in [("2026-01-20", "paid 40.00 CO-45 60.00"), ("2026-01-21", "denied CO-29 100.00")] {
+            assert_eq!(outcome(&decided_on(&stay, received, &plan())), result, "{received}");
+        }
+    }
+
+    #[test]
+    fn the_last_day_of_a_line_counts() {
+        let claim = claim(vec![line("99214", 1, "150", "2025-01-01/2025-01-15")]);
+        assert_eq!(outcome(&decided_on(&claim, "2026-01-15", &plan())), TIMELY);
+        assert_eq!(outcome(&decided_on(&claim, "2026-01-16", &plan())), DENIED);
+    }
+
+    #[test]
+    fn a_limit_in_years_is_told_where_days_would_be_late() {
+        let limits = "network,contracted,received_from,received_to,unit,limit,grace_days,source\n*,*,,,years,1,0,test\nCOD,yes,,,days,90,0,test\n";
+        let plan = plan().with_table(ReferenceTable::FilingLimits, limits.as_bytes()).unwrap();
+        for (member, service, received, result, raised) in [
+            (MEMBER, "2024-01-01", "2025-01-01", TIMELY, &["timely-filing-boundary"][..]),
+            (MEMBER, "2024-01-01", "2025-01-02", DENIED, &[]),
+            (MEMBER, "2023-01-01", "2024-01-01", TIMELY, &[]),
+            (UNASSIGNED, "2025-01-01", "2025-04-01", TIMELY, &[]),
+            (UNASSIGNED, "2025-01-01", "2025-04-02", DENIED, &[]),
+        ] {
+            let claim = claim(vec![line("99214", 1, "150", service)]).of_member(member);
+            let determination = decided_on(&claim, received, &plan);
+            assert_eq!(outcome(&determination), result, "{member} {service} {received}");
+            assert_eq!(signals(&determination), raised, "{member} {service} {received}");
+        }
+    }
+
+    #[test]
+    fn exceptions_in_their_order() {
+        let late = || claim(vec![line("99214", 1, "150", "2024-06-01")]);
+        let settled = |on: &str| OtherPayer {
+            paid: Some(money("0")),
+            adjudicated_on: Some(day(on)),
+            ..OtherPayer::default()
+        };
+        let delayed = |code: &str, note: bool, attachment: bool| {
+            late().with(|claim| {
+                claim.delay_reason = qualifier(code);
+                claim.has_note = note;
+                claim.has_attachment = attachment;
+            })
+        };
+        let refused = "denied CO-29/N892 150.00";
+        for (what, claim, received, result, note_text) in [
+            ("late", late(), "2026-01-15", DENIED, "593 of 365 days"),
+            ("retroactive", late().of_member(RETROACTIVE), "2026-01-15", TIMELY, "exception: retroactive eligibility"),
+            ("too long after", late().of_member(RETROACTIVE), "2026-12-02", DENIED, "914 of 365 days"),
+            ("other payer", late().after(settled("2025-03-01")), "2026-01-15", TIMELY, "exception: another payer decided first"),
+            ("long decided", late().after(settled("2024-07-01")), "2026-01-15", DENIED, "593 of 365 days"),
+            ("reason 1", delayed("1", true, false), "2026-01-15", TIMELY, "exception: delay reason 1"),
+            ("no note", delayed("1", false, false), "2026-01-15", refused, "593 of 365 days"),
+            ("reason 7", delayed("7", true, false), "2026-01-15", refused, "593 of 365 days"),
+            ("attachment", delayed("7", false, true), "2026-01-15", TIMELY, "exception: delay reason 7"),
+            ("reason 9", delayed("9", true, true), "2026-01-15", refused, "593 of 365 days"),
+            ("extra days over", delayed("1", true, false), "2026-06-02", refused, "731 of 365 days"),
+        ] {
+            let determination = decided_on(&claim, received, &plan());
+            assert_eq!(outcome(&determination), result, "{what}");
+            assert_eq!(note(&determination, 1, Rule::TimelyFiling), note_text, "{what}");
+        }
+    }
+}
