@@ -40,7 +40,7 @@ impl Bench {
         let rules = rule_pack(&config)?;
         let keys = Keys::generate().and_then(|text| Keys::parse(&text)).map_err(Failure::unfinished)?;
         let (profile, now) = (Profile::default(), Timestamp::now());
-        let desk = Desk { keys: &keys, reference: &reference, rules: &rules, severity: &profile.severity, zone: config.payer.timezone, received_at: now, decided_at: now };
+        let desk = Desk { keys: &keys, reference: &reference, rules: &rules, severity: &profile.severity, payer_ids: &config.payer.ids, zone: config.payer.timezone, received_at: now, decided_at: now };
         let report = bench(&bytes, &desk)?;
         let rounded = |value: f64| (value * 10.0).round() / 10.0;
         let stages: Vec<_> = report.stages.iter().map(|stage| json!({"stage": stage.stage, "mb_per_s": rounded(stage.mb_per_s), "claims_per_s": stage.claims_per_s.round()})).collect();

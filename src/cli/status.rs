@@ -102,7 +102,7 @@ fn of_claim(house: &House, claim: &ClaimId, output: &Output) -> Result<Exit, Fai
 
 fn decided(house: &House, decision: &Decision) -> Value {
     let determination = &decision.determination;
-    let days = house.rules.prompt_pay_days();
+    let days = house.rules.prompt_pay.days;
     json!({
         "type": "result", "claim_id": decision.claim_id, "outcome": determination.outcome(), "pend_reason": determination.pend_reason(),
         "charge": determination.charge(), "paid": determination.paid(), "payer_claim_number": decision.payer_claim_number,

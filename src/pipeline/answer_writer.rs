@@ -9,7 +9,7 @@ use crate::acks::status_277ca::{AnsweredClaim, AnsweredSet, ClaimAcknowledgement
 use crate::acks::ta1::{self, InterchangeVerdict, ReceivedInterchange};
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::config::payer::Payer;
+use crate::config::Payer;
 use crate::envelope::Interchange;
 use crate::events::fact::{AckBuilt, Answer, Fact, RemitBuilt, SetParties};
 use crate::ids::Npi;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::decide::{Desk, Pending};
 use super::inbound::{InboundError, for_each_claim, pending};
 use super::survey::survey;
-use crate::adjudication::adjudicate::{Tables, adjudicate};
+use crate::adjudication::{Tables, adjudicate};
 use crate::adjudication::facts::{Facts, Receipt};
 use crate::claim::Claim;
 use crate::claim::assembler::Assembler;

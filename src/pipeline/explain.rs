@@ -4,7 +4,7 @@ use super::house::House;
 use super::inbound::{InboundError, for_each_claim};
 use super::replay::open_reference;
 use super::survey::survey;
-use crate::adjudication::adjudicate::{Tables, adjudicate};
+use crate::adjudication::{Tables, adjudicate};
 use crate::adjudication::decision::Decision;
 use crate::adjudication::trace::Step;
 use crate::claim::Claim;

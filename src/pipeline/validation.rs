@@ -92,7 +92,7 @@ pub fn validate(config: &Config, path: &Path, partner: Option<&PartnerId>, level
     let rules = rule_pack(config)?;
     let reference = ReferenceData::embedded()?;
     let keys = Keys::parse(&Keys::generate()?)?;
-    let desk = Desk { keys: &keys, reference: &reference, rules: &rules, severity: &profile.severity, zone: config.payer.timezone, received_at: now, decided_at: now };
+    let desk = Desk { keys: &keys, reference: &reference, rules: &rules, severity: &profile.severity, payer_ids: &config.payer.ids, zone: config.payer.timezone, received_at: now, decided_at: now };
     let (seen, mut headers, mut facts, mut rejected) = (Seen::empty(), Vec::new(), Vec::new(), 0);
     if rejection.is_none() {
         for_each_claim(
