@@ -154,3 +154,121 @@ fn named(exemption: &Exemption, strength: EvidenceStrength, line: &LineEvidence<
         None => "the claim as a whole".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::testing::*;
+    use super::super::trace::Rule;
+    use crate::claim::Claim;
+    use crate::claim::diagnosis::DiagnosisKind;
+
+    const PAID: &str = "paid 31.05 CO-45 18.95";
+    const DENIED: &str = "denied CO-197 50.00";
+
+    fn therapy(modifier: &str) -> Claim {
+        claim(vec![line(&format!("97112{modifier}"), 1, "50", "2025-01-20")])
+    }
+
+    #[test]
+    fn each_kind_of_evidence_is_named() {
+        for (claim, result, text) in [
+            (therapy(""), DENIED, "on the authorization list, and no authorization found"),
+            (
+                therapy("").with(|claim| claim.professional_mut().place_of_service = "23".parse().ok()),
+                PAID,
+                "exempt: emergency (place of service 23)",
+            ),
+            (
+                therapy("").with(|claim| claim.lines[0].professional.place_of_service = "20".parse().ok()),
+                PAID,
+                "exempt: urgent-care (place of service 20)",
+            ),
+            (
+                therapy("").with(|claim| claim.authorization_exception = qualifier("3")),
+                PAID,
+                "exempt: emergency (service authorization exception)",
+            ),
+            (
+                therapy("").with(|claim| claim.lines[0].professional.is_emergency = true),
+                DENIED,
+                "on the authorization list, and no authorization found",
+            ),
+            (
+                therapy(":ET").with(|claim| claim.lines[0].professional.is_emergency = true),
+                PAID,
+                "exempt: emergency (two items of weak evidence)",
+            ),
+            (therapy(":FP"), PAID, "exempt: family-planning (modifier)"),
+            (
+                therapy("").with(|claim| claim.lines[0].professional.is_family_planning = true),
+                PAID,
+                "exempt: family-planning (indicator)",
+            ),
+            (
+                therapy("").with(|claim| claim.diagnoses = vec![diagnosis(DiagnosisKind::Principal, "A539")]),
+                PAID,
+                "exempt: sexually-transmitted-disease (diagnosis)",
+            ),
+            (
+                // The line does not point to it.
+                therapy("").with(|claim| claim.diagnoses.push(diagnosis(DiagnosisKind::Other, "A539"))),
+                DENIED,
+                "on the authorization list, and no authorization found",
+            ),
+            (
+                therapy("").of_member(CHILD).with(|claim| claim.lines[0].professional.is_epsdt = true),
+                PAID,
+                "exempt: pediatric-preventive (indicator)",
+            ),
+            (
+                // 44 years are no child.
+                therapy("").with(|claim| claim.lines[0].professional.is_epsdt = true),
+                DENIED,
+                "on the authorization list, and no authorization found",
+            ),
+        ] {
+            let determination = decided(&claim, &plan());
+            assert_eq!(outcome(&determination), result, "{text}");
+            assert_eq!(note(&determination, 1, Rule::PriorAuthorization), text);
+        }
+    }
+
+    #[test]
+    fn an_emergency_admission_shows_on_another_line() {
+        let admission = |admission_type: &str, revenue: &str| {
+            let lines = vec![line("0120", 1, "2000", "2025-01-10"), line(revenue, 1, "100", "2025-01-10")];
+            stay("2025-01-10/2025-01-11", lines).with(|claim| claim.institutional_mut().admission_type = qualifier(admission_type))
+        };
+        for (admission_type, revenue, result) in [
+            ("1", "0450", "paid 1650.00 CO-45 350.00"),
+            ("1", "0250", "denied CO-197 2000.00"),
+            ("3", "0450", "denied CO-197 2000.00"),
+        ] {
+            let determination = decided(&admission(admission_type, revenue), &plan());
+            assert_eq!(lines_of(&determination).first().map(String::as_str), Some(result), "{admission_type} {revenue}");
+        }
+    }
+
+    #[test]
+    fn primary_care_and_cheap_repairs() {
+        let listed = "code_from,code_to,modifier,line_of_business,effective_from,effective_to,requirement,note\n99213,99214,,*,,,required,\nK0739,,,*,,,required,\n";
+        let plan = plan().with_table(crate::tables::refdata::ReferenceTable::PriorAuthCodes, listed.as_bytes()).unwrap();
+        let visit = || claim(vec![line("99213", 1, "80", "2025-01-20")]);
+        let paid = "paid 72.40 CO-45 7.60";
+        let group_tin = |tin: &'static str| visit().with(|claim| Arc::make_mut(&mut claim.billing_provider).tin = tin.parse().ok());
+        let repair = |charges: [&str; 2]| claim(charges.map(|charge| line("K0739", 1, charge, "2025-01-20")).to_vec());
+        for (what, claim, result) in [
+            ("a stranger", visit(), "denied CO-197 80.00"),
+            ("P1", visit().rendered_by(FAMILY_DOCTOR), paid),
+            ("P2", group_tin("953000001"), paid),
+            ("another group", group_tin("953000002"), "denied CO-197 80.00"),
+            ("no assigned provider", visit().rendered_by(FAMILY_DOCTOR).of_member(UNASSIGNED), "denied CO-197 80.00"),
+            ("cheap", repair(["100", "149.99"]), "paid 20.00 CO-45 80.00; paid 20.00 CO-45 129.99"),
+            ("not cheap", repair(["100", "150"]), "denied CO-197 100.00; denied CO-197 150.00"),
+        ] {
+            assert_eq!(outcome(&decided(&claim, &plan)), result, "{what}");
+        }
+    }
+}

@@ -298,3 +298,213 @@ fn needed(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, row: &Author
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::determination::Determination;
+    use super::super::testing::*;
+    use super::super::trace::Rule;
+    use crate::claim::{Claim, Located};
+    use crate::ids::AuthorizationNumber;
+    use crate::money::Quantity;
+
+    /// Four units of 97112 for the clinic's specialist, two of them used.
+    const THERAPY: &str = "A1,91234567A,approved,service,2025-01-01,2025-01-31,1457389991,951234567,97112,97112,,4,unit,2,";
+
+    fn therapy(units: u32) -> Claim {
+        claim(vec![line("97112", units, &(units * 50).to_string(), "2025-01-20")]).rendered_by(SPECIALIST)
+    }
+
+    fn with(claim: &Claim, rows: &[&str]) -> Determination {
+        decided(claim, &with_authorizations(rows))
+    }
+
+    #[test]
+    fn the_steps_of_domain_c4() {
+        const PAID: &str = "paid 31.05 CO-45 18.95";
+        let row = |from: &str, to: &str| THERAPY.replacen(from, to, 1);
+        let named = || therapy(1).authorized_by("A1");
+        for (what, claim, row, result) in [
+            ("authorized", named(), row("", ""), PAID),
+            ("not named", therapy(1), row("", ""), PAID),
+            ("nothing on file", therapy(1), row("91234567A", "91234567C"), "denied CO-197 50.00"),
+            ("only for another service", therapy(1), row("97112,97112", "70553,70553"), "denied CO-197 50.00"),
+            ("unknown number", therapy(1).authorized_by("A9"), row("", ""), "denied CO-197/M62 50.00"),
+            ("another member's", named(), row("91234567A", "91234567C"), "denied CO-197/M62 50.00"),
+            ("denied", named(), row("approved", "denied"), "denied CO-39 50.00"),
+            ("pended", named(), row("approved", "pended"), "denied CO-197 50.00"),
+            ("cancelled", named(), row("approved", "cancelled"), "denied CO-197 50.00"),
+            ("expired since", named(), row("approved", "expired"), PAID),
+            ("the group's", named(), row("1457389991", "1679576722"), PAID),
+            ("another provider", named(), row("1457389991,951234567", "1679576722,957654321"), "denied CO-296 50.00"),
+            ("another provider, any group", named(), row("1457389991,951234567", "1679576722,"), "denied CO-296 50.00"),
+            ("any provider", named(), row("1457389991,951234567", ","), PAID),
+            ("another code", named(), row("97112,97112", "70553,70553"), "denied CO-284/N54 50.00"),
+            ("any code", named(), row("97112,97112", "*,"), PAID),
+            ("another modifier", named(), row("97112,97112,,", "97112,97112,GP,"), "denied CO-284/N54 50.00"),
+            ("before its dates", named(), row("2025-01-01", "2025-01-21"), "denied CO-302/N351 50.00"),
+            ("its last day", named(), row("2025-01-31", "2025-01-20"), PAID),
+            ("after its dates", named(), row("2025-01-31", "2025-01-19"), "denied CO-302/N351 50.00"),
+            ("two left", therapy(2).authorized_by("A1"), row("", ""), "paid 62.10 CO-45 37.90"),
+            ("one short", therapy(3).authorized_by("A1"), row("", ""), "paid 62.10 CO-198x1/N640 50.00 CO-45 37.90"),
+            ("none left", named(), row("4,unit,2", "4,unit,4"), "denied CO-198/N640 50.00"),
+            ("no limit", therapy(9).authorized_by("A1"), row("4,unit,2", ",unit,2"), "paid 279.45 CO-45 170.55"),
+            ("dollars", therapy(3).authorized_by("A1"), row("4,unit,2", "100,$,60"), "paid 40.00 CO-45 56.85 CO-198/N640 53.15"),
+            ("dollars gone", therapy(3).authorized_by("A1"), row("4,unit,2", "100,$,100"), "denied CO-198/N640 150.00"),
+        ] {
+            let determination = with(&claim, &[&row]);
+            assert_eq!(outcome(&determination), result, "{what}");
+            let foreign: &[&str] = if what == "another member's" { &["foreign-authorization"] } else { &[] };
+            assert_eq!(signals(&determination), foreign, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_number_on_the_line_goes_before_the_claims() {
+        let other = THERAPY.replacen("A1", "A2", 1).replacen("4,unit,2", "1,unit,1", 1);
+        let named = |number: &str| Located {
+            value: AuthorizationNumber::new(number),
+            at: at("REF"),
+        };
+        let claim = therapy(1).authorized_by("A1");
+        assert_eq!(outcome(&with(&claim, &[THERAPY, &other])), "paid 31.05 CO-45 18.95");
+        let claim = claim.with(|claim| claim.lines[0].authorizations = vec![named("A2")]);
+        assert_eq!(outcome(&with(&claim, &[THERAPY, &other])), "denied CO-198/N640 50.00");
+        // A row without units left stands back behind one that has some.
+        let claim = claim.with(|claim| claim.lines[0].authorizations.push(named("A1")));
+        assert_eq!(outcome(&with(&claim, &[THERAPY, &other])), "paid 31.05 CO-45 18.95");
+    }
+
+    #[test]
+    fn the_narrowest_row_goes_first() {
+        let rows = [
+            ("A1", "97110,97119,,4,unit,0", "2025-01-31"),
+            ("A2", "97112,97112,,4,unit,0", "2025-02-28"),
+            ("A3", "97112,97112,,4,unit,0", "2025-01-31"),
+            ("A4", "97112,97112,,9,unit,0", "2025-01-31"),
+            ("A5", "97112,97112,,9,unit,0", "2025-01-31"),
+        ]
+        .map(|(number, rest, to)| {
+            let row = THERAPY.replacen("A1", number, 1).replacen("97112,97112,,4,unit,2", rest, 1);
+            row.replacen("2025-01-31", to, 1)
+        });
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        let plan = with_authorizations(&rows);
+        let determination = decided(&therapy(1), &plan);
+        let used = determination.consumed().iter().map(|consumed| consumed.row).collect::<Vec<_>>();
+        let expected = plan.authorizations.as_ref().unwrap().by_number(&AuthorizationNumber::new("A4"))[0].row;
+        assert_eq!(used, [expected]);
+    }
+
+    #[test]
+    fn lines_see_what_the_lines_before_them_use() {
+        let consumed = |determination: &Determination| determination.consumed().iter().map(|used| (used.line, used.units.to_string())).collect::<Vec<_>>();
+        let two = |first: &str| {
+            let lines = vec![line(first, 1, "60", "2025-01-20"), line("97112", 2, "100", "2025-01-21")];
+            claim(lines).rendered_by(SPECIALIST).authorized_by("A1")
+        };
+        let determination = with(&two("97112"), &[THERAPY]);
+        assert_eq!(
+            lines_of(&determination),
+            ["paid 31.05 CO-45 28.95", "paid 31.05 CO-198x1/N640 50.00 CO-45 18.95"]
+        );
+        assert_eq!(consumed(&determination), [(1, "1".into()), (2, "1".into())]);
+        // A denied line uses nothing: here it has no rate.
+        let unpriced = THERAPY.replacen("97112,97112", "97110,97112", 1);
+        let unpriced_listed = "code_from,code_to,modifier,line_of_business,effective_from,effective_to,requirement,note\n97110,97112,,*,,,required,\n";
+        let plan = with_authorizations(&[&unpriced])
+            .with_table(crate::tables::refdata::ReferenceTable::PriorAuthCodes, unpriced_listed.as_bytes())
+            .unwrap();
+        let determination = decided(&two("97110"), &plan);
+        assert_eq!(lines_of(&determination), ["denied CO-147 60.00", "paid 62.10 CO-45 37.90"]);
+        assert_eq!(consumed(&determination), [(2, "2".into())]);
+        // So does a pended claim.
+        let pended = two("97112").with(|claim| claim.lines[1].service = None);
+        let determination = with(&pended, &[THERAPY]);
+        assert_eq!((lines_of(&determination), consumed(&determination)), (vec!["pended".to_string(); 2], vec![]));
+    }
+
+    #[test]
+    fn units_of_earlier_claims_are_facts() {
+        let plan = with_authorizations(&[THERAPY]);
+        let claim = therapy(2).authorized_by("A1");
+        let facts = super::super::facts::Facts::gather(&claim, &plan, &|_| Quantity::ONE, Vec::new(), None);
+        let determination = decided_with(&claim, &received("2025-02-15"), &facts, &plan);
+        assert_eq!(outcome(&determination), "paid 31.05 CO-198x1/N640 50.00 CO-45 18.95");
+    }
+
+    #[test]
+    fn a_visit_is_one_day_however_many_lines_it_has() {
+        let visits = THERAPY.replacen("4,unit,2", "2,visit,0", 1);
+        let lines = [(4, "2025-01-20"), (2, "2025-01-20"), (4, "2025-01-21"), (4, "2025-01-22")];
+        let lines = lines.map(|(units, day)| line("97112", units, "300", day));
+        let days = claim(lines.to_vec()).rendered_by(SPECIALIST).authorized_by("A1");
+        assert_eq!(
+            lines_of(&with(&days, &[&visits])),
+            ["paid 124.20 CO-45 175.80", "paid 62.10 CO-45 237.90", "paid 124.20 CO-45 175.80", "denied CO-198/N640 300.00"]
+        );
+        let week = claim(vec![line("97112", 6, "300", "2025-01-20/2025-01-22")]).rendered_by(SPECIALIST).authorized_by("A1");
+        assert_eq!(outcome(&with(&week, &[&visits])), "paid 124.20 CO-198x2/N640 100.00 CO-45 75.80");
+    }
+
+    #[test]
+    fn specialists_consults_and_follow_ups() {
+        const CONSULT: &str = "A1,91234567A,approved,consult,2025-01-01,2025-01-31,1457389991,951234567,99202,99205,,1,visit,0,";
+        const OWN: &str = "A1,91234567A,approved,service,2025-01-01,2025-01-31,1457389991,951234567,99215,99215,,1,visit,0,";
+        let visit = |code: &str| claim(vec![line(code, 1, "200", "2025-01-20")]);
+        let by_specialist = |code: &str| visit(code).rendered_by(SPECIALIST);
+        let used_up = CONSULT.replacen("1,visit,0", "1,visit,1", 1);
+        for (what, claim, row, result, used) in [
+            ("no specialist", visit("99204"), "", "paid 153.60 CO-45 46.40", None),
+            ("P3 without", by_specialist("99204"), "", "denied CO-197 200.00", None),
+            ("P3", by_specialist("99204"), CONSULT, "paid 153.60 CO-45 46.40", Some("1")),
+            ("P3 again", by_specialist("99204"), &used_up, "denied CO-198/N640 200.00", None),
+            ("P4 without", by_specialist("99213"), "", "denied CO-197 200.00", None),
+            ("P4", by_specialist("99213"), CONSULT, "paid 72.40 CO-45 127.60", Some("0")),
+            ("P4 again", by_specialist("99213"), &used_up, "paid 72.40 CO-45 127.60", Some("0")),
+            ("P4 named", by_specialist("99213").authorized_by("A1"), &used_up, "paid 72.40 CO-45 127.60", Some("0")),
+            ("P5 consult only", by_specialist("99215").authorized_by("A1"), CONSULT, "denied CO-284/N54 200.00", None),
+            ("P5", by_specialist("99215").authorized_by("A1"), OWN, "paid 170.00 CO-45 30.00", Some("1")),
+            ("not an E/M", by_specialist("93000"), "", "paid 16.25 CO-45 183.75", None),
+            ("P6", by_specialist("99204").of_member(UNASSIGNED), "", "paid 153.60 CO-45 46.40", None),
+        ] {
+            let rows = [row];
+            let determination = with(&claim, if row.is_empty() { &[] } else { &rows });
+            assert_eq!(outcome(&determination), result, "{what}");
+            let consumed = determination.consumed().first().map(|consumed| consumed.units.to_string());
+            assert_eq!(consumed.as_deref(), used, "{what}");
+        }
+    }
+
+    #[test]
+    fn room_days_and_notification() {
+        let room = |revenue: &str, days: u32| stay("2025-01-10/2025-01-13", vec![line(revenue, days, "6000", "2025-01-10")]);
+        const DAYS: &str = "A1,91234567A,approved,inpatient,2025-01-10,2025-01-13,1234567893,,0120,,,2,day,0,";
+        assert_eq!(outcome(&with(&room("0120", 2), &[DAYS])), "paid 3300.00 CO-45 2700.00");
+        assert_eq!(outcome(&with(&room("0120", 3), &[DAYS])), "paid 3300.00 CO-198x1/N640 2000.00 CO-45 700.00");
+        assert_eq!(outcome(&with(&room("0120", 3), &[])), "denied CO-197 6000.00");
+        let notice = |at: &str| DAYS.replacen("0120", "0200", 1).replacen("day,0,", &format!("day,0,{at}"), 1);
+        for (notified_at, result) in [
+            ("2025-01-10T20:00:00-08:00", "denied CO-147 6000.00"),
+            ("2025-01-12T00:00:00-08:00", "denied CO-147 6000.00"),
+            ("2025-01-12T00:00:01-08:00", "denied CO-210/N385 6000.00"),
+            ("", "denied CO-197/N385 6000.00"),
+        ] {
+            // 0200 has no rate here: passing this step shows in the next.
+            assert_eq!(outcome(&with(&room("0200", 1), &[&notice(notified_at)])), result, "{notified_at}");
+        }
+        assert_eq!(outcome(&with(&room("0200", 1), &[])), "denied CO-197/N385 6000.00");
+    }
+
+    #[test]
+    fn tables_that_were_never_loaded() {
+        let loaded = plan();
+        let claim = claim(vec![line("99214", 1, "150", "2025-01-20")]);
+        assert_eq!(note(&decided(&claim, &loaded), 1, Rule::PriorAuthorization), "needs no authorization");
+        let mut without = plan();
+        without.authorizations = None;
+        let determination = decided(&therapy(1), &without);
+        assert_eq!(note(&determination, 1, Rule::PriorAuthorization), "authorizations not loaded");
+        assert_eq!(outcome(&determination), "paid 31.05 CO-45 18.95");
+    }
+}

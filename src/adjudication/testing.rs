@@ -27,7 +27,6 @@ use crate::x12::element::DateRange;
 pub(super) const CLINIC: &str = "1234567893";
 pub(super) const FAMILY_DOCTOR: &str = "1003000126";
 pub(super) const SPECIALIST: &str = "1457389991";
-pub(super) const STRANGER: &str = "1679576722";
 
 /// A member in CCN since 2020; others differ in what their letter is for.
 pub(super) const MEMBER: &str = "91234567A";
