@@ -49,8 +49,6 @@ pub const CLAIMS_PER_REMITTANCE_MAX: usize = 10_000;
 /// Plaintext bytes of one authenticated chunk of a sealed file.
 pub const SEALED_CHUNK_BYTES: usize = 64 * 1024;
 
-/// Rows of one reference table; far above 900,000 members with several segments each.
-pub const REFERENCE_ROWS_MAX: usize = 50_000_000;
 
 /// Findings about one subscriber or patient that are looked at again when the next one begins.
 pub const OPEN_FINDINGS_MAX: usize = 1_000;
@@ -79,3 +77,4 @@ pub const TEXT_BYTES_MAX: usize = 256;
 
 /// Findings kept per claim: it is rejected by the first, and a thousand show what is wrong.
 pub const FINDINGS_PER_CLAIM_MAX: usize = 1_000;
+pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;

@@ -302,6 +302,26 @@ impl Determination {
         })
     }
 
+    /// A claim without lines that a person must look at.
+    pub fn empty(reason: PendReason) -> Determination {
+        Determination {
+            outcome: ClaimOutcome::Pended,
+            pend_reason: Some(reason),
+            charge: Money::ZERO,
+            paid: Money::ZERO,
+            lines: Vec::new(),
+            signals: Vec::new(),
+            consumed: Vec::new(),
+            forward_to: None,
+            trace: Vec::new(),
+        }
+    }
+
+    /// As it is stored and compared: the trace belongs to one run.
+    pub fn without_trace(self) -> Determination {
+        Determination { trace: Vec::new(), ..self }
+    }
+
     pub fn outcome(&self) -> ClaimOutcome {
         self.outcome
     }

@@ -6,6 +6,7 @@ use super::claim::Located;
 use super::diagnosis::{ClaimCode, InpatientProcedure, ValueCode};
 use crate::ids::{Drg, Qualifier};
 use crate::money::Money;
+use crate::position::SegmentPosition;
 use crate::x12::element::DateRange;
 
 /// Loop 2300 of 005010X223A2.
@@ -19,6 +20,8 @@ pub struct InstitutionalClaim {
     pub admission: Option<Located<NaiveDate>>,
     /// DTP*096.
     pub discharge_hour: Option<NaiveTime>,
+    /// CL1.
+    pub admission_codes_at: SegmentPosition,
     /// CL101, CL102, CL103.
     pub admission_type: Option<Qualifier>,
     pub admission_source: Option<Qualifier>,

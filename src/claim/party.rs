@@ -62,6 +62,8 @@ pub struct Subscriber {
     /// NM109 read as a CIN (first nine characters of any of its forms).
     pub cin: Option<Phi<Cin>>,
     pub address: Phi<Address>,
+    /// N4.
+    pub city_at: SegmentPosition,
     pub birth_date: Option<Phi<NaiveDate>>,
     /// DMG03: F, M, U.
     pub sex: Option<Phi<Qualifier>>,
@@ -84,6 +86,8 @@ pub struct Patient {
     pub relationship: Option<Qualifier>,
     pub name: Phi<Name>,
     pub address: Phi<Address>,
+    /// N4.
+    pub city_at: SegmentPosition,
     pub birth_date: Option<Phi<NaiveDate>>,
     pub sex: Option<Phi<Qualifier>>,
     pub death_date: Option<Phi<NaiveDate>>,

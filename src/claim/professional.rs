@@ -15,6 +15,8 @@ pub struct ProfessionalClaim {
     pub related_causes: [Option<Qualifier>; 3],
     /// CLM11-4: state of an auto accident.
     pub accident_state: Option<Qualifier>,
+    /// CLM11-5: country of an accident outside the United States.
+    pub accident_country: Option<Qualifier>,
     /// DTP*439.
     pub accident_date: Option<NaiveDate>,
     /// DTP*435 / DTP*096.

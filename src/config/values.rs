@@ -151,14 +151,26 @@ pub struct InterchangeParty {
     id: Code<15>,
 }
 
-impl InterchangeParty {
-    pub(super) const EXPECTED: &'static str = "qualifier:id such as ZZ:330897513 (2 and 1 to 15 characters)";
+/// Text that is no `qualifier:id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no interchange party, expected {}", InterchangeParty::EXPECTED)]
+pub struct InterchangePartyError;
 
-    /// From the two elements; trailing padding is dropped.
+impl InterchangeParty {
+    pub(super) const EXPECTED: &'static str = "qualifier:id such as ZZ:330897513 (2 and 2 to 15 letters, digits or blanks)";
+
+    /// From the two elements; trailing padding is dropped. The id has at least the two characters that
+    /// GS02 needs, and none that can be taken for a separator.
     pub fn new(qualifier: &str, id: &str) -> Option<InterchangeParty> {
-        let qualifier = Code::parse(qualifier.as_bytes()).ok().filter(|code: &Code<2>| code.as_bytes().len() == 2)?;
-        let id = Code::parse(id.trim_end().as_bytes()).ok()?;
-        Some(InterchangeParty { qualifier, id })
+        let id = id.trim_end();
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" -._/".contains(&byte));
+        if qualifier.len() != 2 || id.len() < 2 || !plain(qualifier) || !plain(id) {
+            return None;
+        }
+        Some(InterchangeParty {
+            qualifier: Code::parse(qualifier.as_bytes()).ok()?,
+            id: Code::parse(id.as_bytes()).ok()?,
+        })
     }
 
     pub(super) fn parse(text: &str) -> Option<InterchangeParty> {
@@ -170,8 +182,16 @@ impl InterchangeParty {
         self.qualifier.as_str()
     }
 
+    /// Without padding; also GS02 or GS03.
     pub fn id(&self) -> &str {
         self.id.as_str()
+    }
+}
+
+impl std::str::FromStr for InterchangeParty {
+    type Err = InterchangePartyError;
+    fn from_str(text: &str) -> Result<InterchangeParty, InterchangePartyError> {
+        InterchangeParty::parse(text).ok_or(InterchangePartyError)
     }
 }
 
@@ -340,5 +360,20 @@ mod tests {
             serde_json::to_string(&(&secret, &account)).unwrap()
         );
         assert!(!shown.contains("hunter2") && !shown.contains("0009876"), "{shown}");
+    }
+
+    #[test]
+    fn a_party_has_a_qualifier_and_an_id() {
+        for (text, accepted) in [
+            ("ZZ:330897513", true),
+            ("30:33-0897513", true),
+            ("ZZ:A", false),
+            ("Z:330897513", false),
+            ("ZZ330897513", false),
+            ("ZZ:1234567890123456", false),
+            ("ZZ:A*B", false),
+        ] {
+            assert_eq!(text.parse::<InterchangeParty>().is_ok(), accepted, "{text}");
+        }
     }
 }

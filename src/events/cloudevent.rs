@@ -331,7 +331,7 @@ fn remit_built(remit: &RemitBuilt) -> CloudEvent {
         time: remit.built_at,
         value: json!({
             "trn02": remit.trace, "control_number": format!("{:09}", remit.control_number), "payee_npi": remit.payee_npi,
-            "method": if remit.payment().is_zero() { "non" } else if remit.is_ach { "ach" } else { "check" },
+            "method": if remit.payment().is_zero() { "non" } else if remit.payee_bank.is_some() { "ach" } else { "check" },
             "pay_date": remit.pay_date, "claims": remit.claims.len(), "charge": remit.charge, "paid": remit.paid,
             "interest": remit.interest, "payment": remit.payment(), "built_at": at(remit.built_at),
         }),

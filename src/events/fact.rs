@@ -15,6 +15,7 @@ use crate::envelope::{Group, Interchange, TransactionSet};
 use crate::finding::Finding;
 use crate::ids::{FileDigest, Npi, PartnerId, Tin, TraceNumber};
 use crate::money::Money;
+use crate::phi::Phi;
 
 /// One entry of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,7 +226,6 @@ pub struct SetAnswer {
 pub struct SetParties {
     pub submitter_name: CompactString,
     pub submitter_id: CompactString,
-    pub receiver_name: CompactString,
     pub receiver_id: CompactString,
     pub reference: CompactString,
 }
@@ -239,8 +239,8 @@ pub struct RemitBuilt {
     pub payee_npi: Npi,
     pub payee_tin: Option<Tin>,
     pub payee_name: CompactString,
-    /// Bank numbers stay in the reference data; this says how it is paid.
-    pub is_ach: bool,
+    /// Paid by ACH to this account; by check when there is none.
+    pub payee_bank: Option<PayeeBank>,
     pub pay_date: NaiveDate,
     pub built_at: Timestamp,
     /// Journal sequence of each claim, with the interest added to it.
@@ -249,6 +249,15 @@ pub struct RemitBuilt {
     /// Σ CLP04.
     pub paid: Money,
     pub interest: Money,
+}
+
+/// The payee's account as it was when the payment was built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayeeBank {
+    #[serde(with = "crate::phi::sealing")]
+    pub routing: Phi<CompactString>,
+    #[serde(with = "crate::phi::sealing")]
+    pub account: Phi<CompactString>,
 }
 
 /// One claim of a remittance.

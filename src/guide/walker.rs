@@ -3,9 +3,9 @@
 //! The walker holds the open loops (at most [`limits::LOOP_DEPTH_MAX`]) and for each which slots were
 //! met; for the HL hierarchy only the open levels. A set of any length takes the same memory.
 //!
-//! To the next editor: a segment is looked for in four ways, in this order: in its place (from the
-//! innermost loop outwards, at or after the last position), out of order (an earlier position), by tag
-//! alone (its code is wrong), nowhere. Only the first two move the walker.
+//! To the next editor: a segment is looked for in its place first (from the innermost loop outwards, at
+//! or after the last position), then out of its place: at an earlier position, or where its tag stands
+//! but not its code. Only what is found in its place moves the walker.
 
 use super::element_check;
 use crate::finding::{Check, ElementError, Finding, ReportCode, SegmentError};
@@ -21,6 +21,9 @@ pub struct Walker<'g> {
     guide: &'g Guide,
     /// The open loops, outermost first; never empty.
     open: Vec<OpenLoop<'g>>,
+    /// Where in `open` a loop stands that came out of order: on top of the loops it interrupts, which
+    /// go on when it ends.
+    interrupting: Option<usize>,
     /// The open HL levels: billing provider, subscriber, patient.
     levels: [Level; 3],
     /// HL01 expected next.
@@ -81,7 +84,8 @@ impl<'g> Walker<'g> {
     pub fn new(guide: &'g Guide) -> Walker<'g> {
         let mut walker = Walker {
             guide,
-            open: Vec::with_capacity(limits::LOOP_DEPTH_MAX),
+            open: Vec::with_capacity(2 * limits::LOOP_DEPTH_MAX),
+            interrupting: None,
             levels: [Level::default(); 3],
             next_hl: 1,
             line: None,
@@ -128,32 +132,37 @@ impl<'g> Walker<'g> {
         self.find_out_of_place(tag, key)
     }
 
+    /// First an earlier slot that takes the key, within the part of the set that is being described (line,
+    /// claim, HL); then the innermost loop that has the tag decides whether place or code is wrong.
     #[cold]
     fn find_out_of_place(&self, tag: TagNumber, key: PackedCode) -> Found<'g> {
         const STARTER: u64 = 1;
-        for (depth, open) in self.open.iter().enumerate().rev() {
-            if let Some((place, slot)) = open.slot_for(open.guide.slots_of(tag) & !open.onwards & !STARTER, key) {
+        let part = self.open.iter().rposition(|open| is_part(open.guide.id)).unwrap_or(0);
+        for (depth, open) in self.open.iter().enumerate().skip(part).rev() {
+            if let Some((place, slot)) = open.slot_for(open.guide.slots_of(tag) & !STARTER, key) {
                 return Found::OutOfOrder(depth, place, slot);
             }
         }
-        let segments_of = |open: &OpenLoop<'_>, among: u64| {
-            let slots = open.guide.slots.iter().enumerate().filter(|(_, slot)| slot.enters.is_none());
-            slots.fold(0, |mask, (place, _)| mask | 1u64 << place) & open.guide.slots_of(tag) & among & !STARTER
-        };
-        let here = self.open.len().saturating_sub(1);
-        let onwards = self.open.iter().enumerate().rev().map(|(depth, open)| (depth, segments_of(open, open.onwards)));
-        let earlier = self.open.last().map(|open| (here, segments_of(open, u64::MAX)));
-        onwards
-            .chain(earlier)
-            .find(|(_, slots)| *slots != 0)
-            .map_or(Found::Nowhere, |(depth, slots)| Found::WrongCode(depth, slots))
+        for (depth, open) in self.open.iter().enumerate().rev() {
+            let slots = open.guide.slots_of(tag) & !STARTER;
+            if let Some((place, slot)) = open.slot_for(slots, key) {
+                return Found::OutOfOrder(depth, place, slot);
+            }
+            let segments = (0..).zip(&open.guide.slots).filter(|(_, slot)| slot.enters.is_none());
+            let segments = slots & segments.fold(0, |mask, (place, _): (u32, _)| mask | 1u64 << place);
+            if segments != 0 {
+                return Found::WrongCode(depth, segments);
+            }
+        }
+        Found::Nowhere
     }
 
     /// The segment takes `slot` of the open loop at `depth`, entering a child loop when it starts one.
     fn enter(&mut self, depth: usize, place: u32, slot: &'g Slot, segment: &Segment<'_>, in_order: bool, placed: &mut Placed) {
-        // Out of order, only the start of a loop leaves the loops inside.
-        if in_order || slot.enters.is_some() {
+        if in_order {
             self.close_above(depth, segment, placed);
+        } else if slot.enters.is_some() {
+            self.interrupt(depth, segment, placed);
         }
         let line = self.line;
         let Some(open) = self.open.get_mut(depth) else { return };
@@ -207,6 +216,17 @@ impl<'g> Walker<'g> {
         });
     }
 
+    /// Makes room for a loop out of order: one at a time, so the stack stays bounded.
+    #[cold]
+    fn interrupt(&mut self, depth: usize, segment: &Segment<'_>, placed: &mut Placed) {
+        match self.interrupting {
+            Some(at) if depth >= at => self.close_above(depth, segment, placed),
+            Some(at) => self.close_above(at - 1, segment, placed),
+            None => {}
+        }
+        self.interrupting = self.interrupting.or(Some(self.open.len()));
+    }
+
     /// Closes the loops inside the one at `depth`.
     #[inline]
     fn close_above(&mut self, depth: usize, segment: &Segment<'_>, placed: &mut Placed) {
@@ -230,6 +250,7 @@ impl<'g> Walker<'g> {
                 self.line = None;
             }
         }
+        self.interrupting = self.interrupting.filter(|at| *at < self.open.len());
     }
 
     /// S206 for the HL that has just started the innermost loop.
@@ -393,6 +414,14 @@ fn key_of(segment: &Segment<'_>, place: KeyPlace) -> PackedCode {
             PackedCode::of(components.nth(usize::from(component) - 1).unwrap_or_default())
         }
     }
+}
+
+/// A line, a claim or an HL: what the loops inside describe.
+fn is_part(loop_id: LoopId) -> bool {
+    matches!(
+        loop_id,
+        LoopId::L2400 | LoopId::L2300 | LoopId::L2000A | LoopId::L2000B | LoopId::L2000C | LoopId::Header
+    )
 }
 
 fn in_line(loop_id: LoopId) -> bool {

@@ -100,6 +100,8 @@ pub struct Batch {
     pub file: Option<(i64, Progress, FileState)>,
     /// A delivery that came this far.
     pub delivered: Option<(&'static str, Delivered)>,
+    /// Outgoing counters and the last value that this batch uses.
+    pub counters: Vec<(Counter, u32)>,
     /// ISA13 of accepted interchanges: sender, receiver, number.
     pub control_numbers: Vec<(String, String, String)>,
 }
@@ -111,6 +113,32 @@ pub enum Counter {
     Interchange,
     /// TRN02 of payments.
     Payment,
+}
+
+/// Numbers that follow the last one used; they become used with the batch that names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbers {
+    counter: Counter,
+    last: u32,
+}
+
+impl Numbers {
+    /// # Errors
+    /// [`LedgerError`].
+    pub fn after_last(ledger: &impl Ledger, counter: Counter) -> Result<Numbers, LedgerError> {
+        Ok(Numbers { counter, last: ledger.counter(counter)? })
+    }
+
+    /// Nine digits; begins again at 1 after 999,999,999.
+    pub fn take(&mut self) -> u32 {
+        self.last = self.last % 999_999_999 + 1;
+        self.last
+    }
+
+    /// For [`Batch::counters`].
+    pub fn used(self) -> (Counter, u32) {
+        (self.counter, self.last)
+    }
 }
 
 impl Counter {
@@ -166,12 +194,17 @@ pub trait Ledger {
     /// [`LedgerError`].
     fn last_seq(&self) -> Result<Seq, LedgerError>;
 
-    /// Takes the next value of an outgoing counter. A number that is taken and not used leaves a gap,
-    /// never a repeat.
+    /// The last value of an outgoing counter that a batch used; 0 = none yet.
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn next_number(&mut self, counter: Counter) -> Result<u32, LedgerError>;
+    fn counter(&self, counter: Counter) -> Result<u32, LedgerError>;
+
+    /// The fact at a position.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; [`LedgerError::Inconsistent`] when there is none.
+    fn fact(&self, seq: Seq) -> Result<Fact, LedgerError>;
 
     /// Whether an accepted interchange of this sender and receiver had this ISA13.
     ///

@@ -192,22 +192,14 @@ impl Ledger for SqliteLedger {
             let mut statement = transaction.prepare_cached("SELECT units FROM unit_use WHERE authorization_row = ?1")?;
             let mut write = transaction.prepare_cached("INSERT OR REPLACE INTO unit_use VALUES (?1, ?2)")?;
             for (row, units) in &batch.units {
-                let key = row.0.cast_signed();
+                let key = row.as_u64().cast_signed();
                 let before: Option<String> = statement.query_row([key], |row| row.get(0)).optional()?;
                 let before = before.and_then(|text| Quantity::parse_x12(text.as_bytes()).ok()).unwrap_or(Quantity::ZERO);
                 write.execute(params![key, (before + *units).to_string()])?;
             }
         }
         if let Some((number, progress, state)) = &batch.file {
-            let progress = Progress {
-                first_seq: if progress.first_seq == 0 && progress.claims > 0 {
-                    first
-                } else {
-                    progress.first_seq
-                },
-                ..*progress
-            };
-            let progress = serde_json::to_string(&progress).unwrap_or_default();
+            let progress = serde_json::to_string(progress).unwrap_or_default();
             transaction
                 .prepare_cached("UPDATE file SET progress = ?2, state = ?3 WHERE number = ?1")?
                 .execute(params![number, progress, state_text(*state)])?;
@@ -232,6 +224,9 @@ impl Ledger for SqliteLedger {
                     }
                 }
             }
+        }
+        for (counter, value) in &batch.counters {
+            transaction.prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?.execute(params![counter.name(), value])?;
         }
         if let Some((delivery, delivered)) = &batch.delivered {
             let state = serde_json::to_string(delivered).unwrap_or_default();
@@ -261,11 +256,16 @@ impl Ledger for SqliteLedger {
         Ok(last_seq(&self.connection)?)
     }
 
-    fn next_number(&mut self, counter: Counter) -> Result<u32, LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("INSERT INTO counter VALUES (?1, 1) ON CONFLICT(name) DO UPDATE SET value = value % 999999999 + 1 RETURNING value")?;
-        Ok(statement.query_row([counter.name()], |row| row.get(0))?)
+    fn counter(&self, counter: Counter) -> Result<u32, LedgerError> {
+        let mut statement = self.connection.prepare_cached("SELECT value FROM counter WHERE name = ?1")?;
+        Ok(statement.query_row([counter.name()], |row| row.get(0)).optional()?.unwrap_or(0))
+    }
+
+    fn fact(&self, seq: Seq) -> Result<Fact, LedgerError> {
+        match self.facts(seq, 1)?.pop() {
+            Some((found, fact)) if found == seq => Ok(fact),
+            _ => Err(LedgerError::Inconsistent { what: "a journal position without fact" }),
+        }
     }
 
     fn knows_control_number(&self, sender: &str, receiver: &str, isa13: &str) -> Result<bool, LedgerError> {
@@ -296,7 +296,7 @@ impl Ledger for SqliteLedger {
         rows.map(|row| {
             let (row, units) = row?;
             Ok((
-                AuthorizationRow(row.cast_unsigned()),
+                AuthorizationRow::from_u64(row.cast_unsigned()),
                 Quantity::parse_x12(units.as_bytes()).unwrap_or(Quantity::ZERO),
             ))
         })
@@ -472,6 +472,7 @@ fn insert_payables(
 
 #[cfg(test)]
 mod tests {
+    use super::super::Numbers;
     use super::*;
 
     fn arrival() -> Arrival {
@@ -526,23 +527,19 @@ mod tests {
     fn numbers_never_repeat_and_units_add_up() {
         let directory = tempfile::tempdir().unwrap();
         let mut ledger = open(directory.path());
-        assert_eq!(
-            (
-                ledger.next_number(Counter::Interchange).unwrap(),
-                ledger.next_number(Counter::Interchange).unwrap(),
-                ledger.next_number(Counter::Payment).unwrap()
-            ),
-            (1, 2, 1)
-        );
+        let mut numbers = Numbers::after_last(&ledger, Counter::Interchange).unwrap();
+        assert_eq!((numbers.take(), numbers.take()), (1, 2));
+        ledger.append(&Batch { counters: vec![numbers.used()], ..Batch::default() }).unwrap();
+        assert_eq!((ledger.counter(Counter::Interchange).unwrap(), ledger.counter(Counter::Payment).unwrap()), (2, 0));
         for _ in 0..2 {
             ledger
                 .append(&Batch {
-                    units: vec![(AuthorizationRow(u64::MAX), Quantity::whole(2))],
+                    units: vec![(AuthorizationRow::from_u64(u64::MAX), Quantity::whole(2))],
                     ..Batch::default()
                 })
                 .unwrap();
         }
-        assert_eq!(ledger.units_used().unwrap(), [(AuthorizationRow(u64::MAX), Quantity::whole(4))]);
+        assert_eq!(ledger.units_used().unwrap(), [(AuthorizationRow::from_u64(u64::MAX), Quantity::whole(4))]);
     }
 
     #[test]

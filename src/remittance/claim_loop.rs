@@ -1,9 +1,10 @@
 //! Loop 2100 of the 835: a claim, its lines, and why each was not paid in full.
 
+use x12_types::v005010::element::{E66, E98, E522, E1065, E1270};
 use x12_types::v005010::{_835Loop2100, _835Loop2110, AMT, CAS, CLP, LQ, NM1, SVC};
 
 use super::payment_batch::RemittedClaim;
-use super::writer_835::{code, date, reference, text};
+use super::writer_835::{date, reference, text};
 use crate::adjudication::adjustment::Adjustment;
 use crate::adjudication::determination::{ClaimOutcome, Determination, LineDetermination, LineOutcome};
 use crate::claim::echo::{ClaimEcho, LineEcho};
@@ -11,8 +12,27 @@ use crate::ids::{Form, Rarc};
 use crate::money::Money;
 use crate::phi::Purpose;
 use crate::tables::reasons::AdjustmentGroup;
+use crate::x12::outgoing::OutgoingInterchange;
 
-pub(super) fn claim_loop(claim: &RemittedClaim<'_>) -> _835Loop2100 {
+/// Renders segment by segment: the loops of x12-types copy the text of their segments twice more.
+pub(super) fn write_claim(out: &mut OutgoingInterchange, claim: &RemittedClaim<'_>) {
+    let claim = claim_loop(claim);
+    out.rendered(&claim.clp);
+    claim.nm1.iter().for_each(|name| out.rendered(name));
+    claim.r#ref.iter().for_each(|reference| out.rendered(reference));
+    claim.dtm.iter().for_each(|date| out.rendered(date));
+    claim.amt.iter().for_each(|amount| out.rendered(amount));
+    for line in &claim.loop_2110 {
+        out.rendered(&line.svc);
+        line.dtm.iter().for_each(|date| out.rendered(date));
+        line.cas.iter().for_each(|adjustment| out.rendered(adjustment));
+        line.r#ref.iter().for_each(|reference| out.rendered(reference));
+        line.amt.iter().for_each(|amount| out.rendered(amount));
+        line.lq.iter().for_each(|remark| out.rendered(remark));
+    }
+}
+
+fn claim_loop(claim: &RemittedClaim<'_>) -> _835Loop2100 {
     let decision = claim.decision;
     let (echo, determination) = (&decision.echo, &decision.determination);
     let mut references = Vec::new();
@@ -86,33 +106,33 @@ fn names(echo: &ClaimEcho, determination: &Determination) -> Vec<NM1> {
     let filled = |value: &str| Some(text(value)).filter(|value| !value.is_empty());
     let member_id = filled(echo.member_id.expose_for(Purpose::Answer));
     let mut names = vec![NM1 {
-        _01: code("QC"),
-        _02: code("1"),
+        _01: E98::Unknown("QC".into()),
+        _02: E1065::N1,
         _03: filled(echo.patient_last.expose_for(Purpose::Answer)),
         _04: filled(echo.patient_first.expose_for(Purpose::Answer)),
         _05: filled(echo.patient_middle.expose_for(Purpose::Answer)),
-        _08: member_id.as_ref().map(|_| code("MI")),
+        _08: member_id.as_ref().map(|_| E66::Unknown("MI".into())),
         _09: member_id,
         ..NM1::default()
     }];
     // The attending provider of an institutional claim renders nothing that is billed.
     if let Some(rendering) = echo.rendering_npi.filter(|_| echo.form == Form::Professional) {
         names.push(NM1 {
-            _01: code("82"),
-            _02: code(if echo.rendering_first.is_empty() { "2" } else { "1" }),
+            _01: E98::Unknown("82".into()),
+            _02: if echo.rendering_first.is_empty() { E1065::N2 } else { E1065::N1 },
             _03: filled(&echo.rendering_last),
             _04: filled(&echo.rendering_first),
-            _08: Some(code("XX")),
+            _08: Some(E66::Unknown("XX".into())),
             _09: Some(rendering.to_string()),
             ..NM1::default()
         });
     }
     if let Some(receiver) = determination.forward_to().filter(|_| determination.outcome() == ClaimOutcome::Forwarded) {
         names.push(NM1 {
-            _01: code("TT"),
-            _02: code("2"),
+            _01: E98::Unknown("TT".into()),
+            _02: E1065::N2,
             _03: filled(receiver),
-            _08: Some(code("PI")),
+            _08: Some(E66::Unknown("PI".into())),
             _09: filled(receiver),
             ..NM1::default()
         });
@@ -140,7 +160,7 @@ fn line_loop(line: &LineDetermination, echo: Option<&LineEcho>) -> _835Loop2110 
         lq: remarks(line.adjustments())
             .into_iter()
             .map(|remark| LQ {
-                _01: Some(code("HE")),
+                _01: Some(E1270::Unknown("HE".into())),
                 _02: Some(remark.to_string()),
             })
             .collect(),
@@ -220,7 +240,7 @@ fn remarks(adjustments: &[Adjustment]) -> Vec<Rarc> {
 
 fn amount(qualifier: &str, amount: Money) -> AMT {
     AMT {
-        _01: code(qualifier),
+        _01: E522::Unknown(qualifier.into()),
         _02: amount.to_x12(),
         _03: None,
     }

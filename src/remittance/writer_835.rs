@@ -6,6 +6,7 @@
 
 use chrono::{Datelike, NaiveDate};
 use x12_types::util::X12Element;
+use x12_types::v005010::element::{E128, E373, E374};
 use x12_types::v005010::{_835Loop1000, BPR, DTM, LX, N1, N3, N4, PER, PLB, REF, TRN};
 
 use super::claim_loop;
@@ -113,7 +114,7 @@ impl Remittance {
         if self.written.claims >= limits::CLAIMS_PER_REMITTANCE_MAX as u64 {
             return Err(RemittanceError::TooManyClaims);
         }
-        self.out.rendered(&claim_loop::claim_loop(claim));
+        claim_loop::write_claim(&mut self.out, claim);
         self.written.add(claim);
         if !claim.interest.is_zero() {
             self.interest.push((decision.payer_claim_number.clone(), claim.interest));
@@ -269,7 +270,7 @@ fn bank(account: &BankAccount) -> (String, String) {
 
 pub(super) fn reference(qualifier: &str, value: &str) -> REF {
     REF {
-        _01: code(qualifier),
+        _01: E128::Unknown(qualifier.into()),
         _02: Some(text(value)),
         ..REF::default()
     }
@@ -277,18 +278,20 @@ pub(super) fn reference(qualifier: &str, value: &str) -> REF {
 
 pub(super) fn date(qualifier: &str, date: NaiveDate) -> DTM {
     DTM {
-        _01: code(qualifier),
-        _02: Some(code(&ccyymmdd(date))),
+        _01: E374::Unknown(qualifier.into()),
+        _02: Some(E373::from_x12(&ccyymmdd(date))),
         ..DTM::default()
     }
 }
 
 pub(super) fn ccyymmdd(date: NaiveDate) -> String {
-    date.format("%Y%m%d").to_string()
+    format!("{:04}{:02}{:02}", date.year(), date.month(), date.day())
 }
 
-/// A value of x12-types' coded elements; codes it does not list are kept as they are.
-pub(super) fn code<E: X12Element>(text: &str) -> E {
+/// A value of x12-types' coded elements; codes it does not list are kept as they are. It compares the
+/// code with its whole list: what stands in every claim is given as `Unknown` text instead, which reads
+/// the same.
+fn code<E: X12Element>(text: &str) -> E {
     E::from_x12(text)
 }
 

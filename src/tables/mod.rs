@@ -1,6 +1,13 @@
-//! Data files → typed tables, cross-checked and digested at load.
+//! Data files as typed tables, checked against each other when they are loaded.
 
+pub mod code_range;
+pub mod code_sets;
+mod csv_table;
+pub mod period;
 mod guide_files;
 pub mod guides;
 pub mod reasons;
 pub mod refdata;
+pub mod rules;
+
+pub use csv_table::{LoadError, Problem};

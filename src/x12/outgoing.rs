@@ -5,15 +5,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::str::FromStr;
 
 use chrono::DateTime;
 use chrono_tz::Tz;
-use compact_str::CompactString;
 
 use super::writer::SegmentWriter;
 use crate::clock::Timestamp;
-use crate::ids::Qualifier;
+pub use crate::config::{InterchangeParty, Usage};
 
 /// One more than the largest control number that fits nine digits.
 const CONTROL_NUMBERS: u32 = 1_000_000_000;
@@ -37,64 +35,6 @@ impl Envelope {
     /// The creation instant as the payer's clock shows it.
     pub fn created(&self) -> DateTime<Tz> {
         self.created_at.utc().with_timezone(&self.zone)
-    }
-}
-
-/// Interchange qualifier and id: ISA05/06 or ISA07/08. Written `ZZ:330897513` in configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InterchangeParty {
-    qualifier: Qualifier,
-    id: CompactString,
-}
-
-/// Text that is no `qualifier:id`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no interchange party, expected two characters, a colon and an id of 2 to 15 letters, digits or blanks")]
-pub struct InterchangePartyError;
-
-impl InterchangeParty {
-    /// # Errors
-    /// [`InterchangePartyError`] unless the qualifier has two characters and the id 2 to 15 (GS02 needs
-    /// two) of which none can be taken for a separator.
-    pub fn new(qualifier: &str, id: &str) -> Result<InterchangeParty, InterchangePartyError> {
-        let id = id.trim_end();
-        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" -._/".contains(&byte));
-        if qualifier.len() != 2 || !(2..=15).contains(&id.len()) || !plain(qualifier) || !plain(id) {
-            return Err(InterchangePartyError);
-        }
-        Ok(InterchangeParty {
-            qualifier: Qualifier::parse(qualifier.as_bytes()).map_err(|_| InterchangePartyError)?,
-            id: id.into(),
-        })
-    }
-
-    /// Without padding; also GS02 or GS03.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-impl FromStr for InterchangeParty {
-    type Err = InterchangePartyError;
-    fn from_str(text: &str) -> Result<InterchangeParty, InterchangePartyError> {
-        let (qualifier, id) = text.split_once(':').ok_or(InterchangePartyError)?;
-        InterchangeParty::new(qualifier, id)
-    }
-}
-
-/// ISA15.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Usage {
-    Production,
-    Test,
-}
-
-impl Usage {
-    pub fn code(self) -> &'static str {
-        match self {
-            Usage::Production => "P",
-            Usage::Test => "T",
-        }
     }
 }
 
@@ -256,9 +196,9 @@ fn write_isa(writer: &mut SegmentWriter, envelope: &Envelope) {
             &blank,
             "00",
             &blank,
-            envelope.sender.qualifier.as_str(),
+            envelope.sender.qualifier(),
             &format!("{:<15}", envelope.sender.id()),
-            envelope.receiver.qualifier.as_str(),
+            envelope.receiver.qualifier(),
             &format!("{:<15}", envelope.receiver.id()),
             &created.format("%y%m%d").to_string(),
             &created.format("%H%M").to_string(),
@@ -266,7 +206,7 @@ fn write_isa(writer: &mut SegmentWriter, envelope: &Envelope) {
             "00501",
             &control_nine(envelope.interchange_control),
             "0",
-            envelope.usage.code(),
+            envelope.usage.as_str(),
             ":",
         ])
         .line_end();
@@ -319,21 +259,6 @@ pub mod tests {
              ST*277*0002*005010X214~BHT*0085~TRN*1*0~LX*1~SE*5*0002~\
              GE*2*1~IEA*1*000000001"
         );
-    }
-
-    #[test]
-    fn a_party_has_a_qualifier_and_an_id() {
-        for (text, accepted) in [
-            ("ZZ:330897513", true),
-            ("30:33-0897513", true),
-            ("ZZ:A", false),
-            ("Z:330897513", false),
-            ("ZZ330897513", false),
-            ("ZZ:1234567890123456", false),
-            ("ZZ:A*B", false),
-        ] {
-            assert_eq!(text.parse::<InterchangeParty>().is_ok(), accepted, "{text}");
-        }
     }
 
     #[test]

@@ -147,6 +147,36 @@ fn seven_reasons_of_a_group_need_two_adjustment_segments() {
 }
 
 #[test]
+fn the_claim_status_says_how_the_claim_was_processed() {
+    use AdjustmentGroup::{ContractualObligation, OtherAdjustment};
+    let paid = |carc: &str, group| {
+        let cut = vec![samples::adjustment(group, carc, 1_000)];
+        LineDetermination::paid(1, cents(9_000), cents(8_000), cents(8_000), Quantity::ONE, cut, Rule::FeeSchedule).unwrap()
+    };
+    let denied = |carc: &str| LineDetermination::denied(2, cents(9_000), samples::adjustment(ContractualObligation, carc, 0), Rule::Eligibility);
+    let forwarded = || LineDetermination::forwarded(2, cents(9_000), samples::adjustment(ContractualObligation, "B11", 0));
+    for (lines, status) in [
+        (vec![paid("45", ContractualObligation), denied("29")], "1"),
+        (vec![paid("23", OtherAdjustment), denied("29")], "2"),
+        (vec![denied("31"), denied("31")], "4"),
+        (vec![denied("31"), denied("29")], "1"),
+        (vec![paid("45", ContractualObligation), forwarded()], "19"),
+        (vec![denied("29"), forwarded()], "23"),
+    ] {
+        let mut decision = samples::forwarded();
+        let aside = Aside {
+            forward_to: Some("PROSPECT".into()),
+            ..Aside::default()
+        };
+        let charge = lines.iter().map(LineDetermination::charge).sum();
+        decision.determination = Determination::new(charge, lines, aside).unwrap();
+        let text = String::from_utf8(write_balanced(&[on_time(&decision)], false)).unwrap();
+        assert!(text.contains(&format!("CLP*PCN0003*{status}*")), "{status}: {text}");
+        assert_eq!(text.contains("NM1*TT"), ["19", "23"].contains(&status), "{status}");
+    }
+}
+
+#[test]
 fn third_party_remittances_balance() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/samples");
     let Ok(manifest) = std::fs::read_to_string(folder.join("third-party/MANIFEST.tsv")) else {
@@ -164,13 +194,15 @@ fn third_party_remittances_balance() {
     }
 }
 
-/// A line with its charge and the parts of it that are not paid, in cents.
-fn line_parts() -> impl Strategy<Value = (Vec<(u8, i64)>, i64, bool)> {
+/// Group and cents of each cut of a line, the cents paid, and whether it is denied instead.
+type LineParts = (Vec<(u8, i64)>, i64, bool);
+
+fn line_parts() -> impl Strategy<Value = LineParts> {
     let group = 0u8..4;
     (proptest::collection::vec((group, 1i64..50_000), 0..9), 0i64..500_000, any::<bool>())
 }
 
-fn determination_of(parts: &[(Vec<(u8, i64)>, i64, bool)]) -> Determination {
+fn determination_of(parts: &[LineParts]) -> Determination {
     use AdjustmentGroup::*;
     let groups = [ContractualObligation, OtherAdjustment, PayerInitiated, PatientResponsibility];
     let lines: Vec<LineDetermination> = parts

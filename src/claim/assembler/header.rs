@@ -24,6 +24,7 @@ pub(super) fn read(claim: &mut Claim, reading: &mut Reading<'_, '_>) {
         tags::AMT => read_amount(claim, reading),
         tags::CL1 => {
             if let ClaimDetail::Institutional(detail) = &mut claim.detail {
+                detail.admission_codes_at = segment.at;
                 detail.admission_type = reading.code(1, Qualifier::parse, Check::S507, 231);
                 detail.admission_source = reading.code(2, Qualifier::parse, Check::S507, 229);
                 detail.patient_status = reading.code(3, Qualifier::parse, Check::S507, 234);
@@ -56,6 +57,7 @@ fn read_claim(claim: &mut Claim, reading: &mut Reading<'_, '_>) {
                 let mut causes = reading.segment.components(11).map(|cause| Qualifier::parse(cause).ok());
                 detail.related_causes = std::array::from_fn(|_| causes.next().flatten());
                 detail.accident_state = causes.next().flatten();
+                detail.accident_country = causes.next().flatten();
             }
         }
         ClaimDetail::Institutional(detail) => {

@@ -129,7 +129,11 @@ fn read_subscriber(subscriber: &mut Subscriber, segment: &Segment<'_>, loop_id: 
             subscriber.member_id = Phi::new(text(segment.element(9)));
             subscriber.cin = Cin::parse(segment.element(9)).ok().map(Phi::new);
         }
-        (LoopId::L2010BA, tags::N3 | tags::N4) => subscriber.address = address(&subscriber.address, segment),
+        (LoopId::L2010BA, tags::N3) => subscriber.address = address(&subscriber.address, segment),
+        (LoopId::L2010BA, tags::N4) => {
+            subscriber.city_at = segment.at;
+            subscriber.address = address(&subscriber.address, segment);
+        }
         (LoopId::L2010BA, tags::DMG) => {
             subscriber.birth_date = date(segment, 1, 2);
             subscriber.sex = Qualifier::parse(segment.element(3)).ok().map(Phi::new);
@@ -151,7 +155,11 @@ fn read_patient(patient: &mut Patient, segment: &Segment<'_>) {
             patient.pregnant = segment.element(9) == b"Y";
         }
         tags::NM1 => patient.name = Phi::new(name(segment)),
-        tags::N3 | tags::N4 => patient.address = address(&patient.address, segment),
+        tags::N3 => patient.address = address(&patient.address, segment),
+        tags::N4 => {
+            patient.city_at = segment.at;
+            patient.address = address(&patient.address, segment);
+        }
         tags::DMG => {
             patient.birth_date = date(segment, 1, 2);
             patient.sex = Qualifier::parse(segment.element(3)).ok().map(Phi::new);

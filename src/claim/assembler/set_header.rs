@@ -27,6 +27,11 @@ pub struct SetHeader {
 }
 
 impl SetHeader {
+    /// BHT06 = RP: the claims are encounters, recorded and not paid (DOMAIN A1).
+    pub fn is_encounter(&self) -> bool {
+        self.claim_kind.is_some_and(|kind| kind.as_bytes() == b"RP")
+    }
+
     pub(super) fn read(&mut self, segment: &Segment<'_>, loop_id: LoopId) {
         match (loop_id, segment.tag()) {
             (LoopId::Header, tags::BHT) => {

@@ -1,0 +1,199 @@
+//! `ingest`: files in, through the same path as the service.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use chrono::NaiveDate;
+use clap::Args;
+use serde_json::json;
+
+use super::output::{Exit, Failure, Output, claims, claims_text};
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::events::fact::ClaimCounts;
+use crate::ids::PartnerId;
+use crate::money::Money;
+use crate::pipeline::house::{House, KeyPolicy};
+use crate::pipeline::inbound::{self, FileReport};
+use crate::pipeline::outbound::{self, Delivery};
+use crate::pipeline::payment_run;
+use crate::pipeline::seen::Seen;
+
+/// Take in claim files: seal, validate, decide, acknowledge, pay.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  claimstream ingest claims.837\n  sftp … | claimstream ingest -\n  claimstream ingest --json claims.837 --received-at 2026-01-16T12:00:00-08:00 --pay-date 2026-02-20")]
+pub struct Ingest {
+    /// Claim files; `-` reads standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Treat the files as this partner's; else the partner whose sender and receiver match.
+    #[arg(long, value_name = "ID")]
+    partner: Option<String>,
+    /// When the bytes were first received (RFC 3339); timely filing counts from here.
+    #[arg(long, value_name = "RFC3339", value_parser = timestamp)]
+    received_at: Option<Timestamp>,
+    /// Date of the payment run at the end; else the day of --received-at, else today.
+    #[arg(long, value_name = "DATE")]
+    pay_date: Option<NaiveDate>,
+    /// Leave the claims for a later payment run.
+    #[arg(long)]
+    no_remit: bool,
+}
+
+fn timestamp(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(text).map_err(|_| "expected an RFC 3339 instant such as 2026-01-16T12:00:00-08:00".to_string())
+}
+
+/// The sums of a run over several files.
+#[derive(Debug, Default)]
+pub struct Ingested {
+    pub files: u64,
+    pub duplicates: u64,
+    pub rejected_files: u64,
+    pub interchanges: u32,
+    pub transaction_sets: u32,
+    pub counts: ClaimCounts,
+    pub remittances: u64,
+    pub interest: Money,
+    pub delivery: Delivery,
+    pub seconds: f64,
+}
+
+impl Ingest {
+    pub fn run(self, config: Config, output: &Output) -> Result<Exit, Failure> {
+        let mut house = open_house(config, output)?;
+        let ingested = ingest_files(&mut house, &self.files, self.partner.map(PartnerId::new).as_ref(), self.received_at, self.pay_date, self.no_remit, output)?;
+        ingested.print(output)?;
+        Ok(ingested.exit())
+    }
+}
+
+/// Opens the house, making a key file when there is none, and says so.
+pub fn open_house(config: Config, output: &Output) -> Result<House, Failure> {
+    let house = House::open(config, KeyPolicy::MayCreate)?;
+    if house.keys_are_new {
+        output.note("warning: a key file was made inside the data directory; keep keys elsewhere ([phi] key_file), or a copied directory can be read");
+    }
+    Ok(house)
+}
+
+/// The whole way of several files: unfinished work first, then the files, the payment run, delivery.
+pub fn ingest_files(
+    house: &mut House,
+    files: &[PathBuf],
+    partner: Option<&PartnerId>,
+    received_at: Option<Timestamp>,
+    pay_date: Option<NaiveDate>,
+    no_remit: bool,
+    output: &Output,
+) -> Result<Ingested, Failure> {
+    let start = Instant::now();
+    let seen = Seen::load(&house.ledger)?;
+    let mut ingested = Ingested::default();
+    let resumed = inbound::resume(house, &seen, &|_, _| {})?;
+    if !resumed.is_empty() {
+        output.note(&format!("finished {} file(s) that an earlier run had begun", resumed.len()));
+    }
+    for path in files {
+        let (mut input, size) = open(path)?;
+        let bar = output.progress(size, "deciding");
+        let report = inbound::ingest(house, &seen, &mut input, partner, received_at.unwrap_or_else(Timestamp::now), &|read, of| {
+            bar.set_length(of);
+            bar.set_position(read);
+        })?;
+        bar.finish_and_clear();
+        ingested.add(&report);
+        describe(path, &report, output)?;
+    }
+    if !no_remit && house.config.remit.on_ingest {
+        let pay_date = pay_date.unwrap_or_else(|| received_at.unwrap_or_else(Timestamp::now).date_in(house.config.payer.timezone));
+        let bar = output.progress(0, "paying");
+        let run = payment_run::run(house, pay_date, &|claims, of| {
+            bar.set_length(of);
+            bar.set_position(claims);
+        })?;
+        bar.finish_and_clear();
+        ingested.remittances = run.remittances;
+        ingested.interest = run.interest;
+    }
+    ingested.delivery = deliver(house, output)?;
+    ingested.seconds = start.elapsed().as_secs_f64();
+    Ok(ingested)
+}
+
+/// Delivers what waits in the outbox.
+pub fn deliver(house: &mut House, output: &Output) -> Result<Delivery, Failure> {
+    let bar = output.progress(0, "delivering");
+    let delivery = outbound::deliver(house, &|position, end| {
+        bar.set_length(end);
+        bar.set_position(position);
+    })?;
+    bar.finish_and_clear();
+    Ok(delivery)
+}
+
+fn open(path: &Path) -> Result<(Box<dyn Read>, u64), Failure> {
+    if path.as_os_str() == "-" {
+        return Ok((Box::new(io::stdin()), 0));
+    }
+    let at = |error: io::Error| {
+        let message = format!("{}: {error}", path.display());
+        if error.kind() == io::ErrorKind::NotFound { Failure::not_found(message) } else { Failure::unfinished(message) }
+    };
+    let file = File::open(path).map_err(at)?;
+    let metadata = file.metadata().map_err(at)?;
+    if metadata.is_dir() {
+        return Err(Failure::usage(format!("{}: is a directory, expected a file", path.display())));
+    }
+    Ok((Box::new(file), metadata.len()))
+}
+
+fn describe(path: &Path, report: &FileReport, output: &Output) -> io::Result<()> {
+    let name = path.display();
+    match (report.is_duplicate, report.rejected) {
+        (true, _) => output.text(&format!("{name}: received before, nothing changed")),
+        (false, Some(reason)) => output.text(&format!("{name}: rejected, no claim let in ({})", json!(reason).as_str().unwrap_or_default())),
+        (false, None) => output.text(&format!("{name}: {}", claims_text(&report.counts))),
+    }
+}
+
+impl Ingested {
+    fn add(&mut self, report: &FileReport) {
+        self.files += 1;
+        self.duplicates += u64::from(report.is_duplicate);
+        self.rejected_files += u64::from(report.rejected.is_some());
+        self.interchanges += report.interchanges;
+        self.transaction_sets += report.transaction_sets;
+        self.counts.add(&report.counts);
+    }
+
+    pub fn print(&self, output: &Output) -> io::Result<()> {
+        output.object(&json!({
+            "type": "result", "files": self.files, "duplicates": self.duplicates, "rejected_files": self.rejected_files,
+            "interchanges": self.interchanges, "transaction_sets": self.transaction_sets, "claims": claims(&self.counts),
+            "charge": self.counts.charge, "paid": self.counts.amount_paid, "interest": self.interest, "remittances": self.remittances,
+            "events": self.delivery.events, "conservation": self.counts.conservation(), "seconds": (self.seconds * 1000.0).round() / 1000.0,
+        }))?;
+        output.text(&format!("charged {}, paid {}, interest {}", self.counts.charge, self.counts.amount_paid, self.interest))?;
+        output.text(&format!(
+            "{} remittances, {} acknowledgements, {} events, conservation {}, {:.2} s",
+            self.remittances,
+            self.delivery.acknowledgements,
+            self.delivery.events,
+            self.counts.conservation(),
+            self.seconds
+        ))
+    }
+
+    pub fn exit(&self) -> Exit {
+        if self.counts.conservation() != 0 {
+            Exit::Integrity
+        } else if self.counts.rejected > 0 || self.rejected_files > 0 {
+            Exit::Findings
+        } else {
+            Exit::Done
+        }
+    }
+}

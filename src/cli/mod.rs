@@ -1,0 +1,122 @@
+//! The command line: each command parses its arguments, makes one library call, and prints.
+//!
+//! Data goes to stdout, everything else to stderr. With `--json` every command prints one object, or
+//! NDJSON whose last line is `{"type":"result",…}`. Exit codes are [`Exit`].
+
+mod bench;
+mod completions;
+mod config;
+mod demo;
+mod explain;
+mod generate;
+mod ingest;
+mod output;
+mod refdata;
+mod remit;
+mod replay;
+mod status;
+mod validate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use output::{Exit, Failure};
+use output::{Output, fail};
+
+use crate::config::Config;
+use crate::telemetry::{self, LogLevel};
+
+/// 837 claim files in; explained decisions, events and balanced 835 remittances out.
+#[derive(Debug, Parser)]
+#[command(name = "claimstream", version, max_term_width = 100, after_help = "Exit codes: 0 done · 1 could not finish · 2 usage or configuration · 3 not found · 4 finished with findings · 5 integrity failure · 6 partial · 75 try again")]
+pub struct Arguments {
+    /// Configuration file (TOML); every key is documented in config/claimstream.toml.
+    #[arg(long, global = true, value_name = "FILE", env = "CLAIMSTREAM_CONFIG")]
+    config: Option<PathBuf>,
+    /// Data directory; created when missing, one process at a time.
+    #[arg(long, global = true, value_name = "DIR", env = "CLAIMSTREAM_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// Machine-readable output: one object, or NDJSON ending with a result line.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Log level on stderr: off, error, warn, info, debug, trace.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log: Option<LogLevel>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The main job on synthetic claims: reference data, files, decisions, events, 835s.
+    Demo(demo::Demo),
+    /// Take in claim files: seal, validate, decide, acknowledge, pay.
+    Ingest(ingest::Ingest),
+    /// Report findings of files and the acknowledgements they would get; changes nothing.
+    Validate(validate::Validate),
+    /// Conservation, stage and due date of files and claims.
+    Status(status::Status),
+    /// Why a claim was decided as it was, down to the bytes of the archived file.
+    Explain(explain::Explain),
+    /// Decide archived claims again and compare with what was decided.
+    Replay(replay::Replay),
+    /// Payment run, and the proof that an 835 balances.
+    #[command(subcommand)]
+    Remit(remit::Remit),
+    /// Reference data: members, providers, authorizations, fees.
+    #[command(subcommand)]
+    Refdata(refdata::Refdata),
+    /// Deterministic synthetic claim files, the reference data that fits them, and the answer key.
+    Gen(generate::Generate),
+    /// Speed of each stage on a file, in memory, on one thread.
+    Bench(bench::Bench),
+    /// Check or show the configuration in force.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Shell completions on stdout.
+    Completions(completions::Completions),
+}
+
+/// Runs the program; the only place that turns results into an exit code.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
+    telemetry::install_panic_hook();
+    let output = Output::new(arguments.json);
+    let outcome = load_config(&arguments).and_then(|config| {
+        telemetry::init(arguments.log.unwrap_or(config.telemetry.log));
+        match arguments.command {
+            Command::Demo(command) => command.run(config, &output),
+            Command::Ingest(command) => command.run(config, &output),
+            Command::Validate(command) => command.run(&config, &output),
+            Command::Status(command) => command.run(config, &output),
+            Command::Explain(command) => command.run(config, &output),
+            Command::Replay(command) => command.run(config, &output),
+            Command::Remit(command) => command.run(config, &output),
+            Command::Refdata(command) => command.run(config, &output),
+            Command::Gen(command) => command.run(&config, &output),
+            Command::Bench(command) => command.run(config, &output),
+            Command::Config(command) => command.run(&config, &output),
+            Command::Completions(command) => command.run(),
+        }
+    });
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => fail(&failure, arguments.json).into(),
+    }
+}
+
+fn load_config(arguments: &Arguments) -> Result<Config, Failure> {
+    let mut config = Config::load(arguments.config.as_deref(), std::env::vars()).map_err(Failure::usage)?;
+    // Without a configuration file the data directory is the one of the interface, not the service's.
+    if let Some(directory) = &arguments.data_dir {
+        config.service.data_dir = directory.clone();
+    } else if arguments.config.is_none() && std::env::var_os("CLAIMSTREAM__SERVICE__DATA_DIR").is_none() {
+        config.service.data_dir = PathBuf::from("./claimstream-data");
+    }
+    Ok(config)
+}

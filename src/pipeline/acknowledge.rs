@@ -1,0 +1,83 @@
+//! Which acknowledgements a file gets, as facts (DOMAIN G1): TA1 per interchange that is rejected or
+//! asks for it, 999 per functional group, 277CA per set that goes on.
+
+use super::verdict::{GroupVerdict, InterchangeVerdict, SetVerdict, Survey};
+use crate::claim::assembler::SetHeader;
+use crate::clock::Timestamp;
+use crate::config::partner::Profile;
+use crate::config::AckPolicy;
+use crate::events::fact::{AckBuilt, Answer, Fact, RejectReason, SetAnswer, SetParties};
+use crate::finding::{Finding, ReportCode};
+use crate::ledger::{FileRow, Numbers, Seq};
+
+/// A set whose claims have their outcomes in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAnswered {
+    pub st_byte: u64,
+    pub header: SetHeader,
+    pub first: Seq,
+    pub last: Seq,
+    pub claims: u32,
+}
+
+/// The acknowledgements of a file, in the order in which they are sent.
+pub fn acknowledgements(numbers: &mut Numbers, row: &FileRow, profile: &Profile, survey: &Survey, rejection: Option<RejectReason>, answered: &[SetAnswered], at: Timestamp) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let mut build = |interchange: &InterchangeVerdict, answer: Answer| {
+        let ack = AckBuilt { file: row.file, partner: row.partner.clone(), interchange: interchange.interchange.clone(), control_number: numbers.take(), built_at: at, answer };
+        facts.push(Fact::AckBuilt(Box::new(ack)));
+    };
+    for interchange in &survey.interchanges {
+        let note = note(interchange, rejection);
+        if note.is_some() || interchange.interchange.wants_ack || profile.ack.ta1 == AckPolicy::Always {
+            build(interchange, Answer::Interchange { note });
+        }
+        if note.is_some() {
+            continue;
+        }
+        for group in &interchange.groups {
+            let answer = group_answer(group);
+            let is_clean = matches!(&answer, Answer::Group { sets, findings, .. } if findings.is_empty() && sets.iter().all(|set| set.findings.is_empty()));
+            if profile.ack.x999 == AckPolicy::Always || !is_clean {
+                build(interchange, answer);
+            }
+            for set in &group.sets {
+                let Some(answered) = answered.iter().find(|answered| answered.st_byte == set.set.byte && answered.claims > 0) else { continue };
+                if profile.ack.x277ca == AckPolicy::Always || !set.rejected.is_empty() {
+                    let answer = Answer::Claims { set: set.set.clone(), header: parties(&answered.header), first: answered.first, last: answered.last };
+                    build(interchange, answer);
+                }
+            }
+        }
+    }
+    facts
+}
+
+/// TA105: the interchange's own note; in a file that lets no claim in because its bytes end or stop
+/// being X12, every interchange has one.
+fn note(interchange: &InterchangeVerdict, rejection: Option<RejectReason>) -> Option<u16> {
+    interchange.note().or(match rejection {
+        Some(RejectReason::Truncated) => Some(23),
+        Some(RejectReason::NotX12) => Some(22),
+        Some(RejectReason::Envelope | RejectReason::DuplicateControlNumber | RejectReason::Empty) | None => None,
+    })
+}
+
+fn group_answer(verdict: &GroupVerdict) -> Answer {
+    Answer::Group { group: verdict.group.clone(), sets: verdict.sets.iter().map(set_answer).collect(), findings: verdict.findings.clone() }
+}
+
+fn set_answer(verdict: &SetVerdict) -> SetAnswer {
+    let mut findings: Vec<Finding> = verdict.findings.iter().chain(verdict.claim_findings.iter().map(|claim| &claim.finding)).copied().filter(|finding| !matches!(finding.code, ReportCode::Status(_))).collect();
+    findings.sort_by_key(|finding| finding.position.ordinal);
+    SetAnswer { set: verdict.set.clone(), findings, is_rejected: !verdict.is_accepted(), rejected_claims: verdict.rejected.len() }
+}
+
+fn parties(header: &SetHeader) -> SetParties {
+    SetParties {
+        submitter_name: header.submitter.last.clone(),
+        submitter_id: header.submitter_id.clone(),
+        receiver_id: header.receiver_id.clone(),
+        reference: header.reference.clone(),
+    }
+}

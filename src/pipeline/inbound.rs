@@ -1,0 +1,380 @@
+//! The way of one file: sealed, surveyed, decided in batches, closed with its acknowledgements.
+//!
+//! To the next editor: pass 1 ([`survey`]) and pass 2 ([`decide_claims`]) read the same sealed bytes.
+//! The number of claims that pass 2 hands out per set must be the number pass 1 counted; progress,
+//! resume and the 277CA's range in the journal rely on it.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use rayon::prelude::*;
+
+use super::acknowledge::{SetAnswered, acknowledgements};
+use super::decide::{Decided, Desk, Pending, shard};
+use super::house::{House, HouseError};
+use super::reading::{ReadError, for_each_segment};
+use super::seen::Seen;
+use super::survey::{SurveyError, survey};
+use super::verdict::{SetVerdict, Survey};
+use crate::adjudication::decision::ClaimSource;
+use crate::claim::assembler::{Assembled, Assembler, SetHeader};
+use crate::clock::Timestamp;
+use crate::config::partner::Profile;
+use crate::envelope::{EnvelopeReader, Event, Interchange};
+use crate::events::fact::{ClaimCounts, Fact, FileCompleted, FileRejected, RejectReason};
+use crate::finding::{Check, Finding, ReportCode};
+use crate::guide::walker::Walker;
+use crate::ids::PartnerId;
+use crate::ledger::{Admission, Arrival, Batch, Counter, FileRow, FileState, Ledger, LedgerError, Numbers, Progress};
+use crate::limits;
+use crate::position::Position;
+use crate::tables::guides::guide;
+use crate::x12::segment::Segment;
+
+/// What became of one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileReport {
+    /// The same bytes had been received before; nothing changed.
+    pub is_duplicate: bool,
+    pub rejected: Option<RejectReason>,
+    pub interchanges: u32,
+    pub transaction_sets: u32,
+    pub counts: ClaimCounts,
+}
+
+/// Why a file could not be taken in. What was committed stays; the next start goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum InboundError {
+    #[error("the file cannot be read or archived")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Survey(#[from] SurveyError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    House(#[from] HouseError),
+    #[error("the archived file does not read the same twice")]
+    Unstable,
+    #[error("the threads of this run cannot be started")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    #[error("a later stage stopped")]
+    Stopped,
+}
+
+/// Called as work goes on: bytes of the file that are read, of how many.
+pub type OnProgress<'a> = &'a (dyn Fn(u64, u64) + Sync);
+
+/// Takes in one file: seals it, decides its claims, journals its acknowledgements.
+///
+/// # Errors
+/// [`InboundError`]; a file that is no X12 is no error but a rejected file in the report.
+pub fn ingest(house: &mut House, seen: &Seen, input: &mut dyn Read, partner: Option<&PartnerId>, received_at: Timestamp, progress: OnProgress<'_>) -> Result<FileReport, InboundError> {
+    let archived = house.archive.receive(input, &house.keys)?;
+    let profile = profile_of(house, &archived.file, partner)?;
+    let arrival = Arrival { file: archived.file, partner: profile.id.clone(), bytes: archived.bytes, received_at };
+    match house.ledger.admit(&arrival)? {
+        Admission::Duplicate(_) => Ok(FileReport { is_duplicate: true, ..FileReport::default() }),
+        Admission::New(row) | Admission::Unfinished(row) => process(house, seen, &row, &profile, progress),
+    }
+}
+
+/// Goes on with the files that an earlier process did not finish.
+///
+/// # Errors
+/// [`InboundError`].
+pub fn resume(house: &mut House, seen: &Seen, progress: OnProgress<'_>) -> Result<Vec<FileReport>, InboundError> {
+    let unfinished: Vec<FileRow> = house.ledger.files()?.into_iter().filter(|row| row.state == FileState::Open).collect();
+    unfinished
+        .into_iter()
+        .map(|row| {
+            let named = Some(&row.partner).filter(|partner| partner.as_str() != Profile::default().id.as_str());
+            let profile = house.profile(named, None)?;
+            process(house, seen, &row, &profile, progress)
+        })
+        .collect()
+}
+
+/// The partner of a file is the one its first ISA names.
+fn profile_of(house: &House, file: &crate::ids::FileDigest, partner: Option<&PartnerId>) -> Result<Profile, InboundError> {
+    let mut start = Vec::with_capacity(1024);
+    house.archive.open(file, &house.keys)?.take(1024).read_to_end(&mut start)?;
+    let mut first: Option<Interchange> = None;
+    // Whatever follows the ISA is read again in pass 1, with its errors.
+    let _ = crate::x12::tokenizer::for_each_segment(&start, usize::MAX, |segment| {
+        if segment.is("ISA") && first.is_none() {
+            first = Some(crate::envelope::interchange::begin(segment).0);
+        }
+    });
+    Ok(house.profile(partner, first.as_ref())?)
+}
+
+fn process(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profile, progress: OnProgress<'_>) -> Result<FileReport, InboundError> {
+    let survey = survey_archived(house, row, profile)?;
+    let decided_at = Timestamp::now();
+    if let Some((reason, byte)) = survey.rejection() {
+        return reject(house, row, profile, &survey, reason, byte, decided_at);
+    }
+    let (done, headers) = decide_claims(house, seen, row, profile, &survey, decided_at, progress)?;
+    complete(house, row, profile, &survey, done, &headers, decided_at)
+}
+
+fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Survey, InboundError> {
+    let mut archived = house.archive.open(&row.file, &house.keys)?;
+    let mut failed = None;
+    let mut numbers = Vec::new();
+    let result = survey(&mut archived, &profile.severity, &mut |interchange, position| {
+        let number = (interchange.sender.to_string(), interchange.receiver.to_string(), interchange.control_number.to_string());
+        let known = house.ledger.knows_control_number(&number.0, &number.1, &number.2).unwrap_or_else(|error| {
+            failed = Some(error);
+            true
+        });
+        let mut findings = Vec::new();
+        if known || numbers.contains(&number) {
+            findings.push(Finding::new(Check::S105, ReportCode::Ta1(25), position));
+        }
+        if profile.usage.is_some_and(|usage| usage.code() != interchange.usage.as_str()) {
+            findings.push(Finding::new(Check::S104, ReportCode::Ta1(20), Position { element: 15, ..position }));
+        }
+        numbers.push(number);
+        findings
+    })?;
+    failed.map_or(Ok(result), |error| Err(error.into()))
+}
+
+/// Records a file that lets no claim in, with its reason and its negative answers.
+fn reject(house: &mut House, row: &FileRow, profile: &Profile, survey: &Survey, reason: RejectReason, byte: u64, at: Timestamp) -> Result<FileReport, InboundError> {
+    let counts = ClaimCounts { received: survey.claims(), rejected: survey.claims(), ..ClaimCounts::default() };
+    let mut facts = vec![Fact::FileRejected(FileRejected { file: row.file, partner: row.partner.clone(), reason, byte, counts, rejected_at: at })];
+    let mut numbers = Numbers::after_last(&house.ledger, Counter::Interchange)?;
+    facts.extend(acknowledgements(&mut numbers, row, profile, survey, Some(reason), &[], at));
+    let progress = Progress { claims: survey.claims(), counts, first_seq: 0 };
+    house.ledger.append(&Batch { facts, counters: vec![numbers.used()], file: Some((row.number, progress, FileState::Rejected)), ..Batch::default() })?;
+    Ok(report(survey, counts, Some(reason)))
+}
+
+fn report(survey: &Survey, counts: ClaimCounts, rejected: Option<RejectReason>) -> FileReport {
+    FileReport {
+        is_duplicate: false,
+        rejected,
+        interchanges: u32::try_from(survey.interchanges.len()).unwrap_or(u32::MAX),
+        transaction_sets: u32::try_from(survey.sets().count()).unwrap_or(u32::MAX),
+        counts,
+    }
+}
+
+/// Closes a file whose claims all have their outcome: acknowledgements, control numbers, completion.
+fn complete(house: &mut House, row: &FileRow, profile: &Profile, survey: &Survey, mut done: Progress, headers: &[SetHeader], at: Timestamp) -> Result<FileReport, InboundError> {
+    // Claims of sets that were rejected whole are counted here: they have no fact of their own.
+    let outside = survey.claims() - done.claims;
+    done.counts.received += outside;
+    done.counts.rejected += outside;
+    let mut seq = done.first_seq;
+    let answered: Vec<SetAnswered> = open_sets(survey)
+        .zip(headers)
+        .map(|(open, header)| {
+            let first = seq;
+            seq += u64::from(open.verdict.claims);
+            SetAnswered { st_byte: open.verdict.set.byte, header: header.clone(), first, last: seq.saturating_sub(1), claims: open.verdict.claims }
+        })
+        .collect();
+    let mut numbers = Numbers::after_last(&house.ledger, Counter::Interchange)?;
+    let mut facts = acknowledgements(&mut numbers, row, profile, survey, None, &answered, at);
+    let interchanges = survey.interchanges.iter().filter(|interchange| interchange.is_accepted());
+    let control_numbers = interchanges.map(|accepted| (accepted.interchange.sender.to_string(), accepted.interchange.receiver.to_string(), accepted.interchange.control_number.to_string())).collect();
+    let report = report(survey, done.counts, None);
+    facts.push(Fact::FileCompleted(FileCompleted {
+        file: row.file,
+        partner: row.partner.clone(),
+        interchanges: report.interchanges,
+        transaction_sets: report.transaction_sets,
+        counts: done.counts,
+        completed_at: at,
+    }));
+    house.ledger.append(&Batch { facts, counters: vec![numbers.used()], control_numbers, file: Some((row.number, Progress { claims: survey.claims(), ..done }, FileState::Completed)), ..Batch::default() })?;
+    Ok(report)
+}
+
+/// A set whose claims go on, with the envelope around it.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenSet<'s> {
+    pub interchange: &'s Interchange,
+    pub group: &'s crate::envelope::Group,
+    pub verdict: &'s SetVerdict,
+}
+
+/// The sets whose claims go on, in file order.
+pub fn open_sets(survey: &Survey) -> impl Iterator<Item = OpenSet<'_>> {
+    survey.interchanges.iter().filter(|interchange| interchange.is_accepted()).flat_map(|interchange| {
+        interchange.groups.iter().filter(|group| group.is_accepted()).flat_map(move |group| {
+            group.sets.iter().filter(|set| set.is_accepted()).map(move |verdict| OpenSet { interchange: &interchange.interchange, group: &group.group, verdict })
+        })
+    })
+}
+
+/// Pass 2: reads, decides and commits in three threads; returns the progress reached and the headers
+/// of the open sets.
+fn decide_claims(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profile, survey: &Survey, decided_at: Timestamp, progress: OnProgress<'_>) -> Result<(Progress, Vec<SetHeader>), InboundError> {
+    let House { config, keys, archive, ledger, reference, rules, .. } = house;
+    let desk = Desk { keys, reference, rules, severity: &profile.severity, zone: config.payer.timezone, received_at: row.received_at, decided_at };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(config.limits.threads).build()?;
+    let mut archived = archive.open(&row.file, keys)?;
+    let (read, to_decide) = sync_channel::<Vec<Pending>>(2);
+    let (decided, to_commit) = sync_channel::<Vec<Decided>>(2);
+    let skip = row.progress.claims;
+    thread::scope(|scope| {
+        let reader = scope.spawn(move || read_claims(&mut archived, row, survey, skip, &read, progress));
+        let committer = scope.spawn(move || commit(ledger, row, &to_commit));
+        for batch in to_decide {
+            if decided.send(decide_batch(&pool, &desk, seen, batch)).is_err() {
+                break;
+            }
+        }
+        drop(decided);
+        let committed = committer.join().unwrap_or(Err(InboundError::Stopped))?;
+        let headers = reader.join().unwrap_or(Err(InboundError::Stopped))?;
+        Ok((committed, headers))
+    })
+}
+
+/// Reads the claims of the open sets, leaving out the first `skip`, and sends them in batches.
+fn read_claims(input: &mut dyn Read, row: &FileRow, survey: &Survey, skip: u64, out: &SyncSender<Vec<Pending>>, progress: OnProgress<'_>) -> Result<Vec<SetHeader>, InboundError> {
+    let mut batch = Vec::with_capacity(limits::BATCH_CLAIMS);
+    let (mut count, mut headers) = (0, Vec::new());
+    for_each_claim(input, survey, &mut |open, header, assembled, end| {
+        count += 1;
+        if count > skip {
+            batch.push(pending(row, &open, header, assembled));
+        }
+        if batch.len() >= limits::BATCH_CLAIMS {
+            progress(end, row.bytes);
+            out.send(std::mem::replace(&mut batch, Vec::with_capacity(limits::BATCH_CLAIMS))).map_err(|_| InboundError::Stopped)?;
+        }
+        Ok::<(), InboundError>(())
+    }, &mut |header| headers.push(header))?;
+    if !batch.is_empty() {
+        out.send(batch).map_err(|_| InboundError::Stopped)?;
+    }
+    progress(row.bytes, row.bytes);
+    Ok(headers)
+}
+
+fn pending(row: &FileRow, open: &OpenSet<'_>, header: &SetHeader, assembled: Assembled) -> Pending {
+    let claim = &assembled.claim;
+    let source = ClaimSource {
+        file: row.file,
+        partner: row.partner.clone(),
+        isa13: open.interchange.control_number.clone(),
+        gs06: open.group.control_number.clone(),
+        st02: open.verdict.set.control_number.clone(),
+        st_byte: open.verdict.set.byte,
+        ordinal: claim.ordinal,
+        bytes: claim.bytes,
+    };
+    let mut structural: Vec<Finding> = open.verdict.findings_of(claim.ordinal).collect();
+    if open.verdict.rejected.contains(claim.ordinal) && !structural.iter().any(Finding::rejects) {
+        // Its own finding was beyond the bound of kept findings; the claim is rejected all the same.
+        structural.push(Finding::new(Check::S110, ReportCode::Segment(crate::finding::SegmentError::HasElementErrors), Position::of_segment(Some(crate::loop_id::LoopId::L2300), claim.at)));
+    }
+    Pending { source, structural, is_encounter: header.is_encounter(), assembled }
+}
+
+/// Runs `each` over every claim of the open sets, with the byte where its reading ended, and `ended`
+/// over every open set's header.
+///
+/// # Errors
+/// Those of `each`; [`ReadError`] when the bytes differ from the survey.
+pub fn for_each_claim<E: From<ReadError> + From<SurveyError>>(
+    input: &mut dyn Read,
+    survey: &Survey,
+    each: &mut dyn FnMut(OpenSet<'_>, &SetHeader, Assembled, u64) -> Result<(), E>,
+    ended: &mut dyn FnMut(SetHeader),
+) -> Result<(), E> {
+    let mut open_sets = open_sets(survey).peekable();
+    let mut envelope = EnvelopeReader::default();
+    let mut current: Option<(OpenSet<'_>, Walker<'_>, Assembler)> = None;
+    for_each_segment(input, |segment| {
+        let is_trailer = segment.is("SE");
+        if is_trailer {
+            step(&mut current, segment, each)?;
+        }
+        for event in envelope.accept(segment) {
+            match event {
+                Event::SetBegan(set, _) => {
+                    current = None;
+                    if let Some(open) = open_sets.next_if(|open| open.verdict.set.byte == set.byte)
+                        && let Some(form) = open.verdict.form
+                    {
+                        current = Some((open, Walker::new(guide(form).map_err(SurveyError::Guide)?), Assembler::new(form)));
+                    }
+                }
+                Event::SetEnded { .. } => {
+                    if let Some((open, _, mut assembler)) = current.take() {
+                        if let Some(assembled) = assembler.finish() {
+                            each(open, assembler.header(), assembled, segment.at.byte)?;
+                        }
+                        ended(assembler.header().clone());
+                    }
+                }
+                Event::InterchangeBegan(..) | Event::GroupBegan(..) | Event::GroupEnded { .. } | Event::InterchangeEnded { .. } => {}
+            }
+        }
+        if !is_trailer && envelope.in_set() {
+            step(&mut current, segment, each)?;
+        }
+        Ok(())
+    })
+}
+
+fn step<E>(current: &mut Option<(OpenSet<'_>, Walker<'_>, Assembler)>, segment: &Segment<'_>, each: &mut dyn FnMut(OpenSet<'_>, &SetHeader, Assembled, u64) -> Result<(), E>) -> Result<(), E> {
+    let Some((open, walker, assembler)) = current else { return Ok(()) };
+    let placed = walker.accept(segment);
+    match assembler.accept(segment, placed.loop_id, placed.starts_loop) {
+        Some(assembled) => each(*open, assembler.header(), assembled, segment.at.byte),
+        None => Ok(()),
+    }
+}
+
+/// Decides a batch on all threads; members keep their order, results keep the file's.
+fn decide_batch(pool: &rayon::ThreadPool, desk: &Desk<'_>, seen: &Seen, batch: Vec<Pending>) -> Vec<Decided> {
+    let mut shards: Vec<Vec<(usize, Pending)>> = (0..limits::MEMBER_SHARDS).map(|_| Vec::new()).collect();
+    for (place, pending) in batch.into_iter().enumerate() {
+        if let Some(shard) = shards.get_mut(shard(&pending.assembled.claim)) {
+            shard.push((place, pending));
+        }
+    }
+    let mut decided: Vec<(usize, Decided)> =
+        pool.install(|| shards.into_par_iter().flat_map_iter(|shard| shard.into_iter().map(|(place, pending)| (place, desk.decide(pending, seen)))).collect());
+    decided.sort_unstable_by_key(|(place, _)| *place);
+    decided.into_iter().map(|(_, decided)| decided).collect()
+}
+
+/// Commits batches in order, each with the progress it makes true.
+fn commit(ledger: &mut impl Ledger, row: &FileRow, batches: &Receiver<Vec<Decided>>) -> Result<Progress, InboundError> {
+    let mut progress = row.progress;
+    for decided in batches {
+        let mut batch = Batch::default();
+        for decided in decided {
+            progress.claims += 1;
+            match &decided.fact {
+                Fact::ClaimAdjudicated(decision) => {
+                    let determination = &decision.determination;
+                    progress.counts.decided(determination.outcome(), determination.charge(), determination.paid());
+                    batch.units.extend(determination.consumed().iter().map(|consumed| (consumed.row, consumed.units)));
+                }
+                Fact::ClaimRejected(rejection) => progress.counts.rejected(rejection.echo.charge),
+                Fact::FileReceived(_) | Fact::FileDuplicate(_) | Fact::FileRejected(_) | Fact::FileCompleted(_) | Fact::AckBuilt(_) | Fact::RemitBuilt(_) | Fact::RemitDelivered(_) => {}
+            }
+            batch.fingerprints.extend(decided.fingerprints);
+            batch.facts.push(decided.fact);
+        }
+        if progress.first_seq == 0 {
+            progress.first_seq = ledger.last_seq()? + 1;
+        }
+        batch.file = Some((row.number, progress, FileState::Open));
+        ledger.append(&batch)?;
+    }
+    Ok(progress)
+}

@@ -1,0 +1,181 @@
+//! Loaded reference data in the data directory: `refdata/<digest>/`, sealed, kept while any decision
+//! names it; `refdata/current` says which one new claims are decided with.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use crate::ids::ContentDigest;
+use crate::intake::data_directory::{DataDirectoryError, create_directory, private_file, publish, write_private};
+use crate::sealing::{Keys, SealedReader, SealedWriter};
+use crate::tables::LoadError;
+use crate::tables::refdata::{Origin, ReferenceData, ReferenceTable};
+
+/// Why reference data cannot be loaded or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ReferenceStoreError {
+    #[error("{file}: {source}")]
+    Load { file: &'static str, source: LoadError },
+    #[error("an embedded reference table is unusable")]
+    Embedded(#[source] LoadError),
+    #[error("{path}: cannot be read or written")]
+    Io { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Directory(#[from] DataDirectoryError),
+    #[error("{path}: none of the reference files is there, expected members.csv, providers.csv or the like")]
+    Empty { path: PathBuf },
+    #[error("reference data {digest} is not in the store")]
+    Missing { digest: ContentDigest },
+}
+
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> ReferenceStoreError + '_ {
+    move |source| ReferenceStoreError::Io { path: path.to_path_buf(), source }
+}
+
+/// The reference data that new claims are decided with: the last load, else the embedded tables.
+///
+/// # Errors
+/// [`ReferenceStoreError`].
+pub fn current(store: &Path, keys: &Keys) -> Result<ReferenceData, ReferenceStoreError> {
+    let path = store.join("current");
+    match fs::read_to_string(&path) {
+        Ok(name) => read_tables(&store.join(name.trim()), keys),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => ReferenceData::embedded().map_err(ReferenceStoreError::Embedded),
+        Err(error) => Err(io_at(&path)(error)),
+    }
+}
+
+/// The reference data of a digest that a decision names.
+///
+/// # Errors
+/// [`ReferenceStoreError::Missing`] when it was removed.
+pub fn by_digest(store: &Path, keys: &Keys, digest: ContentDigest) -> Result<ReferenceData, ReferenceStoreError> {
+    let directory = store.join(digest.hex());
+    if directory.exists() {
+        return read_tables(&directory, keys);
+    }
+    let embedded = ReferenceData::embedded().map_err(ReferenceStoreError::Embedded)?;
+    if embedded.digest() == digest { Ok(embedded) } else { Err(ReferenceStoreError::Missing { digest }) }
+}
+
+/// Reads the tables of a directory of plain CSV files over `base`; files that are absent leave their
+/// table as it is.
+///
+/// # Errors
+/// [`ReferenceStoreError`] at the first bad row; then nothing takes effect.
+pub fn read_directory(base: &ReferenceData, directory: &Path) -> Result<ReferenceData, ReferenceStoreError> {
+    let mut reference = base.clone();
+    let mut found = false;
+    for table in ReferenceTable::ALL {
+        let path = directory.join(table.file_name());
+        match File::open(&path) {
+            Ok(file) => {
+                found = true;
+                reference = reference.with_table(table, BufReader::new(file)).map_err(|source| ReferenceStoreError::Load { file: table.file_name(), source })?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io_at(&path)(error)),
+        }
+    }
+    if found { Ok(reference) } else { Err(ReferenceStoreError::Empty { path: directory.to_path_buf() }) }
+}
+
+/// Loads a directory: checks every row, seals a copy under the new digest, and makes it current.
+///
+/// # Errors
+/// [`ReferenceStoreError`]; then the load takes no effect.
+pub fn load(store: &Path, keys: &Keys, base: &ReferenceData, directory: &Path) -> Result<ReferenceData, ReferenceStoreError> {
+    let reference = read_directory(base, directory)?;
+    let name = reference.digest().hex();
+    let target = store.join(&name);
+    if !target.exists() {
+        let staging = store.join(format!("{name}.tmp"));
+        if staging.exists() {
+            fs::remove_dir_all(&staging).map_err(io_at(&staging))?;
+        }
+        create_directory(&staging)?;
+        let before = store.join(base.digest().hex());
+        for content in reference.contents().iter().filter(|content| content.origin == Origin::Loaded) {
+            let sealed = staging.join(sealed_name(content.table));
+            let fresh = directory.join(content.table.file_name());
+            if fresh.exists() {
+                seal(&fresh, &sealed, keys).map_err(io_at(&sealed))?;
+            } else {
+                fs::copy(before.join(sealed_name(content.table)), &sealed).map_err(io_at(&sealed))?;
+            }
+        }
+        publish(&staging, &target).map_err(io_at(&target))?;
+    }
+    let current = store.join("current");
+    write_private(&current, name.as_bytes()).map_err(io_at(&current))?;
+    Ok(reference)
+}
+
+fn sealed_name(table: ReferenceTable) -> String {
+    format!("{}.sealed", table.file_name())
+}
+
+fn seal(from: &Path, to: &Path, keys: &Keys) -> io::Result<()> {
+    let mut writer = SealedWriter::new(private_file(to)?.open(to)?, keys)?;
+    io::copy(&mut File::open(from)?, &mut writer)?;
+    writer.flush()?;
+    writer.finish()?.sync_all()
+}
+
+fn read_tables(directory: &Path, keys: &Keys) -> Result<ReferenceData, ReferenceStoreError> {
+    let mut reference = ReferenceData::embedded().map_err(ReferenceStoreError::Embedded)?;
+    for table in ReferenceTable::ALL {
+        let path = directory.join(sealed_name(table));
+        match File::open(&path) {
+            Ok(file) => {
+                let reader = SealedReader::new(BufReader::new(file), keys).map_err(io_at(&path))?;
+                reference = reference.with_table(table, reader).map_err(|source| ReferenceStoreError::Load { file: table.file_name(), source })?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io_at(&path)(error)),
+        }
+    }
+    Ok(reference)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROVIDERS: &str = "npi,tin,group_tin,taxonomy,kind,contracted,enrolled_from,enrolled_to,payment,routing,account\n1234567893,951234567,,207Q00000X,pcp,yes,,,check,,\n";
+    const MEMBERS: &str = "cin,birth_date,sex,eligible_from,eligible_to,aid_code,network,pcp_npi,share_of_cost,death_date,other_coverage,added_on\n91234567A,1990-02-14,F,2020-01-01,,,CCN,,,,,\n";
+
+    #[test]
+    fn a_load_replaces_what_is_present_and_keeps_the_rest() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = Keys::parse(&Keys::generate().unwrap()).unwrap();
+        let (store, first, second) = (directory.path().join("store"), directory.path().join("a"), directory.path().join("b"));
+        for path in [&store, &first, &second] {
+            fs::create_dir(path).unwrap();
+        }
+        fs::write(first.join("providers.csv"), PROVIDERS).unwrap();
+        fs::write(second.join("members.csv"), MEMBERS).unwrap();
+        let embedded = current(&store, &keys).unwrap();
+        let one = load(&store, &keys, &embedded, &first).unwrap();
+        let two = load(&store, &keys, &one, &second).unwrap();
+        let opened = current(&store, &keys).unwrap();
+        assert_eq!(opened.digest(), two.digest());
+        assert!(opened.providers.is_some() && opened.members.is_some());
+        assert!(by_digest(&store, &keys, one.digest()).unwrap().members.is_none());
+        assert_eq!(by_digest(&store, &keys, embedded.digest()).unwrap().digest(), embedded.digest());
+        let sealed = fs::read(store.join(two.digest().hex()).join("members.csv.sealed")).unwrap();
+        assert!(!sealed.windows(9).any(|window| window == b"91234567A"));
+    }
+
+    #[test]
+    fn a_bad_row_changes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = Keys::parse(&Keys::generate().unwrap()).unwrap();
+        let embedded = ReferenceData::embedded().unwrap();
+        fs::write(directory.path().join("providers.csv"), PROVIDERS.replace("pcp", "doctor")).unwrap();
+        let error = load(directory.path(), &keys, &embedded, directory.path()).unwrap_err();
+        assert!(matches!(error, ReferenceStoreError::Load { file: "providers.csv", .. }));
+        assert!(!error.to_string().contains("doctor"));
+        assert_eq!(current(directory.path(), &keys).unwrap().digest(), embedded.digest());
+    }
+}

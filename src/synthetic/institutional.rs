@@ -1,0 +1,249 @@
+//! Institutional claims: what a hospital bills, sound and with one defect.
+
+use chrono::Days;
+
+use super::claim::{Claim, Line, Setting, Stay, StayKind};
+use super::maker::{Subject, Visit};
+use super::plan::Purpose;
+use super::providers::{Role, other_organization};
+use super::scenario::Scenario;
+use super::services::{
+    ADMISSIONS, ANCILLARIES, DELIVERY_DIAGNOSIS, DELIVERY_OUTCOME, DELIVERY_ROOM, DIAGNOSES, EMERGENCY_DIAGNOSES, EMERGENCY_PROCEDURE, EMERGENCY_VISITS,
+    FOR_NEWBORNS, FOR_WOMEN, INPATIENT_LABORATORY, LISTED_PROCEDURES, LISTED_THERAPY, MATERNITY_ROOM, NOT_COVERED, PHARMACY, PROCEDURE_DIAGNOSES, Procedure,
+    RESPIRATORY, ROOM, RevenueRate, RevenueService, SUPPLIES, UNPRICED, VISITS,
+};
+use crate::money::{Money, Quantity};
+
+/// The claim of a visit to a hospital.
+pub(super) fn made(mut visit: Visit<'_>) -> Claim {
+    use Scenario::*;
+    if visit.place.purpose == Purpose::Reporting {
+        return outpatient(visit, Encounter);
+    }
+    let scenario = visit.scenario.unwrap_or_else(|| match visit.draw.below(100) {
+        0..44 => Outpatient,
+        44..56 => Emergency,
+        56..64 => AuthorizedProcedure,
+        64..70 => AuthorizedTherapy,
+        70..82 => InpatientPerDiem,
+        82..90 => EmergencyAdmission,
+        _ => InpatientCaseRate,
+    });
+    match scenario {
+        Emergency => emergency(visit),
+        AuthorizedProcedure
+        | AuthorizationMissing
+        | AuthorizationUnknown
+        | AuthorizationDenied
+        | AuthorizationCancelled
+        | AuthorizationOtherProvider
+        | AuthorizationOtherCode
+        | AuthorizationExpired => {
+            let procedure = visit.draw.pick(LISTED_PROCEDURES);
+            listed(visit, scenario, &procedure, 1)
+        }
+        AuthorizedTherapy => {
+            let units = visit.units(4);
+            listed(visit, scenario, &LISTED_THERAPY, units)
+        }
+        AuthorizationUnitsShort | AuthorizationUsedUp => listed(visit, scenario, &LISTED_THERAPY, 4),
+        InpatientCaseRate if may_deliver(&visit) => delivery(visit),
+        InpatientPerDiem | InpatientCaseRate => inpatient(visit, InpatientPerDiem),
+        EmergencyAdmission => inpatient(visit, EmergencyAdmission),
+        WrongSex => beside_a_visit(visit, scenario, &FOR_WOMEN),
+        WrongAge => beside_a_visit(visit, scenario, &FOR_NEWBORNS),
+        NotCovered => beside_a_visit(visit, scenario, &NOT_COVERED),
+        Unpriced => beside_a_visit(visit, scenario, &UNPRICED),
+        Outpatient
+        | OfficeVisit
+        | Therapy
+        | SpecialistConsult
+        | Encounter
+        | UnknownMember
+        | ChargeNotSum
+        | PractitionerCheckDigit
+        | LineDateMissing
+        | StatementDatesMissing
+        | FacilityQualifier
+        | ReplacementWithoutOriginal
+        | FutureDate
+        | AbsentDiagnosis
+        | LateClaim
+        | LateLine
+        | Duplicate
+        | BeforeCoverage
+        | AfterCoverage
+        | CoverageGap
+        | AfterDeath
+        | WrongPlace
+        | NetworkResponsible
+        | Forwarded
+        | NetworkUnknown
+        | PatientPaid => outpatient(visit, scenario),
+    }
+}
+
+fn outpatient(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
+    let (diagnoses, lines) = visit_lines(&mut visit);
+    let setting = day_setting(&visit, StayKind::Outpatient);
+    visit.claim(scenario, Role::Attending, setting, diagnoses, lines, Subject::default())
+}
+
+/// A clinic visit with tests, and what the pharmacy or the ward hands out.
+fn visit_lines(visit: &mut Visit<'_>) -> (Vec<&'static str>, Vec<Line>) {
+    let diagnosis_count = 1 + visit.draw.below(3);
+    let diagnoses = visit.several(DIAGNOSES, usize::try_from(diagnosis_count).unwrap_or(1));
+    let first = visit.draw.pick(VISITS);
+    let mut lines = vec![visit.line(&first, 1)];
+    let beside = usize::try_from(visit.draw.below(4)).unwrap_or(0);
+    for procedure in visit.several(ANCILLARIES, beside) {
+        lines.push(visit.line(&procedure, 1));
+    }
+    if visit.draw.one_in(3) {
+        let service = if visit.draw.one_in(2) { PHARMACY } else { SUPPLIES };
+        lines.push(revenue_line(visit, service, 1));
+    }
+    (diagnoses, lines)
+}
+
+fn emergency(mut visit: Visit<'_>) -> Claim {
+    let arrival = visit.draw.pick(EMERGENCY_VISITS);
+    let lines = vec![
+        visit.line(&arrival, 1),
+        visit.line(&EMERGENCY_PROCEDURE, 1),
+        revenue_line(&mut visit, PHARMACY, 1),
+    ];
+    let diagnoses = visit.several(EMERGENCY_DIAGNOSES, 1);
+    let setting = day_setting(&visit, StayKind::OutpatientEmergency);
+    visit.claim(Scenario::Emergency, Role::SecondAttending, setting, diagnoses, lines, Subject::default())
+}
+
+/// An outpatient service of the authorization list.
+fn listed(mut visit: Visit<'_>, scenario: Scenario, procedure: &Procedure, units: u32) -> Claim {
+    let mut lines = vec![visit.line(procedure, units)];
+    if visit.draw.one_in(2) {
+        lines.push(revenue_line(&mut visit, SUPPLIES, 1));
+    }
+    let diagnoses = visit.several(PROCEDURE_DIAGNOSES, 1);
+    let units_left = visit.units(3);
+    let own = visit.authorization(&visit.organization.npi, procedure.code, units);
+    let stranger = other_organization(visit.recipe, &visit.organization).npi;
+    let subject = Subject {
+        line: 0,
+        units_left,
+        authorization: visit.authorized(scenario, own, &stranger, units_left),
+    };
+    let setting = day_setting(&visit, StayKind::Outpatient);
+    visit.claim(scenario, Role::Attending, setting, diagnoses, lines, subject)
+}
+
+/// One service that must be denied, alone or as the last line of a visit that is paid.
+fn beside_a_visit(mut visit: Visit<'_>, scenario: Scenario, procedure: &Procedure) -> Claim {
+    let (diagnoses, mut lines) = visit_lines(&mut visit);
+    if visit.draw.one_in(2) {
+        lines.clear();
+    }
+    lines.push(visit.line(procedure, 1));
+    let last = lines.len() - 1;
+    let setting = day_setting(&visit, StayKind::Outpatient);
+    visit.claim(scenario, Role::Attending, setting, diagnoses, lines, Subject::line(last))
+}
+
+/// A stay with its authorization for the room; through the emergency room, that visit too.
+fn inpatient(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
+    let (diagnosis, group) = visit.draw.pick(ADMISSIONS);
+    let through_emergency = scenario == Scenario::EmergencyAdmission;
+    let kind = if through_emergency {
+        StayKind::EmergencyInpatient { group }
+    } else {
+        StayKind::Inpatient { group }
+    };
+    let days = visit.units(6);
+    let setting = stay_setting(&visit, kind, days);
+    let mut lines = vec![
+        revenue_line(&mut visit, ROOM, days),
+        revenue_line(&mut visit, PHARMACY, days),
+        revenue_line(&mut visit, INPATIENT_LABORATORY, 1),
+    ];
+    if visit.draw.one_in(3) {
+        lines.push(revenue_line(&mut visit, RESPIRATORY, 1));
+    }
+    if through_emergency {
+        let arrival = visit.draw.pick(EMERGENCY_VISITS);
+        lines.push(visit.line(&arrival, 1));
+    }
+    for line in &mut lines {
+        line.date = admitted(&setting).unwrap_or(line.date);
+    }
+    let mut own = visit.authorization(&visit.organization.npi, ROOM.code, days);
+    (own.kind, own.unit_basis, own.notified_on) = ("inpatient", "day", admitted(&setting));
+    let subject = Subject {
+        authorization: (Some(own.number.clone()), vec![own]),
+        ..Subject::default()
+    };
+    let more = visit.several(DIAGNOSES, 2);
+    let diagnoses = [diagnosis].into_iter().chain(more).collect();
+    visit.claim(scenario, Role::Attending, setting, diagnoses, lines, subject)
+}
+
+/// Routine delivery: exempt from authorization, paid by the case (DOMAIN C3).
+fn delivery(mut visit: Visit<'_>) -> Claim {
+    let days = visit.units(2);
+    let setting = stay_setting(&visit, StayKind::Delivery, days);
+    let lines = vec![
+        revenue_line(&mut visit, MATERNITY_ROOM, days),
+        revenue_line(&mut visit, PHARMACY, 1),
+        revenue_line(&mut visit, DELIVERY_ROOM, 1),
+    ];
+    let diagnoses = vec![DELIVERY_DIAGNOSIS, DELIVERY_OUTCOME];
+    visit.claim(Scenario::InpatientCaseRate, Role::Attending, setting, diagnoses, lines, Subject::default())
+}
+
+/// A woman of 22 to 44 on the day.
+fn may_deliver(visit: &Visit<'_>) -> bool {
+    let years = visit.date.years_since(visit.member.birth_date).unwrap_or(0);
+    visit.member.sex == "F" && (18..45).contains(&years)
+}
+
+fn day_setting(visit: &Visit<'_>, kind: StayKind) -> Setting {
+    Setting::Hospital(Stay {
+        kind,
+        from: visit.date,
+        through: visit.date,
+    })
+}
+
+fn stay_setting(visit: &Visit<'_>, kind: StayKind, days: u32) -> Setting {
+    Setting::Hospital(Stay {
+        kind,
+        from: visit.date.checked_sub_days(Days::new(u64::from(days))).unwrap_or(visit.date),
+        through: visit.date,
+    })
+}
+
+fn admitted(setting: &Setting) -> Option<chrono::NaiveDate> {
+    match setting {
+        Setting::Hospital(stay) => Some(stay.from),
+        Setting::Office { .. } => None,
+    }
+}
+
+/// Charged well above what is allowed, so that every rate ends in a write-down.
+fn revenue_line(visit: &mut Visit<'_>, service: RevenueService, units: u32) -> Line {
+    let charge = match service.rate {
+        RevenueRate::PerDiemCents(cents) => visit.asks_more(cents).times(Quantity::whole(units)),
+        RevenueRate::CaseCents(cents) => visit.asks_more(cents),
+        RevenueRate::Percent(_) => {
+            let cents = 2_000 + i64::try_from(visit.draw.below(90_000)).unwrap_or(0);
+            Money::from_cents(cents).times(Quantity::whole(units))
+        }
+    };
+    Line::of_revenue(service, units, charge, visit.date)
+}
+
+impl Visit<'_> {
+    fn asks_more(&mut self, cents: i64) -> Money {
+        let percent = 150 + i64::try_from(self.draw.below(200)).unwrap_or(0);
+        Money::from_cents(cents * percent / 100)
+    }
+}

@@ -1,0 +1,252 @@
+//! The reference data that fits a recipe's claims (INTERFACE 4), table by table.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use chrono::NaiveDate;
+
+use super::maker::Maker;
+use super::members::{Member, Membership, member, primary_care_providers};
+use super::providers::{Organization, organization, organizations, primary_care, routing_number};
+use super::recipe::Recipe;
+use super::services::{FOR_NEWBORNS, FOR_WOMEN, NOT_AT_HOME, NOT_COVERED, REVENUE_SERVICES, listed_procedures, priced_procedures};
+use crate::ids::Form;
+
+/// One CSV file of the reference data directory.
+#[derive(Clone, Copy)]
+pub struct ReferenceFile {
+    pub file_name: &'static str,
+    columns: &'static str,
+    rows: fn(&Recipe, &mut Rows<'_>) -> io::Result<()>,
+}
+
+impl fmt::Debug for ReferenceFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReferenceFile").field("file_name", &self.file_name).finish_non_exhaustive()
+    }
+}
+
+impl ReferenceFile {
+    /// Writes the table that fits the claims of a recipe.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, recipe: &Recipe, out: &mut dyn Write) -> io::Result<()> {
+        let mut csv = csv::Writer::from_writer(out);
+        csv.write_record(self.columns.split(','))?;
+        (self.rows)(recipe, &mut csv)?;
+        csv.flush()
+    }
+}
+
+type Rows<'a> = csv::Writer<&'a mut dyn Write>;
+
+/// Every table that adjudicating a recipe's claims needs.
+pub const REFERENCE_FILES: &[ReferenceFile] = &[
+    ReferenceFile {
+        file_name: "members.csv",
+        columns: "cin,birth_date,sex,eligible_from,eligible_to,aid_code,network,pcp_npi,share_of_cost,death_date,other_coverage,added_on",
+        rows: members,
+    },
+    ReferenceFile {
+        file_name: "providers.csv",
+        columns: "npi,tin,group_tin,taxonomy,kind,contracted,enrolled_from,enrolled_to,payment,routing,account",
+        rows: providers,
+    },
+    ReferenceFile {
+        file_name: "authorizations.csv",
+        columns: "auth_number,cin,status,type,service_from,service_to,provider_npi,group_tin,code_from,code_to,modifier,units,unit_basis,units_used,notified_at",
+        rows: authorizations,
+    },
+    ReferenceFile {
+        file_name: "prior_auth_codes.csv",
+        columns: "code_from,code_to,modifier,line_of_business,effective_from,effective_to,requirement,note",
+        rows: prior_auth_codes,
+    },
+    ReferenceFile {
+        file_name: "restrictions.csv",
+        columns: "rule_id,kind,code_type,code_from,code_to,effective_from,effective_to,params,action,group,carc,rarc",
+        rows: restrictions,
+    },
+    ReferenceFile {
+        file_name: "fee_schedule.csv",
+        columns: "code_type,code,modifier,method,amount,effective_from,effective_to",
+        rows: fee_schedule,
+    },
+    ReferenceFile {
+        file_name: "networks.csv",
+        columns: "network,name,service_category,effective_from,effective_to,responsible,forward_to",
+        rows: networks,
+    },
+    ReferenceFile {
+        file_name: "filing_limits.csv",
+        columns: "network,contracted,received_from,received_to,unit,limit,grace_days,source",
+        rows: filing_limits,
+    },
+];
+
+fn members(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
+    let membership = Membership::of(recipe);
+    for number in 0..membership.total() {
+        let person = member(recipe, membership, number);
+        for (from, to) in &person.coverage {
+            out.write_record(member_row(&person, *from, *to))?;
+        }
+    }
+    Ok(())
+}
+
+fn member_row(person: &Member, from: NaiveDate, to: Option<NaiveDate>) -> [String; 12] {
+    [
+        person.cin.clone(),
+        person.birth_date.to_string(),
+        person.sex.to_string(),
+        from.to_string(),
+        iso(to),
+        person.aid_code.to_string(),
+        person.network.to_string(),
+        person.pcp.map(|number| primary_care(number).0).unwrap_or_default(),
+        "0.00".to_string(),
+        iso(person.death_date),
+        String::new(),
+        from.to_string(),
+    ]
+}
+
+fn providers(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
+    let since = in_force(recipe);
+    let mut account = 0;
+    let mut row = |npi: &str, tin: &str, taxonomy: &str, kind: &str| {
+        account += 1;
+        // Every eighth payee is paid by check.
+        let (payment, routing, number) = match account % 8 {
+            0 => ("check", String::new(), String::new()),
+            _ => ("ach", routing_number(account), format!("{:010}", 7_000_000_000 + account)),
+        };
+        out.write_record([npi, tin, tin, taxonomy, kind, "yes", &since, "", payment, &routing, &number])
+    };
+    for form in [Form::Professional, Form::Institutional] {
+        for number in 0..organizations(recipe, form) {
+            let place: Organization = organization(form, number);
+            let kind = match form {
+                Form::Professional => "other",
+                Form::Institutional => "facility",
+            };
+            row(&place.npi, &place.tin, place.taxonomy, kind)?;
+            for role in place.roles() {
+                let person = place.practitioner(*role);
+                row(&person.npi, &place.tin, person.taxonomy, person.kind)?;
+            }
+        }
+    }
+    for number in 0..primary_care_providers(recipe) {
+        let (npi, tin) = primary_care(number);
+        row(&npi, &tin, "207Q00000X", "pcp")?;
+    }
+    Ok(())
+}
+
+fn authorizations(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
+    for claim in Maker::new(recipe).claims() {
+        for row in &claim.authorizations {
+            out.write_record([
+                &row.number,
+                &row.cin,
+                row.status,
+                row.kind,
+                &row.service_from.to_string(),
+                &row.service_to.to_string(),
+                &row.provider_npi,
+                &row.group_tin,
+                row.code,
+                row.code,
+                "",
+                &row.units.to_string(),
+                row.unit_basis,
+                &row.units_used.to_string(),
+                // Noon in California: within 24 hours of an admission at 8:15.
+                &row.notified_on.map(|day| format!("{day}T20:00:00Z")).unwrap_or_default(),
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+fn prior_auth_codes(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
+    let since = in_force(recipe);
+    for procedure in listed_procedures() {
+        out.write_record([procedure.code, procedure.code, "", "medi-cal", &since, "", "required", "synthetic"])?;
+    }
+    // Scheduled admissions need one for the room.
+    out.write_record(["0120", "0120", "", "medi-cal", &since, "", "required", "synthetic"])?;
+    Ok(())
+}
+
+fn restrictions(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
+    let since = in_force(recipe);
+    for (rule, kind, procedure, params, carc, rarc) in [
+        ("SYN-SEX", "sex", &FOR_WOMEN, r#"{"sex":"F"}"#, "7", ""),
+        ("SYN-AGE", "age", &FOR_NEWBORNS, r#"{"min_years":0,"max_years":0}"#, "6", "N129"),
+        ("SYN-POS", "place_of_service", &NOT_AT_HOME, r#"{"allow":["11","22"]}"#, "5", "M77"),
+        ("SYN-BENEFIT", "non_covered", &NOT_COVERED, "{}", "96", "N130"),
+    ] {
+        out.write_record([
+            rule,
+            kind,
+            "HCPCS",
+            procedure.code,
+            procedure.code,
+            &since,
+            "",
+            params,
+            "deny",
+            "CO",
+            carc,
+            rarc,
+        ])?;
+    }
+    Ok(())
+}
+
+fn fee_schedule(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
+    let since = in_force(recipe);
+    for (procedure, modifiers) in priced_procedures() {
+        for modifier in modifiers {
+            out.write_record(["HCPCS", procedure.code, modifier, "fee", &procedure.fee().to_string(), &since, ""])?;
+        }
+    }
+    for service in REVENUE_SERVICES {
+        let (method, amount) = service.rate.columns();
+        out.write_record(["REV", service.code, "", method, &amount, &since, ""])?;
+    }
+    Ok(())
+}
+
+fn networks(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
+    let since = in_force(recipe);
+    for (network, name, responsible, forward_to) in [
+        ("COD", "SYNTHETIC DIRECT", "plan", ""),
+        ("CCN", "SYNTHETIC COMMUNITY NETWORK", "plan", ""),
+        ("CHOC", "SYNTHETIC ALLIANCE", "network", "CHOC"),
+        ("FCHS", "SYNTHETIC FAMILY NETWORK", "network", ""),
+    ] {
+        for category in ["professional", "hospital"] {
+            out.write_record([network, name, category, &since, "", responsible, forward_to])?;
+        }
+    }
+    Ok(())
+}
+
+fn filing_limits(_: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
+    out.write_record(["*", "*", "", "", "days", "365", "0", "synthetic"])?;
+    Ok(())
+}
+
+/// Everything is in force from before the earliest service date.
+fn in_force(recipe: &Recipe) -> String {
+    recipe.days_before(6 * 366).to_string()
+}
+
+fn iso(date: Option<NaiveDate>) -> String {
+    date.map(|date| date.to_string()).unwrap_or_default()
+}

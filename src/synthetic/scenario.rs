@@ -1,0 +1,274 @@
+//! What a claim is made to show, and what must come of it (DOMAIN B to E, H).
+//!
+//! To the next editor: a new defect needs its row in the table, its place in a rotation, and its
+//! making in `professional.rs` or `institutional.rs`. The answer key follows from the row.
+
+use super::recipe::Recipe;
+use crate::ids::Form;
+
+macro_rules! scenarios {
+    ($($(#[$doc:meta])* $variant:ident $name:literal, $effect:ident $(($reason:literal))?, $class:ident, $grant:ident;)*) => {
+        /// One fact per claim; the name is the `scenario` column of the answer key.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub(super) enum Scenario { $($(#[$doc])* $variant),* }
+
+        impl Scenario {
+            pub(super) fn name(self) -> &'static str {
+                match self { $(Scenario::$variant => $name),* }
+            }
+
+            pub(super) fn effect(self) -> Effect {
+                match self { $(Scenario::$variant => Effect::$effect $(($reason))?),* }
+            }
+
+            pub(super) fn member_class(self) -> MemberClass {
+                match self { $(Scenario::$variant => MemberClass::$class),* }
+            }
+
+            pub(super) fn grant(self) -> Grant {
+                match self { $(Scenario::$variant => Grant::$grant),* }
+            }
+        }
+    };
+}
+
+// Name, what comes of it, whose it is, what of its authorization.
+scenarios! {
+    OfficeVisit "office-visit", Priced, Regular, Sound;
+    Therapy "therapy", Priced, Regular, Sound;
+    AuthorizedProcedure "authorized-procedure", Priced, Regular, Sound;
+    AuthorizedTherapy "authorized-therapy", Priced, Regular, Sound;
+    /// An initial consult by a specialist, with its authorization (DOMAIN C2 P3).
+    SpecialistConsult "specialist-consult", Priced, Regular, Sound;
+    /// A procedure of the authorization list in place of service 23 or revenue 0450, exempt.
+    Emergency "emergency", Priced, Regular, Sound;
+    Outpatient "outpatient", Priced, Regular, Sound;
+    InpatientPerDiem "inpatient-per-diem", Priced, Regular, Sound;
+    InpatientCaseRate "inpatient-case-rate", Priced, Regular, Sound;
+    EmergencyAdmission "emergency-admission", Priced, Regular, Sound;
+    Encounter "encounter", Recorded, Regular, Sound;
+
+    UnknownMember "unknown-member", Rejected, Regular, Sound;
+    ChargeNotSum "charge-not-sum", Rejected, Regular, Sound;
+    PractitionerCheckDigit "practitioner-check-digit", Rejected, Regular, Sound;
+    LineDateMissing "line-date-missing", Rejected, Regular, Sound;
+    StatementDatesMissing "statement-dates-missing", Rejected, Regular, Sound;
+    FacilityQualifier "facility-qualifier", Rejected, Regular, Sound;
+    ReplacementWithoutOriginal "replacement-without-original", Rejected, Regular, Sound;
+    FutureDate "future-date", Rejected, Regular, Sound;
+    AbsentDiagnosis "absent-diagnosis", Rejected, Regular, Sound;
+
+    NetworkResponsible "network-responsible", DeniesClaim("CO-109"), Capitated, Sound;
+    Forwarded "forwarded", Forwarded("CO-B11"), Delegated, Sound;
+    NetworkUnknown "network-unknown", Pended, Unassigned, Sound;
+    BeforeCoverage "before-coverage", DeniesClaim("CO-26"), NotYetCovered, Sound;
+    AfterCoverage "after-coverage", DeniesClaim("CO-27"), NoLongerCovered, Sound;
+    CoverageGap "coverage-gap", DeniesClaim("CO-200"), Lapsed, Sound;
+    AfterDeath "after-death", DeniesClaim("CO-13"), Deceased, Sound;
+    LateClaim "late-claim", DeniesClaim("CO-29"), Regular, Sound;
+    LateLine "late-line", DeniesLine("CO-29"), Regular, Sound;
+    WrongSex "wrong-sex", DeniesLine("CO-7"), Male, Sound;
+    WrongAge "wrong-age", DeniesLine("CO-6"), Adult, Sound;
+    WrongPlace "wrong-place", DeniesLine("CO-5"), Regular, Sound;
+    NotCovered "not-covered", DeniesLine("CO-96"), Regular, Sound;
+    Duplicate "duplicate", DeniesClaim("OA-18"), Regular, Sound;
+    /// By members of their own, so that no other claim's authorization is found for them.
+    AuthorizationMissing "authorization-missing", DeniesLine("CO-197"), Adult, Missing;
+    AuthorizationUnknown "authorization-unknown", DeniesLine("CO-197"), Regular, UnknownNumber;
+    AuthorizationDenied "authorization-denied", DeniesLine("CO-39"), Regular, Denied;
+    AuthorizationCancelled "authorization-cancelled", DeniesLine("CO-197"), Regular, Cancelled;
+    AuthorizationOtherProvider "authorization-other-provider", DeniesLine("CO-296"), Regular, OtherProvider;
+    AuthorizationOtherCode "authorization-other-code", DeniesLine("CO-284"), Regular, OtherCode;
+    AuthorizationExpired "authorization-expired", DeniesLine("CO-302"), Regular, OutsideDates;
+    AuthorizationUnitsShort "authorization-units-short", CutsUnits("CO-198"), Regular, UnitsShort;
+    AuthorizationUsedUp "authorization-used-up", DeniesLine("CO-198"), Regular, UsedUp;
+    Unpriced "unpriced", DeniesLine("CO-147"), Regular, Sound;
+    PatientPaid "patient-paid", Priced, Regular, Sound;
+}
+
+/// What comes of a claim beyond its price; reasons are group and CARC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Lines are paid at their price.
+    Priced,
+    /// Kept out by 999 or 277CA: never adjudicated.
+    Rejected,
+    /// Every line is denied.
+    DeniesClaim(&'static str),
+    /// The one line that the scenario is about is denied.
+    DeniesLine(&'static str),
+    /// The one line that the scenario is about is paid for part of its units.
+    CutsUnits(&'static str),
+    Forwarded(&'static str),
+    Pended,
+    Recorded,
+}
+
+/// What a member must be like for a scenario. Scenarios with a class other than regular have members
+/// of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MemberClass {
+    Regular,
+    NotYetCovered,
+    NoLongerCovered,
+    Lapsed,
+    Deceased,
+    Male,
+    Adult,
+    /// In a network that is responsible itself and takes no forwarded claims.
+    Capitated,
+    /// In a network that claims are forwarded to.
+    Delegated,
+    /// In a network without a row in `networks.csv`.
+    Unassigned,
+}
+
+/// The authorization behind a claim that needs one (DOMAIN C4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Grant {
+    Sound,
+    Missing,
+    UnknownNumber,
+    Denied,
+    Cancelled,
+    OtherProvider,
+    OtherCode,
+    OutsideDates,
+    UnitsShort,
+    UsedUp,
+}
+
+/// Defects of professional claims, in the order they take turns.
+const PROFESSIONAL: &[Scenario] = &[
+    Scenario::UnknownMember,
+    Scenario::LateClaim,
+    Scenario::AuthorizationMissing,
+    Scenario::Duplicate,
+    Scenario::ChargeNotSum,
+    Scenario::BeforeCoverage,
+    Scenario::NotCovered,
+    Scenario::AuthorizationExpired,
+    Scenario::PractitionerCheckDigit,
+    Scenario::LateLine,
+    Scenario::AfterCoverage,
+    Scenario::AuthorizationUnitsShort,
+    Scenario::LineDateMissing,
+    Scenario::WrongSex,
+    Scenario::NetworkResponsible,
+    Scenario::AuthorizationOtherCode,
+    Scenario::FacilityQualifier,
+    Scenario::CoverageGap,
+    Scenario::PatientPaid,
+    Scenario::AuthorizationOtherProvider,
+    Scenario::ReplacementWithoutOriginal,
+    Scenario::WrongAge,
+    Scenario::Forwarded,
+    Scenario::AuthorizationUsedUp,
+    Scenario::FutureDate,
+    Scenario::AfterDeath,
+    Scenario::NetworkUnknown,
+    Scenario::AuthorizationDenied,
+    Scenario::AbsentDiagnosis,
+    Scenario::WrongPlace,
+    Scenario::Unpriced,
+    Scenario::AuthorizationUnknown,
+    Scenario::AuthorizationCancelled,
+];
+
+/// Defects of institutional claims, in the order they take turns.
+const INSTITUTIONAL: &[Scenario] = &[
+    Scenario::UnknownMember,
+    Scenario::LateClaim,
+    Scenario::AuthorizationMissing,
+    Scenario::Duplicate,
+    Scenario::ChargeNotSum,
+    Scenario::BeforeCoverage,
+    Scenario::NotCovered,
+    Scenario::AuthorizationExpired,
+    Scenario::PractitionerCheckDigit,
+    Scenario::AfterCoverage,
+    Scenario::AuthorizationUnitsShort,
+    Scenario::StatementDatesMissing,
+    Scenario::WrongSex,
+    Scenario::NetworkResponsible,
+    Scenario::AuthorizationOtherCode,
+    Scenario::FacilityQualifier,
+    Scenario::CoverageGap,
+    Scenario::AuthorizationOtherProvider,
+    Scenario::ReplacementWithoutOriginal,
+    Scenario::WrongAge,
+    Scenario::Forwarded,
+    Scenario::AuthorizationUsedUp,
+    Scenario::FutureDate,
+    Scenario::AfterDeath,
+    Scenario::NetworkUnknown,
+    Scenario::AuthorizationDenied,
+    Scenario::Unpriced,
+    Scenario::AuthorizationUnknown,
+    Scenario::AuthorizationCancelled,
+];
+
+/// The defects that take turns in a form.
+pub(super) fn rotation(form: Form) -> &'static [Scenario] {
+    match form {
+        Form::Professional => PROFESSIONAL,
+        Form::Institutional => INSTITUTIONAL,
+    }
+}
+
+/// A defect and how often its form had it before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Defect {
+    pub scenario: Scenario,
+    pub occurrence: u64,
+}
+
+/// The defect of a form's claim, if it is one of the seeded ones: they are spread evenly, and never
+/// stand on a form's first claim.
+pub(super) fn defect(recipe: &Recipe, form: Form, of_form: u64) -> Option<Defect> {
+    let rate = u64::from(recipe.errors_per_mille());
+    let before = of_form * rate / 1_000;
+    if (of_form + 1) * rate / 1_000 == before {
+        return None;
+    }
+    let turns = rotation(form);
+    let length = turns.len() as u64;
+    let scenario = usize::try_from(before % length).ok().and_then(|turn| turns.get(turn))?;
+    Some(Defect {
+        scenario: *scenario,
+        occurrence: before / length,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use chrono::NaiveDate;
+
+    use super::*;
+    use crate::synthetic::recipe::Mix;
+
+    #[test]
+    fn defects_are_as_many_as_asked_and_take_turns() {
+        let recipe = Recipe::new(Mix::Professional, 1_000, 1, 66, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
+        let defects: Vec<Defect> = (0..1_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
+        assert_eq!(defects.len(), 66);
+        for scenario in PROFESSIONAL {
+            let occurrences: Vec<u64> = defects
+                .iter()
+                .filter(|defect| defect.scenario == *scenario)
+                .map(|defect| defect.occurrence)
+                .collect();
+            assert_eq!(occurrences, [0, 1], "{}", scenario.name());
+        }
+        assert_eq!(defect(&recipe, Form::Professional, 0), None);
+    }
+
+    #[test]
+    fn each_rotation_has_each_defect_once() {
+        for form in [Form::Professional, Form::Institutional] {
+            assert_eq!(rotation(form).iter().collect::<BTreeSet<_>>().len(), rotation(form).len());
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What the plan allows for a service (DOMAIN E6). `fee_schedule.csv`.
+
+use std::io::Read;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::code_columns::{CodeType, read_modifier, read_typed_code};
+use crate::ids::{Code, Modifier};
+use crate::money::Money;
+use crate::tables::code_range::CodeKey;
+use crate::tables::csv_table::{LoadError, Problem, TableDigest, columns, read_rows, refuse_overlaps, vocabulary};
+use crate::tables::period::Period;
+
+columns! { "fee_schedule.csv": code_type, code, modifier, method, amount, effective_from, effective_to; }
+
+vocabulary! {
+    /// How a rate becomes an allowed amount.
+    FeeMethod { Fee = "fee", PerDiem = "per_diem", Percent = "percent", Case = "case" }
+}
+
+/// Every rate.
+#[derive(Debug, Clone, Default)]
+pub struct FeeSchedule {
+    /// Sorted by key, then by first effective day.
+    rows: Vec<(FeeKey, FeeRow)>,
+}
+
+/// Any code is the empty key, any modifier `None`.
+type FeeKey = (CodeType, CodeKey, Option<Modifier>);
+
+/// One rate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeeRow {
+    pub code_type: CodeType,
+    /// `None`: any code without its own row.
+    pub code: Option<Code<8>>,
+    /// `None`: any modifiers without their own row.
+    pub modifier: Option<Modifier>,
+    pub rate: Rate,
+    pub effective: Period,
+}
+
+/// A method with its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// Times units, then the lesser of billed and allowed.
+    Fee(Money),
+    /// Times days: the line's units.
+    PerDiem(Money),
+    /// Per cent of the charge.
+    Percent(Decimal),
+    /// Once a claim, on its first line.
+    Case(Money),
+}
+
+impl Rate {
+    pub fn method(self) -> FeeMethod {
+        match self {
+            Rate::Fee(_) => FeeMethod::Fee,
+            Rate::PerDiem(_) => FeeMethod::PerDiem,
+            Rate::Percent(_) => FeeMethod::Percent,
+            Rate::Case(_) => FeeMethod::Case,
+        }
+    }
+}
+
+impl FeeSchedule {
+    /// # Errors
+    /// [`LoadError`] at the first bad row, or where two rates of one code and modifier overlap in time.
+    pub fn read(source: impl Read) -> Result<FeeSchedule, LoadError> {
+        FeeSchedule::read_digested(source).map(|(schedule, _)| schedule)
+    }
+
+    pub(super) fn read_digested(source: impl Read) -> Result<(FeeSchedule, TableDigest), LoadError> {
+        let mut rows = Vec::new();
+        let digest = read_rows(source, |row| {
+            let fee = read_row(row)?;
+            let key: FeeKey = (
+                fee.code_type,
+                fee.code.map_or(CodeKey::of(b""), |code| CodeKey::of(code.as_bytes())),
+                fee.modifier,
+            );
+            rows.push((key, fee.effective, row.number, fee));
+            Ok(())
+        })?;
+        refuse_overlaps(&mut rows, Column::effective_from)?;
+        Ok((
+            FeeSchedule {
+                rows: rows.into_iter().map(|(key, _, _, fee)| (key, fee)).collect(),
+            },
+            digest,
+        ))
+    }
+
+    /// The rate on a day: the code's own for the first of the line's modifiers that has one, then the
+    /// code's own for any modifier, then a rate for any code.
+    pub fn find(&self, code_type: CodeType, code: &[u8], modifiers: &[Option<Modifier>], date: NaiveDate) -> Option<&FeeRow> {
+        let modifiers = || modifiers.iter().filter(|modifier| modifier.is_some()).chain(std::iter::once(&None));
+        let keys = [CodeKey::of(code), CodeKey::of(b"")];
+        keys.iter()
+            .find_map(|code| modifiers().find_map(|modifier| self.effective(&(code_type, *code, *modifier), date)))
+    }
+
+    fn effective(&self, key: &FeeKey, date: NaiveDate) -> Option<&FeeRow> {
+        let start = self.rows.partition_point(|(known, _)| known < key);
+        let of_key = self.rows.get(start..)?.iter().take_while(|(known, _)| known == key);
+        of_key.map(|(_, fee)| fee).find(|fee| fee.effective.covers(date))
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+type Row<'a> = crate::tables::csv_table::Row<'a, Column>;
+
+fn read_row(row: &Row<'_>) -> Result<FeeRow, LoadError> {
+    let code_type = match row.word(Column::code_type)? {
+        known @ (CodeType::Hcpcs | CodeType::Revenue | CodeType::Drg) => known,
+        CodeType::Diagnosis | CodeType::TypeOfBill => return Err(row.error(Column::code_type, Problem::NotOneOf(vec!["HCPCS", "REV", "DRG"]))),
+    };
+    let amount = || {
+        row.optional_money(Column::amount)?
+            .ok_or_else(|| row.error(Column::amount, Problem::Empty { expected: "an amount" }))
+    };
+    Ok(FeeRow {
+        code_type,
+        code: read_typed_code(row, code_type, Column::code)?,
+        modifier: read_modifier(row, Column::modifier)?,
+        rate: match row.word(Column::method)? {
+            FeeMethod::Fee => Rate::Fee(amount()?),
+            FeeMethod::PerDiem => Rate::PerDiem(amount()?),
+            FeeMethod::Case => Rate::Case(amount()?),
+            FeeMethod::Percent => Rate::Percent(row.required(Column::amount, "a percentage of 0 to 1000", parse_percent)?),
+        },
+        effective: row.period(Column::effective_from, Column::effective_to)?,
+    })
+}
+
+fn parse_percent(text: &str) -> Option<Decimal> {
+    let percent = crate::money::Quantity::parse_x12(text.as_bytes()).ok()?.decimal();
+    (Decimal::ZERO..=Decimal::ONE_THOUSAND).contains(&percent).then_some(percent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(rows: &str) -> Result<FeeSchedule, LoadError> {
+        FeeSchedule::read(format!("code_type,code,modifier,method,amount,effective_from,effective_to\n{rows}\n").as_bytes())
+    }
+
+    #[test]
+    fn the_modifiers_own_rate_goes_first_and_any_code_last() {
+        let schedule = read(
+            "HCPCS,99214,,fee,122.05,2024-01-01,\nHCPCS,71046,26,fee,12,2024-01-01,2024-12-31\nHCPCS,71046,26,fee,13,2025-01-01,\n\
+             HCPCS,71046,TC,fee,20,2024-01-01,\nHCPCS,71046,,fee,32,2024-01-01,\nREV,120,,per_diem,1500,,\nREV,*,,percent,30.5,,\nDRG,560,,case,8000,,",
+        )
+        .unwrap();
+        let find = |code_type, code: &str, modifiers: &[&str], date: &str| {
+            let modifiers: Vec<Option<Modifier>> = modifiers.iter().map(|text| Modifier::parse(text.as_bytes()).ok()).collect();
+            schedule.find(code_type, code.as_bytes(), &modifiers, date.parse().unwrap()).map(|fee| fee.rate)
+        };
+        let fee = |cents| Some(Rate::Fee(Money::from_cents(cents)));
+        for (code_type, code, modifiers, date, rate) in [
+            (CodeType::Hcpcs, "99214", &["25"][..], "2025-01-20", fee(12205)),
+            (CodeType::Hcpcs, "99214", &["25"], "2023-12-31", None),
+            (CodeType::Hcpcs, "71046", &[], "2025-01-01", fee(3200)),
+            (CodeType::Hcpcs, "71046", &["26"], "2024-12-31", fee(1200)),
+            (CodeType::Hcpcs, "71046", &["26"], "2025-01-01", fee(1300)),
+            (CodeType::Hcpcs, "71046", &["59", "TC"], "2025-01-01", fee(2000)),
+            (CodeType::Hcpcs, "71045", &[], "2025-01-01", None),
+            (CodeType::Revenue, "0120", &[], "2025-01-01", Some(Rate::PerDiem(Money::from_cents(150_000)))),
+            (CodeType::Revenue, "0450", &[], "2025-01-01", Some(Rate::Percent(Decimal::new(305, 1)))),
+            (CodeType::Drg, "560", &[], "2025-01-01", Some(Rate::Case(Money::from_cents(800_000)))),
+        ] {
+            assert_eq!(find(code_type, code, modifiers, date), rate, "{code} {modifiers:?} {date}");
+        }
+    }
+
+    #[test]
+    fn a_bad_row_fails_the_load_at_its_place() {
+        for (rows, message) in [
+            ("DX,A64,,fee,1,,", "row 2, column code_type: not one of HCPCS, REV, DRG"),
+            ("HCPCS,,,fee,1,,", "row 2, column code: empty, expected a code of 1 to 8 characters"),
+            ("HCPCS,99214,255,fee,1,,", "row 2, column modifier: not a modifier of two characters"),
+            ("HCPCS,99214,,rate,1,,", "row 2, column method: not one of fee, per_diem, percent, case"),
+            ("HCPCS,99214,,fee,,,", "row 2, column amount: empty, expected an amount"),
+            (
+                "HCPCS,99214,,fee,1.005,,",
+                "row 2, column amount: not an amount of at most two decimals, not negative",
+            ),
+            ("HCPCS,99214,,percent,1001,,", "row 2, column amount: not a percentage of 0 to 1000"),
+            ("HCPCS,99214,,fee,1,2025-01-02,2025-01-01", "row 2, column effective_to: ends before it begins"),
+            (
+                "HCPCS,99214,,fee,1,,\nHCPCS,99214,,fee,2,2025-01-01,",
+                "row 3, column effective_from: overlaps row 2, expected one row for each date",
+            ),
+        ] {
+            assert_eq!(read(rows).unwrap_err().to_string(), format!("fee_schedule.csv {message}"));
+        }
+    }
+}

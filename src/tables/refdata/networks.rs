@@ -1,0 +1,174 @@
+//! Which entity is responsible for a network's claims (DOMAIN E2). `networks.csv`.
+
+use std::io::Read;
+
+use chrono::NaiveDate;
+use compact_str::CompactString;
+
+use crate::ids::{Form, NetworkId};
+use crate::tables::csv_table::{LoadError, Problem, TableDigest, Vocabulary, columns, read_rows, refuse_overlaps};
+use crate::tables::period::Period;
+
+columns! { "networks.csv": network, name, service_category, effective_from, effective_to, responsible, forward_to; }
+
+/// The division of financial responsibility.
+#[derive(Debug, Clone, Default)]
+pub struct Networks {
+    rows: Vec<NetworkRow>,
+}
+
+/// Who answers for one network's claims of one form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkRow {
+    /// `None`: any network without its own row.
+    pub network: Option<NetworkId>,
+    pub name: CompactString,
+    /// `professional` is the 837P, `hospital` the 837I; `None`: both.
+    pub form: Option<Form>,
+    pub effective: Period,
+    pub responsible: Responsible,
+}
+
+/// The entity that pays or denies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Responsible {
+    Plan,
+    /// The network itself: forwarded when it says where to, else denied as sent to the wrong payer.
+    Network {
+        forward_to: Option<CompactString>,
+    },
+}
+
+impl Networks {
+    /// # Errors
+    /// [`LoadError`] at the first bad row, or where two rows of one network and category overlap in time.
+    pub fn read(source: impl Read) -> Result<Networks, LoadError> {
+        Networks::read_digested(source).map(|(networks, _)| networks)
+    }
+
+    pub(super) fn read_digested(source: impl Read) -> Result<(Networks, TableDigest), LoadError> {
+        let mut rows = Vec::new();
+        let digest = read_rows(source, |row| {
+            let network = read_row(row)?;
+            rows.push(((network.network, network.form), network.effective, row.number, network));
+            Ok(())
+        })?;
+        refuse_overlaps(&mut rows, Column::effective_from)?;
+        Ok((
+            Networks {
+                rows: rows.into_iter().map(|(_, _, _, network)| network).collect(),
+            },
+            digest,
+        ))
+    }
+
+    /// The row of the network, form and day; its own row goes before one for any. There are tens of
+    /// rows, so a scan finds it.
+    pub fn responsible(&self, network: NetworkId, form: Form, date: NaiveDate) -> Option<&NetworkRow> {
+        let applies =
+            |row: &&NetworkRow| row.network.is_none_or(|known| known == network) && row.form.is_none_or(|known| known == form) && row.effective.covers(date);
+        self.rows.iter().filter(applies).max_by_key(|row| (row.network.is_some(), row.form.is_some()))
+    }
+
+    pub fn rows(&self) -> &[NetworkRow] {
+        &self.rows
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// `service_category` names the form by who bills on it.
+impl Vocabulary for Form {
+    const ALL: &'static [Form] = &[Form::Professional, Form::Institutional];
+    fn word(self) -> &'static str {
+        match self {
+            Form::Professional => "professional",
+            Form::Institutional => "hospital",
+        }
+    }
+}
+
+type Row<'a> = crate::tables::csv_table::Row<'a, Column>;
+
+fn read_row(row: &Row<'_>) -> Result<NetworkRow, LoadError> {
+    let forward_to = Some(row.text(Column::forward_to)).filter(|text| !text.is_empty()).map(CompactString::from);
+    Ok(NetworkRow {
+        network: match row.text(Column::network) {
+            "*" => None,
+            _ => Some(row.required(Column::network, "a network of at most 12 characters", |text| {
+                NetworkId::parse(text.as_bytes()).ok()
+            })?),
+        },
+        name: row.text(Column::name).into(),
+        form: row.word_unless_any(Column::service_category)?,
+        effective: row.period(Column::effective_from, Column::effective_to)?,
+        responsible: match (row.text(Column::responsible), forward_to) {
+            ("plan", None) => Responsible::Plan,
+            ("plan", Some(_)) => return Err(row.error(Column::forward_to, Problem::Rule("given though the plan is responsible"))),
+            ("network", forward_to) => Responsible::Network { forward_to },
+            _ => return Err(row.error(Column::responsible, Problem::NotOneOf(vec!["plan", "network"]))),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(rows: &str) -> Result<Networks, LoadError> {
+        Networks::read(format!("network,name,service_category,effective_from,effective_to,responsible,forward_to\n{rows}\n").as_bytes())
+    }
+
+    #[test]
+    fn the_networks_own_row_of_the_day_is_found() {
+        let networks = read("PMG,Group,professional,,2024-12-31,network,\nPMG,Group,professional,2025-01-01,,network,PMGCLAIMS\nPMG,Group,hospital,,,plan,\nHMO,Health,*,,,network,\n").unwrap();
+        let find = |network: &str, form, date: &str| {
+            networks
+                .responsible(network.parse().unwrap(), form, date.parse().unwrap())
+                .map(|row| row.responsible.clone())
+        };
+        let denied = Responsible::Network { forward_to: None };
+        let forwarded = Responsible::Network {
+            forward_to: Some("PMGCLAIMS".into()),
+        };
+        for (network, form, date, responsible) in [
+            ("PMG", Form::Professional, "2024-12-31", Some(denied.clone())),
+            ("PMG", Form::Professional, "2025-01-01", Some(forwarded)),
+            ("PMG", Form::Institutional, "2025-01-01", Some(Responsible::Plan)),
+            ("HMO", Form::Institutional, "2025-01-01", Some(denied)),
+            ("NEW", Form::Institutional, "2025-01-01", None),
+        ] {
+            assert_eq!(find(network, form, date), responsible, "{network} {form} {date}");
+        }
+        let with_default = read("*,Any,*,,,network,\nPMG,Group,*,,,plan,").unwrap();
+        let of = |network: &str| {
+            with_default
+                .responsible(network.parse().unwrap(), Form::Professional, "2025-01-01".parse().unwrap())
+                .map(|row| row.name.as_str())
+        };
+        assert_eq!((of("PMG"), of("NEW")), (Some("Group"), Some("Any")));
+    }
+
+    #[test]
+    fn a_bad_row_fails_the_load_at_its_place() {
+        for (rows, message) in [
+            (",Group,*,,,plan,", "row 2, column network: empty, expected a network of at most 12 characters"),
+            ("PMG,Group,dental,,,plan,", "row 2, column service_category: not one of professional, hospital"),
+            ("PMG,Group,*,2025-01-02,2025-01-01,plan,", "row 2, column effective_to: ends before it begins"),
+            ("PMG,Group,*,,,group,", "row 2, column responsible: not one of plan, network"),
+            ("PMG,Group,*,,,plan,X", "row 2, column forward_to: given though the plan is responsible"),
+            (
+                "PMG,Group,*,,,plan,\nPMG,Group,*,2025-01-01,,network,",
+                "row 3, column effective_from: overlaps row 2, expected one row for each date",
+            ),
+        ] {
+            assert_eq!(read(rows).unwrap_err().to_string(), format!("networks.csv {message}"));
+        }
+    }
+}

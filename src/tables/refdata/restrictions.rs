@@ -1,0 +1,342 @@
+//! Conditions under which codes are payable (DOMAIN D2). `restrictions.csv`.
+
+use std::io::Read;
+
+use chrono::NaiveDate;
+use compact_str::CompactString;
+
+use super::code_columns::{CodeType, read_typed_code_range};
+use super::members::Sex;
+use super::restriction_params::read_kind;
+use crate::ids::{Carc, Modifier, PlaceOfService, Rarc};
+use crate::money::Quantity;
+use crate::tables::code_range::{CodeKey, CodeRange, RangeIndex};
+use crate::tables::csv_table::{LoadError, Problem, TableDigest, columns, read_rows, vocabulary};
+use crate::tables::period::Period;
+use crate::tables::reasons::{self, AdjustmentGroup, ReasonError, Reasons};
+
+columns! { "restrictions.csv": rule_id, kind, code_type, code_from, code_to, effective_from, effective_to, params, action, group, carc, rarc; }
+
+vocabulary! {
+    ActionWord { Deny = "deny", Cut = "cut", Pend = "pend", Warn = "warn" }
+}
+
+/// Every restriction, found by code.
+#[derive(Debug, Clone, Default)]
+pub struct Restrictions {
+    /// One index for each [`CodeType`], in the order of `CodeType::ALL`.
+    indexes: [RangeIndex<Restriction>; CodeType::ALL.len()],
+}
+
+/// One condition on a range of codes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restriction {
+    pub rule_id: CompactString,
+    pub code_type: CodeType,
+    pub codes: CodeRange,
+    pub effective: Period,
+    pub kind: RestrictionKind,
+    pub action: RestrictionAction,
+}
+
+/// What must hold, or the action follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RestrictionKind {
+    /// Age in years on the service date, inclusive; at least one bound.
+    Age {
+        min_years: Option<u16>,
+        max_years: Option<u16>,
+    },
+    Sex(Sex),
+    PlaceOfService {
+        allow: Vec<PlaceOfService>,
+    },
+    /// Of the rendering, else the billing provider.
+    Taxonomy {
+        allow_prefix: Vec<CompactString>,
+    },
+    Modifier(ModifierCondition),
+    /// Of a diagnosis that the line points to; without the point.
+    Diagnosis {
+        require_prefix: Vec<CompactString>,
+    },
+    UnitsPerLine {
+        max: Quantity,
+    },
+    UnitsPerDay {
+        max: Quantity,
+    },
+    /// Paid units of this member and code in the months before.
+    Frequency {
+        max: Quantity,
+        months: u16,
+    },
+    /// Never payable.
+    NonCovered,
+}
+
+/// A condition on the line's modifiers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModifierCondition {
+    RequireAny(Vec<Modifier>),
+    Forbid(Vec<Modifier>),
+}
+
+/// What follows when the condition does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestrictionAction {
+    /// The line is denied.
+    Deny(RestrictionReason),
+    /// The units above the maximum are cut; units kinds only.
+    Cut(RestrictionReason),
+    /// A person must look.
+    Pend(Option<RestrictionReason>),
+    /// Only told.
+    Warn(Option<RestrictionReason>),
+}
+
+/// How the remittance explains it; checked against the reason tables at load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestrictionReason {
+    pub group: AdjustmentGroup,
+    pub carc: Carc,
+    pub rarc: Option<Rarc>,
+}
+
+impl Restrictions {
+    /// # Errors
+    /// [`LoadError`] at the first bad row, or a reason that may not be sent.
+    pub fn read(source: impl Read) -> Result<Restrictions, LoadError> {
+        Restrictions::read_digested(source).map(|(restrictions, _)| restrictions)
+    }
+
+    pub(super) fn read_digested(source: impl Read) -> Result<(Restrictions, TableDigest), LoadError> {
+        let mut rows = Vec::new();
+        let digest = read_rows(source, |row| {
+            rows.push(read_row(row)?);
+            Ok(())
+        })?;
+        let of_type = |code_type: &CodeType| {
+            RangeIndex::new(
+                rows.iter()
+                    .filter(|row| row.code_type == *code_type)
+                    .map(|row| (row.codes, row.clone()))
+                    .collect(),
+            )
+        };
+        let mut indexes: [RangeIndex<Restriction>; CodeType::ALL.len()] = Default::default();
+        for (index, code_type) in indexes.iter_mut().zip(CodeType::ALL) {
+            *index = of_type(code_type);
+        }
+        Ok((Restrictions { indexes }, digest))
+    }
+
+    /// The restrictions on a code that are in force on a day, by lower end of their range and then in
+    /// file order.
+    pub fn of(&self, code_type: CodeType, code: &[u8], date: NaiveDate) -> impl Iterator<Item = &Restriction> {
+        let index = self
+            .indexes
+            .iter()
+            .zip(CodeType::ALL)
+            .find(|(_, known)| **known == code_type)
+            .map(|(index, _)| index);
+        let key = CodeKey::of(code);
+        index
+            .into_iter()
+            .flat_map(move |index| index.containing(key))
+            .map(|(_, row)| row)
+            .filter(move |row| row.effective.covers(date))
+    }
+
+    pub fn len(&self) -> usize {
+        self.indexes.iter().map(RangeIndex::len).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl RestrictionKind {
+    /// Whether units above a maximum can be cut.
+    fn counts_units(&self) -> bool {
+        match self {
+            RestrictionKind::UnitsPerLine { .. } | RestrictionKind::UnitsPerDay { .. } | RestrictionKind::Frequency { .. } => true,
+            RestrictionKind::Age { .. }
+            | RestrictionKind::Sex(_)
+            | RestrictionKind::PlaceOfService { .. }
+            | RestrictionKind::Taxonomy { .. }
+            | RestrictionKind::Modifier(_)
+            | RestrictionKind::Diagnosis { .. }
+            | RestrictionKind::NonCovered => false,
+        }
+    }
+}
+
+impl RestrictionAction {
+    /// How the remittance explains the action, where it does.
+    pub fn reason(&self) -> Option<&RestrictionReason> {
+        match self {
+            RestrictionAction::Deny(reason) | RestrictionAction::Cut(reason) => Some(reason),
+            RestrictionAction::Pend(reason) | RestrictionAction::Warn(reason) => reason.as_ref(),
+        }
+    }
+}
+
+type Row<'a> = crate::tables::csv_table::Row<'a, Column>;
+
+fn read_row(row: &Row<'_>) -> Result<Restriction, LoadError> {
+    let code_type = row.word(Column::code_type)?;
+    let kind = read_kind(row.word(Column::kind)?, row.text(Column::params)).map_err(|problem| row.error(Column::params, problem))?;
+    let reason = read_reason(row)?;
+    let needed = || {
+        reason.ok_or_else(|| {
+            row.error(
+                Column::carc,
+                Problem::Empty {
+                    expected: "an adjustment reason code",
+                },
+            )
+        })
+    };
+    let action = match row.word(Column::action)? {
+        ActionWord::Deny => RestrictionAction::Deny(needed()?),
+        ActionWord::Cut if kind.counts_units() => RestrictionAction::Cut(needed()?),
+        ActionWord::Cut => return Err(row.error(Column::action, Problem::Rule("cut is for units only, expected deny, pend or warn"))),
+        ActionWord::Pend => RestrictionAction::Pend(reason),
+        ActionWord::Warn => RestrictionAction::Warn(reason),
+    };
+    Ok(Restriction {
+        rule_id: row.required(Column::rule_id, "a name for the rule", |text| Some(text.into()))?,
+        code_type,
+        codes: read_typed_code_range(row, code_type, Column::code_from, Column::code_to)?,
+        effective: row.period(Column::effective_from, Column::effective_to)?,
+        kind,
+        action,
+    })
+}
+
+/// Group, CARC and RARC that may be sent together; an empty group is CO (DOMAIN D1).
+fn read_reason(row: &Row<'_>) -> Result<Option<RestrictionReason>, LoadError> {
+    let group = row.word_unless_any(Column::group)?.unwrap_or(AdjustmentGroup::ContractualObligation);
+    let Some(carc) = row.optional(Column::carc, "an adjustment reason code", |text| Carc::parse(text.as_bytes()).ok())? else {
+        return Ok(None);
+    };
+    if group == AdjustmentGroup::PatientResponsibility {
+        return Err(row.error(
+            Column::group,
+            Problem::Rule("PR, but members may not be billed (DOMAIN D1), expected CO, OA or PI"),
+        ));
+    }
+    let rarc = row.optional(Column::rarc, "a remark code such as N130", reasons::parse_rarc)?;
+    let reasons = Reasons::embedded().map_err(Clone::clone)?;
+    reasons.check(group, &carc, rarc.as_slice()).map_err(|error| match error {
+        ReasonError::Unknown => row.error(Column::carc, Problem::Rule("no known adjustment reason")),
+        ReasonError::Deactivated => row.error(Column::carc, Problem::Rule("a deactivated adjustment reason (DOMAIN 0.1)")),
+        ReasonError::WrongGroup => row.error(Column::group, Problem::Rule("not allowed with the adjustment reason (DOMAIN 0.14)")),
+        ReasonError::RemarkMissing => row.error(
+            Column::rarc,
+            Problem::Rule("no remark, or an alert, though the adjustment reason needs a remark (DOMAIN 0.14)"),
+        ),
+    })?;
+    Ok(Some(RestrictionReason { group, carc, rarc }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "rule_id,kind,code_type,code_from,code_to,effective_from,effective_to,params,action,group,carc,rarc";
+
+    fn read(rows: &str) -> Result<Restrictions, LoadError> {
+        Restrictions::read(format!("{HEADER}\n{rows}\n").as_bytes())
+    }
+
+    fn ids(restrictions: &Restrictions, code_type: CodeType, code: &str, date: &str) -> Vec<String> {
+        restrictions
+            .of(code_type, code.as_bytes(), date.parse().unwrap())
+            .map(|row| row.rule_id.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn restrictions_are_found_by_code_type_code_and_day() {
+        let restrictions = read(
+            r#"wide,age,HCPCS,99380,99397,,,"{""max_years"":20}",deny,CO,6,N129
+infant,age,HCPCS,99381,,2025-01-01,2025-12-31,"{""min_years"":0,""max_years"":0}",deny,CO,6,N129
+room,units_per_line,REV,120,129,,,"{""max"":30}",cut,CO,151,N362
+sti,sex,DX,A50,A64,,,"{""sex"":""F""}",warn,,,
+gone,non_covered,HCPCS,*,,,2024-12-31,{},deny,CO,96,N130"#,
+        )
+        .unwrap();
+        assert_eq!(restrictions.len(), 5);
+        for (code_type, code, date, found) in [
+            (CodeType::Hcpcs, "99381", "2025-06-01", &["wide", "infant"][..]),
+            (CodeType::Hcpcs, "99381", "2026-01-01", &["wide"]),
+            (CodeType::Hcpcs, "99381", "2024-12-31", &["gone", "wide"]),
+            (CodeType::Hcpcs, "99398", "2025-06-01", &[]),
+            (CodeType::Revenue, "0120", "2025-06-01", &["room"]),
+            (CodeType::Hcpcs, "0120", "2025-06-01", &[]),
+            (CodeType::Diagnosis, "A649", "2025-06-01", &["sti"]),
+            (CodeType::Drg, "560", "2025-06-01", &[]),
+        ] {
+            assert_eq!(ids(&restrictions, code_type, code, date), found, "{code_type:?} {code} {date}");
+        }
+        let room = restrictions.of(CodeType::Revenue, b"0129", "2025-06-01".parse().unwrap()).next().unwrap();
+        assert_eq!(room.kind, RestrictionKind::UnitsPerLine { max: Quantity::whole(30) });
+        assert_eq!(
+            room.action
+                .reason()
+                .map(|reason| (reason.group.code(), reason.carc.to_string(), reason.rarc.map(|rarc| rarc.to_string()))),
+            Some(("CO", "151".into(), Some("N362".into())))
+        );
+    }
+
+    #[test]
+    fn a_bad_row_fails_the_load_at_its_place() {
+        let good = r#"r,units_per_line,HCPCS,99381,99382,2025-01-01,2025-12-31,"{""max"":4}",cut,CO,151,N362"#;
+        assert!(read(good).is_ok());
+        for (from, to, message) in [
+            ("r,units", ",units", "column rule_id: empty, expected a name for the rule"),
+            (
+                "units_per_line",
+                "units",
+                "column kind: not one of age, sex, place_of_service, taxonomy, modifier, diagnosis, units_per_line, units_per_day, frequency, non_covered",
+            ),
+            ("HCPCS", "CPT", "column code_type: not one of HCPCS, REV, DX, DRG, TOB"),
+            ("99382", "99380", "column code_to: ends before it begins"),
+            ("2025-12-31", "2024-12-31", "column effective_to: ends before it begins"),
+            (r#""{""max"":4}""#, "4", r#"column params: not {"max":4}"#),
+            ("cut", "reduce", "column action: not one of deny, cut, pend, warn"),
+            (
+                r#"units_per_line,HCPCS,99381,99382,2025-01-01,2025-12-31,"{""max"":4}""#,
+                "non_covered,HCPCS,99381,,,,{}",
+                "column action: cut is for units only, expected deny, pend or warn",
+            ),
+            ("CO,151", "CR,151", "column group: not one of CO, OA, PI, PR"),
+            (
+                "CO,151",
+                "PR,151",
+                "column group: PR, but members may not be billed (DOMAIN D1), expected CO, OA or PI",
+            ),
+            ("CO,151", "CO,18", "column group: not allowed with the adjustment reason (DOMAIN 0.14)"),
+            ("151", "", "column carc: empty, expected an adjustment reason code"),
+            ("151", "15", "column carc: a deactivated adjustment reason (DOMAIN 0.1)"),
+            ("151", "999", "column carc: no known adjustment reason"),
+            ("N362", "362", "column rarc: not a remark code such as N130"),
+            (
+                "151,N362",
+                "96,",
+                "column rarc: no remark, or an alert, though the adjustment reason needs a remark (DOMAIN 0.14)",
+            ),
+            (
+                "151,N362",
+                "96,N842",
+                "column rarc: no remark, or an alert, though the adjustment reason needs a remark (DOMAIN 0.14)",
+            ),
+        ] {
+            let row = good.replacen(from, to, 1);
+            assert_eq!(read(&row).unwrap_err().to_string(), format!("restrictions.csv row 2, {message}"), "{row}");
+        }
+    }
+}

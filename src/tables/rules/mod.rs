@@ -1,0 +1,533 @@
+//! The rule pack: what a payer may set about its rules, as data. `config/rules/*.toml`.
+//!
+//! The algorithms are code (`adjudication`), their parameters are here. To the next editor: a new
+//! parameter goes into the struct, into `config/rules/calop.toml` with the part of DOMAIN it follows,
+//! and into a test; unknown keys are refused.
+
+mod code_list;
+mod exemptions;
+
+use std::sync::LazyLock;
+
+use chrono::NaiveDate;
+use compact_str::CompactString;
+use rust_decimal::Decimal;
+use serde::Deserialize;
+
+pub use self::code_list::{CodeList, DiagnosisList};
+pub use self::exemptions::{EvidenceStrength, Exemption, Indicator, LineEvidence};
+use super::reasons::{AdjustmentGroup, ReasonError, Reasons};
+use crate::ids::{Carc, ContentDigest, Modifier, NetworkId, Qualifier, Rarc};
+use crate::money::Money;
+
+/// A payer's rules with the digest that pins them to a decision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RulePack {
+    rules: Rules,
+    digest: ContentDigest,
+}
+
+impl std::ops::Deref for RulePack {
+    type Target = Rules;
+    fn deref(&self) -> &Rules {
+        &self.rules
+    }
+}
+
+/// Every parameter of a pack.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    pub name: CompactString,
+    pub payer: PayerRules,
+    pub timely_filing: TimelyFilingRules,
+    pub prior_authorization: PriorAuthorizationRules,
+    pub duplicate: DuplicateRules,
+    pub prompt_pay: PromptPayRules,
+    pub pricing: PricingRules,
+    #[serde(rename = "exemption", default)]
+    pub exemptions: Vec<Exemption>,
+}
+
+/// DOMAIN A1.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PayerRules {
+    /// 2010BB NM109 accepted.
+    pub ids: Vec<CompactString>,
+}
+
+/// DOMAIN B. The limits themselves are `filing_limits.csv`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimelyFilingRules {
+    /// From the last determination of the claim replaced.
+    pub replacement_days: u32,
+    /// At least, from the primary payer's determination.
+    pub cob_days_min: u32,
+    pub boundary: BoundaryRule,
+    pub delay_reasons: Vec<DelayReason>,
+}
+
+/// The two readings of a year's limit, whose difference is reported (DOMAIN B1 B4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoundaryRule {
+    pub days: u32,
+    pub years: u32,
+}
+
+/// A CLM20 value the payer takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DelayReason {
+    pub code: Qualifier,
+    /// Beyond the limit that applies without it.
+    pub extra_days: u32,
+    pub needs: DelayProof,
+}
+
+/// What must come with a delay reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DelayProof {
+    Nothing,
+    /// NTE.
+    Note,
+    /// PWK.
+    Attachment,
+}
+
+/// DOMAIN C. The list of codes is `prior_auth_codes.csv`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriorAuthorizationRules {
+    /// A line without a number may use any authorization of its member.
+    pub auto_match: bool,
+    /// Rule P3.
+    pub initial_consults: CodeList,
+    /// Rule P4.
+    pub follow_ups: CodeList,
+    /// Rule P5.
+    pub new_authorization: CodeList,
+    /// Rule P6: networks whose members without a primary care provider need none for a consult.
+    pub open_networks: Vec<NetworkId>,
+    /// Rules P1 and P2: what the assigned provider or group renders without authorization.
+    pub primary_care: CodeList,
+    /// Of an emergency admission.
+    pub notification_hours: u32,
+    pub wheelchair_repairs: WheelchairRule,
+}
+
+/// Repairs that cost less in total than the amount need no authorization.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WheelchairRule {
+    pub codes: CodeList,
+    pub below: Money,
+}
+
+/// DOMAIN E4.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DuplicateRules {
+    pub distinct_modifiers: Vec<Modifier>,
+}
+
+/// DOMAIN E7.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptPayRules {
+    /// Claims received from this day on.
+    #[serde(deserialize_with = "toml_date")]
+    pub received_from: NaiveDate,
+    /// The last day without interest, counted from receipt.
+    pub days: u32,
+    /// A year, simple.
+    pub rate_percent: Decimal,
+    pub divisor_days: u32,
+}
+
+impl PromptPayRules {
+    /// Interest of an amount paid some days late, rounded half-up to the cent.
+    pub fn interest(&self, principal: Money, days_late: u32) -> Money {
+        let yearly = principal.decimal().saturating_mul(self.rate_percent) / Decimal::ONE_HUNDRED;
+        Money::rounded(yearly.saturating_mul(Decimal::from(days_late)) / Decimal::from(self.divisor_days.max(1)))
+    }
+}
+
+/// DOMAIN E6. The rates are `fee_schedule.csv`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PricingRules {
+    pub unpriced: UnpricedAction,
+}
+
+/// What happens to a covered line without a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+pub enum UnpricedAction {
+    Deny { group: AdjustmentGroup, carc: Carc, rarc: Option<Rarc> },
+    Pend,
+}
+
+/// Why a rule pack was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RuleError {
+    /// Line, column and reason, as TOML names them.
+    #[error("rule pack: {0}")]
+    Syntax(Box<toml::de::Error>),
+    #[error("rule pack: {key} is out of range, expected {expected}")]
+    OutOfRange { key: &'static str, expected: &'static str },
+    #[error("rule pack: {key} is empty")]
+    Empty { key: &'static str },
+    #[error("rule pack: delay reason {0} is given twice")]
+    RepeatedDelayReason(Qualifier),
+    #[error("rule pack: exemption `{0}` is given twice")]
+    RepeatedExemption(CompactString),
+    #[error("rule pack: exemption `{0}` has no evidence, or a combination without any item")]
+    NoEvidence(CompactString),
+    #[error("rule pack: exemption `{0}` has no example that is exempt")]
+    NoExample(CompactString),
+    #[error("rule pack: exemption `{name}`: example {number} does not come out as it says")]
+    WrongExample { name: CompactString, number: usize },
+    #[error("rule pack: pricing.unpriced is {0}")]
+    Reason(#[from] ReasonError),
+    #[error("rule pack: the reason tables cannot be read")]
+    ReasonTables,
+}
+
+static EMBEDDED: LazyLock<Result<RulePack, RuleError>> = LazyLock::new(|| RulePack::parse(RulePack::EMBEDDED_TEXT));
+
+impl RulePack {
+    /// The pack that ships with the program, as TOML.
+    pub const EMBEDDED_TEXT: &'static str = include_str!("../../../config/rules/calop.toml");
+
+    /// The pack that ships with the program.
+    ///
+    /// # Errors
+    /// [`RuleError`] when it is inconsistent, which a test rules out.
+    pub fn embedded() -> Result<&'static RulePack, &'static RuleError> {
+        EMBEDDED.as_ref()
+    }
+
+    /// Reads a pack and checks it: ranges, reasons, and every exemption by its examples.
+    ///
+    /// # Errors
+    /// [`RuleError`] at the first thing that is wrong.
+    pub fn parse(text: &str) -> Result<RulePack, RuleError> {
+        let rules: Rules = toml::from_str(text).map_err(|error| RuleError::Syntax(Box::new(error)))?;
+        rules.check()?;
+        let mut hasher = blake3::Hasher::new_derive_key("claimstream rule pack v1");
+        // Line ends are not content.
+        for line in text.lines() {
+            hasher.update(line.as_bytes()).update(b"\n");
+        }
+        Ok(RulePack {
+            rules,
+            digest: ContentDigest::from_bytes(*hasher.finalize().as_bytes()),
+        })
+    }
+
+    /// BLAKE3 of the pack's text.
+    pub fn digest(&self) -> ContentDigest {
+        self.digest
+    }
+}
+
+impl Rules {
+    /// The first exempt service that a line shows, and how.
+    pub fn exemption(&self, line: &LineEvidence<'_>) -> Option<(&Exemption, EvidenceStrength)> {
+        self.exemptions
+            .iter()
+            .find_map(|exemption| exemption.shown_by(line).map(|strength| (exemption, strength)))
+    }
+
+    /// The delay reason that the payer takes.
+    pub fn delay_reason(&self, code: Qualifier) -> Option<&DelayReason> {
+        self.timely_filing.delay_reasons.iter().find(|reason| reason.code == code)
+    }
+
+    fn check(&self) -> Result<(), RuleError> {
+        let in_range = |holds: bool, key, expected| if holds { Ok(()) } else { Err(RuleError::OutOfRange { key, expected }) };
+        in_range(
+            (1..=3650).contains(&self.timely_filing.replacement_days),
+            "timely_filing.replacement_days",
+            "1 to 3650",
+        )?;
+        // 28 CCR 1300.71(b)(3): a floor, so a pack may only raise it.
+        in_range(
+            (90..=3650).contains(&self.timely_filing.cob_days_min),
+            "timely_filing.cob_days_min",
+            "90 to 3650",
+        )?;
+        in_range((1..=3650).contains(&self.prompt_pay.days), "prompt_pay.days", "1 to 3650")?;
+        in_range((360..=366).contains(&self.prompt_pay.divisor_days), "prompt_pay.divisor_days", "360 to 366")?;
+        let rate = self.prompt_pay.rate_percent;
+        in_range((Decimal::ZERO..=Decimal::ONE_HUNDRED).contains(&rate), "prompt_pay.rate_percent", "0 to 100")?;
+        if self.payer.ids.is_empty() {
+            return Err(RuleError::Empty { key: "payer.ids" });
+        }
+        if let Some(code) = repeated(self.timely_filing.delay_reasons.iter().map(|reason| reason.code)) {
+            return Err(RuleError::RepeatedDelayReason(code));
+        }
+        if let Some(name) = repeated(self.exemptions.iter().map(|exemption| exemption.name.clone())) {
+            return Err(RuleError::RepeatedExemption(name));
+        }
+        self.exemptions.iter().try_for_each(check_exemption)?;
+        match self.pricing.unpriced {
+            UnpricedAction::Pend => Ok(()),
+            UnpricedAction::Deny { group, carc, rarc } => {
+                let reasons = Reasons::embedded().map_err(|_| RuleError::ReasonTables)?;
+                Ok(reasons.check(group, &carc, rarc.as_slice())?)
+            }
+        }
+    }
+}
+
+fn check_exemption(exemption: &Exemption) -> Result<(), RuleError> {
+    if exemption.is_empty() || exemption.has_boundless_combination() {
+        return Err(RuleError::NoEvidence(exemption.name.clone()));
+    }
+    if !exemption.examples.iter().any(|example| example.exempt) {
+        return Err(RuleError::NoExample(exemption.name.clone()));
+    }
+    match exemption.examples.iter().zip(1..).find(|(example, _)| !example.holds(exemption)) {
+        Some((_, number)) => Err(RuleError::WrongExample {
+            name: exemption.name.clone(),
+            number,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The first value that was there before.
+fn repeated<T: PartialEq>(values: impl Iterator<Item = T>) -> Option<T> {
+    let mut seen = Vec::new();
+    for value in values {
+        if seen.contains(&value) {
+            return Some(value);
+        }
+        seen.push(value);
+    }
+    None
+}
+
+/// A TOML date (`2026-01-01`, no quotes).
+fn toml_date<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
+    let datetime = toml::value::Datetime::deserialize(deserializer)?;
+    let date = datetime.date.filter(|_| datetime.time.is_none());
+    date.and_then(|date| NaiveDate::from_ymd_opt(i32::from(date.year), u32::from(date.month), u32::from(date.day)))
+        .ok_or_else(|| serde::de::Error::custom("not a date, expected YYYY-MM-DD"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::code_range::CodeKey;
+
+    fn key(code: &str) -> CodeKey {
+        CodeKey::of(code.as_bytes())
+    }
+
+    #[test]
+    fn the_embedded_pack_loads_with_what_the_domain_says() {
+        let pack = RulePack::embedded().unwrap();
+        assert_eq!(pack.payer.ids, ["CALOP", "99250"]);
+        assert_eq!((pack.timely_filing.replacement_days, pack.timely_filing.cob_days_min), (365, 90));
+        let delay = |code: &str| pack.delay_reason(code.parse().unwrap()).map(|reason| reason.needs);
+        for (code, needs) in [
+            ("7", Some(DelayProof::Attachment)),
+            ("3", Some(DelayProof::Note)),
+            ("2", None),
+            ("8", None),
+            ("9", None),
+        ] {
+            assert_eq!(delay(code), needs, "CLM20 {code}");
+        }
+        let prior = &pack.prior_authorization;
+        for (code, consult, follow_up, new, primary) in [
+            ("99201", false, false, false, false),
+            ("99204", true, false, false, true),
+            ("99214", false, true, false, true),
+            ("99215", false, false, true, true),
+            ("99245", true, false, false, false),
+        ] {
+            let lists = [&prior.initial_consults, &prior.follow_ups, &prior.new_authorization, &prior.primary_care].map(|list| list.contains(key(code)));
+            assert_eq!(lists, [consult, follow_up, new, primary], "{code}");
+        }
+        assert_eq!(
+            pack.pricing.unpriced,
+            UnpricedAction::Deny {
+                group: AdjustmentGroup::ContractualObligation,
+                carc: "147".parse().unwrap(),
+                rarc: None
+            }
+        );
+        assert_eq!(pack.exemptions.len(), 11);
+    }
+
+    #[test]
+    fn interest_follows_the_vectors_of_the_domain() {
+        let rules = &RulePack::embedded().unwrap().prompt_pay;
+        for (cents, days, interest) in [
+            (100_000, 1, 41),
+            (100_000, 10, 411),
+            (25_000, 15, 154),
+            (4_000, 5, 8),
+            (12_205, 5, 25),
+            (100_000, 0, 0),
+        ] {
+            assert_eq!(rules.interest(Money::from_cents(cents), days), Money::from_cents(interest), "{cents} {days}");
+        }
+    }
+
+    #[test]
+    fn the_first_exemption_that_a_line_shows_is_named_with_its_strength() {
+        let pack = RulePack::embedded().unwrap();
+        let line = LineEvidence {
+            units: crate::money::Quantity::ONE,
+            ..LineEvidence::default()
+        };
+        let ambulance = LineEvidence {
+            procedure: "A0429".parse().ok(),
+            ..line
+        };
+        let minor = LineEvidence {
+            procedure: "90834".parse().ok(),
+            age_years: Some(12),
+            ..line
+        };
+        for (name, line, found) in [
+            (
+                "office visit",
+                LineEvidence {
+                    procedure: "99213".parse().ok(),
+                    place_of_service: "11".parse().ok(),
+                    ..line
+                },
+                None,
+            ),
+            (
+                "emergency room",
+                LineEvidence {
+                    place_of_service: "23".parse().ok(),
+                    ..line
+                },
+                Some(("emergency", EvidenceStrength::Strong)),
+            ),
+            ("ambulance alone", ambulance, None),
+            (
+                "ambulance and SV109",
+                LineEvidence {
+                    indicators: &[Indicator::Emergency],
+                    ..ambulance
+                },
+                Some(("emergency", EvidenceStrength::TwoWeak)),
+            ),
+            ("minor", minor, Some(("minor-consent", EvidenceStrength::Together))),
+            ("age unknown", LineEvidence { age_years: None, ..minor }, None),
+        ] {
+            let shown = pack.exemption(&line).map(|(exemption, strength)| (exemption.name.as_str(), strength));
+            assert_eq!(shown, found, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_digest_is_of_the_text_without_its_line_ends() {
+        let embedded = RulePack::embedded().unwrap();
+        let windows = RulePack::parse(&RulePack::EMBEDDED_TEXT.replace('\n', "\r\n")).unwrap();
+        assert_eq!(windows.digest(), embedded.digest());
+        let other = RulePack::parse(&RulePack::EMBEDDED_TEXT.replace("auto_match = true", "auto_match = false")).unwrap();
+        assert_ne!(other.digest(), embedded.digest());
+    }
+
+    #[test]
+    fn an_inconsistent_pack_is_refused_for_its_reason() {
+        for (from, to, message) in [
+            (
+                "cob_days_min = 90",
+                "cob_days_min = 89",
+                "rule pack: timely_filing.cob_days_min is out of range, expected 90 to 3650",
+            ),
+            (
+                "replacement_days = 365",
+                "replacement_days = 0",
+                "rule pack: timely_filing.replacement_days is out of range, expected 1 to 3650",
+            ),
+            (
+                "divisor_days = 365",
+                "divisor_days = 0",
+                "rule pack: prompt_pay.divisor_days is out of range, expected 360 to 366",
+            ),
+            (
+                "rate_percent = \"15\"",
+                "rate_percent = \"-1\"",
+                "rule pack: prompt_pay.rate_percent is out of range, expected 0 to 100",
+            ),
+            ("days = 30\n", "days = 0\n", "rule pack: prompt_pay.days is out of range, expected 1 to 3650"),
+            ("ids = [\"CALOP\", \"99250\"]", "ids = []", "rule pack: payer.ids is empty"),
+            ("{ code = \"3\",", "{ code = \"1\",", "rule pack: delay reason 1 is given twice"),
+            ("\"urgent-care\"", "\"emergency\"", "rule pack: exemption `emergency` is given twice"),
+            (
+                "carc = \"147\"",
+                "carc = \"15\"",
+                "rule pack: pricing.unpriced is a deactivated adjustment reason",
+            ),
+            (
+                "carc = \"147\"",
+                "carc = \"96\"",
+                "rule pack: pricing.unpriced is without the remark that the adjustment reason needs (an alert does not count)",
+            ),
+            (
+                "place_of_service = \"20\" }\nexempt = true",
+                "place_of_service = \"21\" }\nexempt = true",
+                "rule pack: exemption `urgent-care`: example 1 does not come out as it says",
+            ),
+            (
+                "place_of_service = \"20\" }\nexempt = true",
+                "place_of_service = \"21\" }\nexempt = false",
+                "rule pack: exemption `urgent-care` has no example that is exempt",
+            ),
+            (
+                "age_min = 12\nage_max = 17\nprocedures = [[\"90791\"",
+                "age_min = 12\n[[exemption.together]]\nprocedures = [[\"90791\"",
+                "rule pack: exemption `minor-consent` has no evidence, or a combination without any item",
+            ),
+        ] {
+            let text = RulePack::EMBEDDED_TEXT.replacen(from, to, 1);
+            assert_ne!(text, RulePack::EMBEDDED_TEXT, "{from}");
+            assert_eq!(RulePack::parse(&text).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn syntax_errors_say_where() {
+        for (from, to, part) in [
+            ("auto_match = true", "auto_match = true\nauto_guess = true", "unknown field `auto_guess`"),
+            ("auto_match = true\n", "", "missing field `auto_match`"),
+            (
+                "[\"99211\", \"99214\"]]",
+                "[\"99214\", \"99211\"]]",
+                "entry 1: code range ends before it begins",
+            ),
+            (
+                "[\"99211\", \"99214\"]]",
+                "[\"9921\", \"99214\"]]",
+                "entry 1: code range has ends of different length",
+            ),
+            ("\"G0101\", \"G0438\"", "\"G 101\", \"G0438\"", "entry 7 is no code"),
+            (
+                "received_from = 2026-01-01",
+                "received_from = 2026-01-01T00:00:00",
+                "not a date, expected YYYY-MM-DD",
+            ),
+            ("needs = \"attachment\"", "needs = \"papers\"", "unknown variant `papers`"),
+        ] {
+            let text = RulePack::EMBEDDED_TEXT.replacen(from, to, 1);
+            assert_ne!(text, RulePack::EMBEDDED_TEXT, "{from}");
+            let message = RulePack::parse(&text).unwrap_err().to_string();
+            assert!(message.contains(part) && message.contains("line "), "{message}");
+        }
+    }
+}
