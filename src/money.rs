@@ -395,7 +395,10 @@ mod tests {
         assert_eq!(Money::rounded(Decimal::new(-1005, 3)), Money::from_cents(-101));
         assert_eq!(Money::from_cents(333).percent(Decimal::from(50)), Money::from_cents(167));
         let third = |money: Money| money.share(Quantity::ONE, Quantity::whole(3));
-        assert_eq!([third(Money::from_cents(500)), third(Money::from_cents(100))], [Money::from_cents(167), Money::from_cents(33)]);
+        assert_eq!(
+            [third(Money::from_cents(500)), third(Money::from_cents(100))],
+            [Money::from_cents(167), Money::from_cents(33)]
+        );
         assert_eq!(Money::from_cents(500).share(Quantity::ONE, Quantity::ZERO), Money::from_cents(500));
         assert_eq!(Quantity::whole(10).share(Quantity::whole(2), Quantity::whole(3)), Quantity::whole(6));
     }

@@ -134,7 +134,12 @@ fn whole_claim(case: &Case<'_>, aside: &mut Aside) -> Option<Fate> {
             Some(Fate::Forwarded(reason))
         }
         Route::Unknown => {
-            step(Rule::Routing, StepResult::Pended, "no row says who is responsible for the member's network".into(), at);
+            step(
+                Rule::Routing,
+                StepResult::Pended,
+                "no row says who is responsible for the member's network".into(),
+                at,
+            );
             aside.pend_reason = Some(PendReason::NetworkUnknown);
             Some(Fate::Pended(Rule::Routing))
         }
@@ -173,7 +178,14 @@ fn line_by_line<'a>(case: &Case<'a>, aside: &mut Aside) -> Result<Vec<LineDeterm
 
 fn decide<'a>(case: &Case<'a>, line: &ServiceLine, so_far: &mut SoFar<'a>, purse: &mut Purse, aside: &mut Aside) -> Result<LineDetermination, Unbalanced> {
     let Some(dates) = case.claim.service_dates(line) else {
-        record(aside, line, Rule::Eligibility, &Verdict::Pended(PendReason::RuleFailure), "no service date".into(), Some(line.at));
+        record(
+            aside,
+            line,
+            Rule::Eligibility,
+            &Verdict::Pended(PendReason::RuleFailure),
+            "no service date".into(),
+            Some(line.at),
+        );
         aside.pend_reason.get_or_insert(PendReason::RuleFailure);
         return Ok(LineDetermination::pended(line.number, line.charge, Rule::Eligibility));
     };
@@ -203,13 +215,7 @@ fn decide<'a>(case: &Case<'a>, line: &ServiceLine, so_far: &mut SoFar<'a>, purse
 }
 
 /// Pricing, other payers' payments and the share of cost of a line that passed every gate.
-fn settle<'a>(
-    case: &Case<'a>,
-    open: OpenLine<'_>,
-    so_far: &mut SoFar<'a>,
-    purse: &mut Purse,
-    aside: &mut Aside,
-) -> Result<LineDetermination, Unbalanced> {
+fn settle<'a>(case: &Case<'a>, open: OpenLine<'_>, so_far: &mut SoFar<'a>, purse: &mut Purse, aside: &mut Aside) -> Result<LineDetermination, Unbalanced> {
     let line = open.line;
     let priced = price(case, &open, so_far);
     let unpriced = case.tables.rules.pricing.unpriced;
@@ -227,7 +233,14 @@ fn settle<'a>(
         note: note.into(),
         evidence: Some(line.at),
     });
-    let denied = |reason: Reason| Ok(LineDetermination::denied(line.number, line.charge, reason.adjusts(line.charge), Rule::FeeSchedule));
+    let denied = |reason: Reason| {
+        Ok(LineDetermination::denied(
+            line.number,
+            line.charge,
+            reason.adjusts(line.charge),
+            Rule::FeeSchedule,
+        ))
+    };
     match (priced, unpriced) {
         (Price::Rated { allowed, row }, _) => {
             so_far.take_of_case(row, open.billed.min(allowed));
@@ -273,11 +286,7 @@ fn pay(open: OpenLine<'_>, rate: Money, so_far: &mut SoFar<'_>, purse: &mut Purs
             Draw::Units { row, units } => (row, units),
             Draw::Dollars { row, .. } => (row, Quantity::dollars(allowed)),
         };
-        UnitsConsumed {
-            line: line.number,
-            row,
-            units,
-        }
+        UnitsConsumed { line: line.number, row, units }
     }));
     LineDetermination::paid(line.number, line.charge, allowed, ours - of_patient, open.units, adjustments, Rule::FeeSchedule)
 }
@@ -314,6 +323,9 @@ fn failed(claim: &Claim, mut trace: Vec<Step>) -> Determination {
         note: "charge, adjustments and payment do not add up".into(),
         evidence: Some(claim.at),
     });
-    let lines = claim.lines.iter().map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule));
+    let lines = claim
+        .lines
+        .iter()
+        .map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule));
     Determination::pended(lines.collect(), PendReason::RuleFailure, trace)
 }

@@ -63,7 +63,8 @@ impl<'a> Case<'a> {
     /// The patient's age in whole years on a day.
     pub(super) fn age_on(&self, day: NaiveDate) -> Option<u16> {
         let birth_date = self.birth_date()?;
-        day.years_since(*birth_date.expose_for(Purpose::Adjudicate)).and_then(|years| u16::try_from(years).ok())
+        day.years_since(*birth_date.expose_for(Purpose::Adjudicate))
+            .and_then(|years| u16::try_from(years).ok())
     }
 
     pub(super) fn sex(&self) -> Sex {
@@ -99,9 +100,15 @@ pub(super) struct OpenLine<'a> {
 /// What a line takes from an authorized row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Draw {
-    Units { row: AuthorizationRow, units: Quantity },
+    Units {
+        row: AuthorizationRow,
+        units: Quantity,
+    },
     /// As many dollars as are allowed, at most these.
-    Dollars { row: AuthorizationRow, left: Money },
+    Dollars {
+        row: AuthorizationRow,
+        left: Money,
+    },
 }
 
 impl<'a> OpenLine<'a> {

@@ -89,7 +89,9 @@ fn left_to_patient(payer: &OtherPayer) -> Option<Money> {
 }
 
 fn patient_share(adjustments: &[InboundAdjustment]) -> Money {
-    let shares = adjustments.iter().filter(|adjustment| adjustment.group == Some(AdjustmentGroup::PatientResponsibility));
+    let shares = adjustments
+        .iter()
+        .filter(|adjustment| adjustment.group == Some(AdjustmentGroup::PatientResponsibility));
     shares.map(|adjustment| adjustment.amount).sum::<Money>().max(Money::ZERO)
 }
 
@@ -134,7 +136,12 @@ mod tests {
                 "paid 122.05 CO-45 27.95",
                 "paid first, recovered later: basic-prenatal",
             ),
-            ("decided", visit().of_member(INSURED).after(payer("0")), "paid 122.05 CO-45 27.95", "another payer has decided"),
+            (
+                "decided",
+                visit().of_member(INSURED).after(payer("0")),
+                "paid 122.05 CO-45 27.95",
+                "another payer has decided",
+            ),
         ] {
             let determination = decided(&claim, &plan());
             assert_eq!(outcome(&determination), result, "{what}");

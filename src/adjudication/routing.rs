@@ -78,8 +78,14 @@ mod tests {
     fn what_was_never_loaded_is_not_enforced_but_not_paid_without_rates() {
         let claim = claim(vec![line("99214", 1, "150", "2025-01-20")]).of_member(CAPITATED);
         let determination = decided(&claim, &ReferenceData::embedded().unwrap());
-        assert_eq!((determination.outcome(), determination.pend_reason()), (ClaimOutcome::Pended, Some(PendReason::Unpriced)));
-        let not_enforced = determination.trace().iter().filter(|step| step.result == super::super::trace::StepResult::NotEnforced);
+        assert_eq!(
+            (determination.outcome(), determination.pend_reason()),
+            (ClaimOutcome::Pended, Some(PendReason::Unpriced))
+        );
+        let not_enforced = determination
+            .trace()
+            .iter()
+            .filter(|step| step.result == super::super::trace::StepResult::NotEnforced);
         assert_eq!(
             not_enforced.map(|step| step.note.as_ref()).collect::<Vec<_>>(),
             ["members not loaded", "members not loaded", "members not loaded"]

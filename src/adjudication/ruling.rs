@@ -124,10 +124,7 @@ impl Ruling {
     }
 
     pub(super) fn drawing(self, draw: Draw) -> Ruling {
-        Ruling {
-            draws: Some(draw),
-            ..self
-        }
+        Ruling { draws: Some(draw), ..self }
     }
 }
 

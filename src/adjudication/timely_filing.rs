@@ -189,9 +189,21 @@ mod tests {
         let refused = "denied CO-29/N892 150.00";
         for (what, claim, received, result, note_text) in [
             ("late", late(), "2026-01-15", DENIED, "593 of 365 days"),
-            ("retroactive", late().of_member(RETROACTIVE), "2026-01-15", TIMELY, "exception: retroactive eligibility"),
+            (
+                "retroactive",
+                late().of_member(RETROACTIVE),
+                "2026-01-15",
+                TIMELY,
+                "exception: retroactive eligibility",
+            ),
             ("too long after", late().of_member(RETROACTIVE), "2026-12-02", DENIED, "914 of 365 days"),
-            ("other payer", late().after(settled("2025-03-01")), "2026-01-15", TIMELY, "exception: another payer decided first"),
+            (
+                "other payer",
+                late().after(settled("2025-03-01")),
+                "2026-01-15",
+                TIMELY,
+                "exception: another payer decided first",
+            ),
             ("long decided", late().after(settled("2024-07-01")), "2026-01-15", DENIED, "593 of 365 days"),
             ("reason 1", delayed("1", true, false), "2026-01-15", TIMELY, "exception: delay reason 1"),
             ("no note", delayed("1", false, false), "2026-01-15", refused, "593 of 365 days"),

@@ -126,7 +126,10 @@ impl Numbers {
     /// # Errors
     /// [`LedgerError`].
     pub fn after_last(ledger: &impl Ledger, counter: Counter) -> Result<Numbers, LedgerError> {
-        Ok(Numbers { counter, last: ledger.counter(counter)? })
+        Ok(Numbers {
+            counter,
+            last: ledger.counter(counter)?,
+        })
     }
 
     /// Numbers from 1 on, for answers that no ledger records.

@@ -226,7 +226,9 @@ impl Ledger for SqliteLedger {
             }
         }
         for (counter, value) in &batch.counters {
-            transaction.prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?.execute(params![counter.name(), value])?;
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?
+                .execute(params![counter.name(), value])?;
         }
         if let Some((delivery, delivered)) = &batch.delivered {
             let state = serde_json::to_string(delivered).unwrap_or_default();
@@ -264,7 +266,9 @@ impl Ledger for SqliteLedger {
     fn fact(&self, seq: Seq) -> Result<Fact, LedgerError> {
         match self.facts(seq, 1)?.pop() {
             Some((found, fact)) if found == seq => Ok(fact),
-            _ => Err(LedgerError::Inconsistent { what: "a journal position without fact" }),
+            _ => Err(LedgerError::Inconsistent {
+                what: "a journal position without fact",
+            }),
         }
     }
 
@@ -529,8 +533,16 @@ mod tests {
         let mut ledger = open(directory.path());
         let mut numbers = Numbers::after_last(&ledger, Counter::Interchange).unwrap();
         assert_eq!((numbers.take(), numbers.take()), (1, 2));
-        ledger.append(&Batch { counters: vec![numbers.used()], ..Batch::default() }).unwrap();
-        assert_eq!((ledger.counter(Counter::Interchange).unwrap(), ledger.counter(Counter::Payment).unwrap()), (2, 0));
+        ledger
+            .append(&Batch {
+                counters: vec![numbers.used()],
+                ..Batch::default()
+            })
+            .unwrap();
+        assert_eq!(
+            (ledger.counter(Counter::Interchange).unwrap(), ledger.counter(Counter::Payment).unwrap()),
+            (2, 0)
+        );
         for _ in 0..2 {
             ledger
                 .append(&Batch {

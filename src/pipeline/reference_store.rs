@@ -29,7 +29,10 @@ pub enum ReferenceStoreError {
 }
 
 fn io_at(path: &Path) -> impl FnOnce(io::Error) -> ReferenceStoreError + '_ {
-    move |source| ReferenceStoreError::Io { path: path.to_path_buf(), source }
+    move |source| ReferenceStoreError::Io {
+        path: path.to_path_buf(),
+        source,
+    }
 }
 
 /// The reference data that new claims are decided with: the last load, else the embedded tables.
@@ -55,7 +58,11 @@ pub fn by_digest(store: &Path, keys: &Keys, digest: ContentDigest) -> Result<Ref
         return read_tables(&directory, keys);
     }
     let embedded = ReferenceData::embedded().map_err(ReferenceStoreError::Embedded)?;
-    if embedded.digest() == digest { Ok(embedded) } else { Err(ReferenceStoreError::Missing { digest }) }
+    if embedded.digest() == digest {
+        Ok(embedded)
+    } else {
+        Err(ReferenceStoreError::Missing { digest })
+    }
 }
 
 /// Reads the tables of a directory of plain CSV files over `base`; files that are absent leave their
@@ -71,13 +78,20 @@ pub fn read_directory(base: &ReferenceData, directory: &Path) -> Result<Referenc
         match File::open(&path) {
             Ok(file) => {
                 found = true;
-                reference = reference.with_table(table, BufReader::new(file)).map_err(|source| ReferenceStoreError::Load { file: table.file_name(), source })?;
+                reference = reference.with_table(table, BufReader::new(file)).map_err(|source| ReferenceStoreError::Load {
+                    file: table.file_name(),
+                    source,
+                })?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(io_at(&path)(error)),
         }
     }
-    if found { Ok(reference) } else { Err(ReferenceStoreError::Empty { path: directory.to_path_buf() }) }
+    if found {
+        Ok(reference)
+    } else {
+        Err(ReferenceStoreError::Empty { path: directory.to_path_buf() })
+    }
 }
 
 /// Loads a directory: checks every row, seals a copy under the new digest, and makes it current.
@@ -129,7 +143,10 @@ fn read_tables(directory: &Path, keys: &Keys) -> Result<ReferenceData, Reference
         match File::open(&path) {
             Ok(file) => {
                 let reader = SealedReader::new(BufReader::new(file), keys).map_err(io_at(&path))?;
-                reference = reference.with_table(table, reader).map_err(|source| ReferenceStoreError::Load { file: table.file_name(), source })?;
+                reference = reference.with_table(table, reader).map_err(|source| ReferenceStoreError::Load {
+                    file: table.file_name(),
+                    source,
+                })?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(io_at(&path)(error)),
@@ -142,7 +159,8 @@ fn read_tables(directory: &Path, keys: &Keys) -> Result<ReferenceData, Reference
 mod tests {
     use super::*;
 
-    const PROVIDERS: &str = "npi,tin,group_tin,taxonomy,kind,contracted,enrolled_from,enrolled_to,payment,routing,account\n1234567893,951234567,,207Q00000X,pcp,yes,,,check,,\n";
+    const PROVIDERS: &str =
+        "npi,tin,group_tin,taxonomy,kind,contracted,enrolled_from,enrolled_to,payment,routing,account\n1234567893,951234567,,207Q00000X,pcp,yes,,,check,,\n";
     const MEMBERS: &str = "cin,birth_date,sex,eligible_from,eligible_to,aid_code,network,pcp_npi,share_of_cost,death_date,other_coverage,added_on\n91234567A,1990-02-14,F,2020-01-01,,,CCN,,,,,\n";
 
     #[test]

@@ -38,7 +38,10 @@ impl Seen {
 
     /// Nothing seen yet.
     pub fn empty() -> Seen {
-        Seen { lines: std::array::from_fn(|_| Mutex::default()), units: Mutex::default() }
+        Seen {
+            lines: std::array::from_fn(|_| Mutex::default()),
+            units: Mutex::default(),
+        }
     }
 
     /// The first claim, not denied, that had this line.

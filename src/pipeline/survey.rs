@@ -42,8 +42,18 @@ impl From<ReadError> for SurveyError {
 ///
 /// # Errors
 /// [`SurveyError`] when the file cannot be read at all.
-pub fn survey(input: &mut dyn Read, severity: &SeverityProfile, extra: &mut dyn FnMut(&crate::envelope::Interchange, Position) -> Vec<Finding>) -> Result<Survey, SurveyError> {
-    let mut surveyor = Surveyor { survey: Survey::default(), envelope: EnvelopeReader::default(), set: None, severity, kept: 0 };
+pub fn survey(
+    input: &mut dyn Read,
+    severity: &SeverityProfile,
+    extra: &mut dyn FnMut(&crate::envelope::Interchange, Position) -> Vec<Finding>,
+) -> Result<Survey, SurveyError> {
+    let mut surveyor = Surveyor {
+        survey: Survey::default(),
+        envelope: EnvelopeReader::default(),
+        set: None,
+        severity,
+        kept: 0,
+    };
     let mut end = 0;
     let read = for_each_segment(input, |segment| {
         end = segment.at.byte + u64::from(segment.at.length) + 1;
@@ -84,19 +94,32 @@ impl Surveyor<'_> {
         Ok(())
     }
 
-    fn event(&mut self, event: Event, segment: Option<&Segment<'_>>, extra: &mut dyn FnMut(&crate::envelope::Interchange, Position) -> Vec<Finding>) -> Result<(), SurveyError> {
+    fn event(
+        &mut self,
+        event: Event,
+        segment: Option<&Segment<'_>>,
+        extra: &mut dyn FnMut(&crate::envelope::Interchange, Position) -> Vec<Finding>,
+    ) -> Result<(), SurveyError> {
         match event {
             Event::InterchangeBegan(interchange, mut findings) => {
                 if let Some(segment) = segment {
                     findings.extend(extra(&interchange, segment.position_of(None, 13)));
                 }
                 let findings = self.keep(findings);
-                self.survey.interchanges.push(InterchangeVerdict { interchange, findings, groups: Vec::new() });
+                self.survey.interchanges.push(InterchangeVerdict {
+                    interchange,
+                    findings,
+                    groups: Vec::new(),
+                });
             }
             Event::GroupBegan(group, findings) => {
                 let findings = self.keep(findings);
                 if let Some(interchange) = self.survey.interchanges.last_mut() {
-                    interchange.groups.push(GroupVerdict { group, findings, sets: Vec::new() });
+                    interchange.groups.push(GroupVerdict {
+                        group,
+                        findings,
+                        sets: Vec::new(),
+                    });
                 }
             }
             Event::SetBegan(set, findings) => {
@@ -106,7 +129,15 @@ impl Surveyor<'_> {
                     Some(form) => Some(SetScopes::new(Walker::new(guide(form).map_err(SurveyError::Guide)?))),
                     None => None,
                 };
-                let verdict = SetVerdict { set, form, findings, claim_findings: Vec::new(), segments: 0, claims: 0, rejected: ClaimSet::default() };
+                let verdict = SetVerdict {
+                    set,
+                    form,
+                    findings,
+                    claim_findings: Vec::new(),
+                    segments: 0,
+                    claims: 0,
+                    rejected: ClaimSet::default(),
+                };
                 if let Some(group) = self.survey.interchanges.last_mut().and_then(|interchange| interchange.groups.last_mut()) {
                     group.sets.push(verdict);
                 }
@@ -162,7 +193,12 @@ impl Surveyor<'_> {
             }
             return;
         };
-        let Placed { loop_id, starts_loop, closed, findings } = scopes.walker.accept(segment);
+        let Placed {
+            loop_id,
+            starts_loop,
+            closed,
+            findings,
+        } = scopes.walker.accept(segment);
         if !closed.is_empty() {
             self.attribute(closed);
         }
@@ -210,7 +246,12 @@ impl Surveyor<'_> {
         let kept = self.keep(claim_findings.into_iter().map(|(_, _, finding)| finding).collect());
         if let Some(set) = self.current_set() {
             set.findings.extend(set_findings);
-            set.claim_findings.extend(spans.into_iter().zip(kept).map(|((first, last), finding)| ClaimFinding { first, last, finding }));
+            set.claim_findings.extend(
+                spans
+                    .into_iter()
+                    .zip(kept)
+                    .map(|((first, last), finding)| ClaimFinding { first, last, finding }),
+            );
         }
     }
 
@@ -240,7 +281,13 @@ enum Ended {
 
 /// A finding about a subscriber or patient concerns the claims up to the next one.
 fn end_open_findings(set: &mut SetVerdict, ended: Ended, claims: u32) {
-    for open in set.claim_findings.iter_mut().rev().take(limits::OPEN_FINDINGS_MAX).filter(|finding| finding.last == u32::MAX) {
+    for open in set
+        .claim_findings
+        .iter_mut()
+        .rev()
+        .take(limits::OPEN_FINDINGS_MAX)
+        .filter(|finding| finding.last == u32::MAX)
+    {
         let is_patients = matches!(open.finding.position.loop_id, Some(LoopId::L2000C | LoopId::L2010CA));
         if ended == Ended::Subscriber || is_patients {
             open.last = claims;
@@ -251,12 +298,23 @@ fn end_open_findings(set: &mut SetVerdict, ended: Ended, claims: u32) {
 enum Scope {
     Set,
     /// `last` is open (`u32::MAX`) when claims still to come are meant too.
-    Claims { first: u32, last: u32 },
+    Claims {
+        first: u32,
+        last: u32,
+    },
 }
 
 impl<'g> SetScopes<'g> {
     fn new(walker: Walker<'g>) -> SetScopes<'g> {
-        SetScopes { walker, claims: 0, subscriber_first: 1, patient_first: 1, subscriber_is_flawed: false, patient_is_flawed: false, loop_id: None }
+        SetScopes {
+            walker,
+            claims: 0,
+            subscriber_first: 1,
+            patient_first: 1,
+            subscriber_is_flawed: false,
+            patient_is_flawed: false,
+            loop_id: None,
+        }
     }
 
     fn enter(&mut self, loop_id: Option<LoopId>, starts_loop: bool, is_claim: bool) {
@@ -294,13 +352,22 @@ impl<'g> SetScopes<'g> {
         match loop_id.or(self.loop_id) {
             Some(LoopId::L2000B | LoopId::L2010BA | LoopId::L2010BB) => {
                 self.subscriber_is_flawed |= rejects;
-                Scope::Claims { first: self.subscriber_first, last: u32::MAX }
+                Scope::Claims {
+                    first: self.subscriber_first,
+                    last: u32::MAX,
+                }
             }
             Some(LoopId::L2000C | LoopId::L2010CA) => {
                 self.patient_is_flawed |= rejects;
-                Scope::Claims { first: self.patient_first, last: u32::MAX }
+                Scope::Claims {
+                    first: self.patient_first,
+                    last: u32::MAX,
+                }
             }
-            Some(loop_id) if loop_id.belongs_to_a_claim() && self.claims > 0 => Scope::Claims { first: self.claims, last: self.claims },
+            Some(loop_id) if loop_id.belongs_to_a_claim() && self.claims > 0 => Scope::Claims {
+                first: self.claims,
+                last: self.claims,
+            },
             _ => Scope::Set,
         }
     }
