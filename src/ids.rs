@@ -28,15 +28,18 @@ impl<const N: usize> Code<N> {
     /// (inner spaces are allowed).
     pub fn parse(text: &[u8]) -> Result<Code<N>, CodeError> {
         let error = CodeError { longest: N };
-        if text.is_empty() || !text.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+        let length = u8::try_from(text.len()).map_err(|_| error)?;
+        if text.is_empty() || text.len() > N {
             return Err(error);
         }
         let mut bytes = [0; N];
-        bytes.get_mut(..text.len()).ok_or(error)?.copy_from_slice(text);
-        Ok(Code {
-            bytes,
-            length: u8::try_from(text.len()).map_err(|_| error)?,
-        })
+        for (to, from) in bytes.iter_mut().zip(text) {
+            if !(0x20..0x7f).contains(from) {
+                return Err(error);
+            }
+            *to = *from;
+        }
+        Ok(Code { bytes, length })
     }
 
     /// The code of a literal in our source, cut at `N` bytes.

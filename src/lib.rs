@@ -101,8 +101,10 @@
 pub mod acks;
 pub mod adjudication;
 pub mod claim;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod delivery;
 pub mod edits;
 pub mod envelope;
 pub mod events;
@@ -115,6 +117,7 @@ pub mod limits;
 pub mod loop_id;
 pub mod money;
 pub mod phi;
+pub mod pipeline;
 pub mod position;
 pub mod remittance;
 pub mod sealing;

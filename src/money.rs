@@ -49,14 +49,15 @@ impl Money {
     /// [`DecimalError`] when the text is no decimal, has more than two significant decimals, or is
     /// beyond [`limits::MONEY_CENTS_MAX`].
     pub fn parse_x12(text: &[u8]) -> Result<Money, DecimalError> {
-        let value = parse_decimal(text)?.normalize();
-        if value.scale() > 2 {
+        let value = parse_decimal(text)?;
+        if value.scale > 2 {
             return Err(DecimalError::TooPrecise);
         }
-        if value.abs() > Decimal::new(limits::MONEY_CENTS_MAX, 2) {
+        let cents = value.scaled_to(2).ok_or(DecimalError::TooLarge)?;
+        if cents.abs() > limits::MONEY_CENTS_MAX {
             return Err(DecimalError::TooLarge);
         }
-        Ok(Money(value))
+        Ok(Money(value.decimal()))
     }
 
     /// `amount × quantity`, rounded half-up to the cent (DOMAIN E6).
@@ -193,11 +194,12 @@ impl Quantity {
     /// # Errors
     /// [`DecimalError`] when the text is no decimal or too large.
     pub fn parse_x12(text: &[u8]) -> Result<Quantity, DecimalError> {
-        let value = parse_decimal(text)?.normalize();
-        if value.abs() > Decimal::from(limits::QUANTITY_MAX) {
+        let value = parse_decimal(text)?;
+        let most = limits::QUANTITY_MAX.saturating_mul(10i64.saturating_pow(value.scale));
+        if value.mantissa.abs() > most {
             return Err(DecimalError::TooLarge);
         }
-        Ok(Quantity(value))
+        Ok(Quantity(value.decimal()))
     }
 
     /// A whole number of days, visits or units; negative ones count as none.
@@ -282,15 +284,32 @@ impl<'de> Deserialize<'de> for Quantity {
     }
 }
 
+/// `mantissa / 10^scale` with no needless zero behind the point.
+#[derive(Clone, Copy)]
+struct Shortest {
+    mantissa: i64,
+    scale: u32,
+}
+
+impl Shortest {
+    /// The value in units of `10^-scale`, when that is exact and fits.
+    fn scaled_to(self, scale: u32) -> Option<i64> {
+        self.mantissa.checked_mul(10i64.checked_pow(scale.checked_sub(self.scale)?)?)
+    }
+
+    fn decimal(self) -> Decimal {
+        Decimal::new(self.mantissa, self.scale)
+    }
+}
+
 /// The X12 decimal grammar: `-? digits (. digits?)? | -? . digits`, at most 18 digits, no exponent.
-fn parse_decimal(text: &[u8]) -> Result<Decimal, DecimalError> {
+/// Done in whole numbers: a claim has a dozen amounts, and `Decimal` costs ten times as much.
+fn parse_decimal(text: &[u8]) -> Result<Shortest, DecimalError> {
     let (negative, digits) = match text.strip_prefix(b"-") {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    let mut mantissa: i64 = 0;
-    let mut count: u32 = 0;
-    let mut scale: Option<u32> = None;
+    let (mut mantissa, mut count, mut scale, mut point) = (0i64, 0u32, 0u32, false);
     for &byte in digits {
         match byte {
             b'0'..=b'9' => {
@@ -299,18 +318,21 @@ fn parse_decimal(text: &[u8]) -> Result<Decimal, DecimalError> {
                     return Err(DecimalError::TooLarge);
                 }
                 mantissa = mantissa * 10 + i64::from(byte - b'0');
-                if let Some(places) = scale.as_mut() {
-                    *places += 1;
-                }
+                scale += u32::from(point);
             }
-            b'.' if scale.is_none() => scale = Some(0),
+            b'.' if !point => point = true,
             _ => return Err(DecimalError::NotADecimal),
         }
     }
     if count == 0 {
         return Err(DecimalError::NotADecimal);
     }
-    Ok(Decimal::new(if negative { -mantissa } else { mantissa }, scale.unwrap_or(0)))
+    while scale > 0 && mantissa % 10 == 0 {
+        mantissa /= 10;
+        scale -= 1;
+    }
+    let mantissa = if negative { -mantissa } else { mantissa };
+    Ok(Shortest { mantissa, scale })
 }
 
 #[cfg(test)]
@@ -347,6 +369,23 @@ mod tests {
             ("1234567890123456789", TooLarge),
         ] {
             assert_eq!(Money::parse_x12(text.as_bytes()), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn quantities_have_any_decimals_within_their_limit() {
+        for (text, read) in [
+            ("1.50", Ok("1.5")),
+            ("0.125", Ok("0.125")),
+            ("-3", Ok("-3")),
+            ("9999999999", Ok("9999999999")),
+            ("9999999999.00000001", Err(DecimalError::TooLarge)),
+            ("10000000000", Err(DecimalError::TooLarge)),
+            ("0.000000000000000001", Err(DecimalError::TooLarge)),
+            ("0.00000000000000001", Ok("0.00000000000000001")),
+        ] {
+            let quantity = Quantity::parse_x12(text.as_bytes()).map(|quantity| quantity.to_string());
+            assert_eq!(quantity, read.map(str::to_string), "{text}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! SNIP 1–2 over whole files: what is valid passes, each one-change mutation is found where it is.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

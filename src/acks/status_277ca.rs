@@ -11,6 +11,7 @@ use compact_str::CompactString;
 use super::claim_status::{claim_statuses, line_statuses};
 use crate::adjudication::decision::{Decision, Rejection};
 use crate::claim::echo::{ClaimEcho, LineEcho};
+use crate::clock::Timestamp;
 use crate::ids::{Form, Npi, Tin};
 use crate::money::Money;
 use crate::phi::Purpose;
@@ -102,6 +103,22 @@ pub enum AnsweredClaim<'a> {
     /// Adjudicated, whatever the decision: that comes by 835.
     Accepted(&'a Decision),
     Rejected(&'a Rejection),
+}
+
+impl<'a> AnsweredClaim<'a> {
+    pub fn echo(&self) -> &'a ClaimEcho {
+        match self {
+            AnsweredClaim::Accepted(decision) => &decision.echo,
+            AnsweredClaim::Rejected(rejection) => &rejection.echo,
+        }
+    }
+
+    pub fn received_at(&self) -> Timestamp {
+        match self {
+            AnsweredClaim::Accepted(decision) => decision.received_at,
+            AnsweredClaim::Rejected(rejection) => rejection.received_at,
+        }
+    }
 }
 
 /// The claims of a set or of a provider are not those that its totals announced.
@@ -203,10 +220,7 @@ impl ClaimAcknowledgement {
     pub fn claim(&mut self, claim: &AnsweredClaim<'_>) -> Vec<u8> {
         self.provider_written.add(claim);
         self.level += 1;
-        let echo = match claim {
-            AnsweredClaim::Accepted(decision) => &decision.echo,
-            AnsweredClaim::Rejected(rejection) => &rejection.echo,
-        };
+        let echo = claim.echo();
         let (level, provider_level) = (self.level.to_string(), self.provider_level.to_string());
         self.out.segment(&["HL", &level, &provider_level, "PT"]);
         self.patient(echo);

@@ -85,7 +85,6 @@ pub fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => error.exit(),
     };
-    telemetry::install_panic_hook();
     let output = Output::new(arguments.json);
     let outcome = load_config(&arguments).and_then(|config| {
         telemetry::init(arguments.log.unwrap_or(config.telemetry.log));

@@ -25,16 +25,13 @@ pub(super) fn check(guide: &Guide, slot: &Slot, segment: &Segment<'_>, loop_id: 
         findings,
     };
     let mut present = 0u64;
-    let mut before: &[u8] = &[];
-    for (number, element) in (1..=count).zip(&shape.elements) {
-        let value = segment.element(number);
+    for ((number, value), element) in segment.elements().zip(&shape.elements) {
         if !value.is_empty() {
             present |= 1 << (number - 1);
             if element.usage != Usage::NotUsed {
-                checked.element(number, element, value, before, shape.has_composites);
+                checked.element(number, element, value, shape.has_composites);
             }
         }
-        before = value;
     }
     if count == 0 || count > shape.elements.len() || segment.element(count).is_empty() {
         checked.separators(shape, present);
@@ -51,7 +48,7 @@ pub(super) fn check(guide: &Guide, slot: &Slot, segment: &Segment<'_>, loop_id: 
 }
 
 /// Whether every byte is printable ASCII, none is the repetition separator, and the component separator
-/// occurs only where composites do. Sixteen bytes at a time, which the compiler makes one comparison.
+/// occurs only where composites do. Sixteen bytes at a time, the last block overlapping the one before.
 fn is_clean(bytes: &[u8], separators: &Separators, has_composites: bool) -> bool {
     // ISA11 of 00402 and earlier is a letter that separates nothing.
     let repetition = if separators.repetition.is_ascii_alphanumeric() {
@@ -60,15 +57,15 @@ fn is_clean(bytes: &[u8], separators: &Separators, has_composites: bool) -> bool
         separators.repetition
     };
     let component = if has_composites { 0 } else { separators.component };
-    let dirty = |block: &[u8; 16]| {
-        block.iter().fold(false, |dirty, byte| {
-            dirty | (byte.wrapping_sub(b' ') > b'~' - b' ') | (*byte == repetition) | (*byte == component)
-        })
-    };
-    let (blocks, rest) = bytes.as_chunks::<16>();
-    let mut last = [b' '; 16];
-    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    !blocks.iter().any(dirty) && !dirty(&last)
+    let dirty = |byte: &u8| (byte.wrapping_sub(b' ') > b'~' - b' ') | (*byte == repetition) | (*byte == component);
+    if let Some(last) = bytes.last_chunk::<16>() {
+        let any = |block: &[u8; 16]| block.iter().fold(false, |any, byte| any | dirty(byte));
+        return !bytes.as_chunks::<16>().0.iter().any(any) && !any(last);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        return !first.iter().zip(last).fold(false, |any, (one, other)| any | dirty(one) | dirty(other));
+    }
+    !bytes.iter().any(dirty)
 }
 
 /// One segment being checked.
@@ -84,7 +81,7 @@ struct Checked<'a, 's> {
 
 impl Checked<'_, '_> {
     #[inline]
-    fn element(&mut self, number: usize, element: &ElementShape, value: &[u8], before: &[u8], among_composites: bool) {
+    fn element(&mut self, number: usize, element: &ElementShape, value: &[u8], among_composites: bool) {
         if let ElementKind::Composite(composite) = element.kind {
             if let Some(shape) = self.guide.shape(composite) {
                 self.composite(number, element, shape, value);
@@ -96,7 +93,8 @@ impl Checked<'_, '_> {
         {
             return self.report(Check::S111, error, number);
         }
-        if let Some((check, error)) = value_fault(element, value, before) {
+        let segment = self.segment;
+        if let Some((check, error)) = value_fault(element, value, || segment.element(number - 1)) {
             return self.report(check, error, number);
         }
         // Elsewhere the scan of the whole segment has seen to it.
@@ -105,6 +103,7 @@ impl Checked<'_, '_> {
         }
     }
 
+    #[inline(never)]
     fn composite(&mut self, number: usize, element: &ElementShape, shape: &Shape, value: &[u8]) {
         let separator = self.segment.separators.component;
         let (mut present, mut count, mut offset, mut trailing) = (0u64, 0usize, 0usize, 0usize);
@@ -155,7 +154,7 @@ impl Checked<'_, '_> {
         {
             return Some((Check::S111, error));
         }
-        value_fault(element, value, before)
+        value_fault(element, value, || before)
     }
 
     /// Elements beyond the shape, separators after the last element, a segment of separators alone.
@@ -237,7 +236,7 @@ fn character_fault(value: &[u8], separators: &Separators, simple: bool) -> Optio
 /// What is wrong with a value that is present. `before` is the element or component before it: the
 /// qualifier of a period.
 #[inline]
-fn value_fault(element: &ElementShape, value: &[u8], before: &[u8]) -> Option<(Check, ElementError)> {
+fn value_fault<'v>(element: &ElementShape, value: &[u8], before: impl FnOnce() -> &'v [u8]) -> Option<(Check, ElementError)> {
     if !element.codes.is_empty() {
         let known = element.codes.contains(&PackedCode::of(value));
         return (!known).then(|| (element.check.unwrap_or(Check::S202), ElementError::InvalidCode));
@@ -251,7 +250,7 @@ fn value_fault(element: &ElementShape, value: &[u8], before: &[u8]) -> Option<(C
         }
         ElementKind::Date => (!is_date(value)).then_some((Check::S112, ElementError::InvalidDate)),
         ElementKind::Time => (!is_time(value)).then_some((Check::S112, ElementError::InvalidTime)),
-        ElementKind::Period => period_fault(before, value).map(|error| (Check::S112, error)),
+        ElementKind::Period => period_fault(before(), value).map(|error| (Check::S112, error)),
     };
     length_fault(element, value.len()).map(|error| (Check::S111, error)).or(fault)
 }

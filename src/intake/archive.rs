@@ -55,12 +55,7 @@ impl Archive {
         }
         let file = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
-        let mut sha256 = [0; 32];
-        sha256.iter_mut().zip(hasher.finish().as_ref()).for_each(|(to, from)| *to = *from);
-        let archived = Archived {
-            file: FileDigest::from_bytes(sha256),
-            bytes,
-        };
+        let archived = Archived { file: finish(hasher), bytes };
         let path = self.path(&archived.file);
         if path.exists() {
             std::fs::remove_file(&temporary)?;
@@ -98,6 +93,35 @@ impl Archive {
     pub fn directory(&self) -> &Path {
         &self.directory
     }
+}
+
+/// The digest under which a file would be archived.
+///
+/// # Errors
+/// I/O.
+pub fn digest_of(input: &mut dyn Read) -> io::Result<FileDigest> {
+    let mut hasher = digest::Context::new(&digest::SHA256);
+    io::copy(input, &mut HashWriter(&mut hasher))?;
+    Ok(finish(hasher))
+}
+
+struct HashWriter<'h>(&'h mut digest::Context);
+
+impl Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn finish(hasher: digest::Context) -> FileDigest {
+    let mut sha256 = [0; 32];
+    sha256.iter_mut().zip(hasher.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    FileDigest::from_bytes(sha256)
 }
 
 #[cfg(test)]

@@ -129,6 +129,11 @@ impl Numbers {
         Ok(Numbers { counter, last: ledger.counter(counter)? })
     }
 
+    /// Numbers from 1 on, for answers that no ledger records.
+    pub fn first(counter: Counter) -> Numbers {
+        Numbers { counter, last: 0 }
+    }
+
     /// Nine digits; begins again at 1 after 999,999,999.
     pub fn take(&mut self) -> u32 {
         self.last = self.last % 999_999_999 + 1;

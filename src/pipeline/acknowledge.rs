@@ -4,7 +4,7 @@
 use super::verdict::{GroupVerdict, InterchangeVerdict, SetVerdict, Survey};
 use crate::claim::assembler::SetHeader;
 use crate::clock::Timestamp;
-use crate::config::partner::Profile;
+use crate::config::Profile;
 use crate::config::AckPolicy;
 use crate::events::fact::{AckBuilt, Answer, Fact, RejectReason, SetAnswer, SetParties};
 use crate::finding::{Finding, ReportCode};

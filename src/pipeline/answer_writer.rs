@@ -9,7 +9,7 @@ use crate::acks::status_277ca::{AnsweredClaim, AnsweredSet, ClaimAcknowledgement
 use crate::acks::ta1::{self, InterchangeVerdict, ReceivedInterchange};
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::config::payer::Payer;
+use crate::config::Payer;
 use crate::envelope::Interchange;
 use crate::events::fact::{AckBuilt, Answer, Fact, RemitBuilt, SetParties};
 use crate::ids::Npi;
@@ -43,11 +43,26 @@ pub enum AnswerError {
     NotAClaim,
 }
 
+/// Where the claims of an answer are read from.
+pub trait ClaimFacts {
+    /// Up to `count` facts from `from` on.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn claim_facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError>;
+}
+
+impl<L: Ledger> ClaimFacts for L {
+    fn claim_facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
+        self.facts(from, count)
+    }
+}
+
 /// Writes an acknowledgement.
 ///
 /// # Errors
 /// [`AnswerError`].
-pub fn write_acknowledgement(ledger: &impl Ledger, config: &Config, ack: &AckBuilt, out: &mut dyn Write) -> Result<(), AnswerError> {
+pub fn write_acknowledgement(claims: &impl ClaimFacts, config: &Config, ack: &AckBuilt, out: &mut dyn Write) -> Result<(), AnswerError> {
     let envelope = envelope_back(config, &ack.interchange, ack.control_number, ack.built_at);
     match &ack.answer {
         Answer::Interchange { note } => {
@@ -67,18 +82,18 @@ pub fn write_acknowledgement(ledger: &impl Ledger, config: &Config, ack: &AckBui
             out.write_all(&acknowledgement.end_group(findings))?;
             out.write_all(&acknowledgement.close())?;
         }
-        Answer::Claims { header, first, last, .. } => write_claim_status(ledger, config, ack, &envelope, header, (*first, *last), out)?,
+        Answer::Claims { header, first, last, .. } => write_claim_status(claims, config, ack, &envelope, header, (*first, *last), out)?,
     }
     Ok(())
 }
 
 /// Two walks over the set's facts: the totals stand above the claims.
-fn write_claim_status(ledger: &impl Ledger, config: &Config, ack: &AckBuilt, envelope: &Envelope, header: &SetParties, (first, last): (Seq, Seq), out: &mut dyn Write) -> Result<(), AnswerError> {
+fn write_claim_status(claims: &impl ClaimFacts, config: &Config, ack: &AckBuilt, envelope: &Envelope, header: &SetParties, (first, last): (Seq, Seq), out: &mut dyn Write) -> Result<(), AnswerError> {
     let zone = config.payer.timezone;
     let mut totals = StatusTotals::default();
     let mut runs: Vec<ProviderRun> = Vec::new();
     let mut received_at = ack.built_at;
-    for_each_claim_fact(ledger, first, last, &mut |claim| {
+    for_each_claim_fact(claims, first, last, &mut |claim| {
         received_at = claim.received_at();
         totals.add(claim);
         if runs.last().is_none_or(|run| !is_same_provider(run, claim)) {
@@ -102,7 +117,7 @@ fn write_claim_status(ledger: &impl Ledger, config: &Config, ack: &AckBuilt, env
     }))?;
     let mut runs = runs.iter();
     let mut current: Option<&ProviderRun> = None;
-    for_each_claim_fact(ledger, first, last, &mut |claim| {
+    for_each_claim_fact(claims, first, last, &mut |claim| {
         if current.is_none_or(|run| !is_same_provider(run, claim)) {
             current = runs.next();
             if let Some(run) = current {
@@ -122,11 +137,11 @@ fn is_same_provider(run: &ProviderRun, claim: &AnsweredClaim<'_>) -> bool {
     run.npi == echo.billing_npi && run.tin == echo.billing_tin
 }
 
-fn for_each_claim_fact(ledger: &impl Ledger, first: Seq, last: Seq, each: &mut dyn FnMut(&AnsweredClaim<'_>) -> Result<(), AnswerError>) -> Result<(), AnswerError> {
+fn for_each_claim_fact(claims: &impl ClaimFacts, first: Seq, last: Seq, each: &mut dyn FnMut(&AnsweredClaim<'_>) -> Result<(), AnswerError>) -> Result<(), AnswerError> {
     let mut from = first;
     while from <= last {
         let wanted = usize::try_from(last - from + 1).unwrap_or(usize::MAX).min(FACTS_AT_ONCE);
-        let facts = ledger.facts(from, wanted)?;
+        let facts = claims.claim_facts(from, wanted)?;
         if facts.is_empty() {
             return Err(AnswerError::NotAClaim);
         }

@@ -6,18 +6,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use chrono_tz::Tz;
 
 use super::seen::Seen;
-use crate::adjudication::adjudicate::{Tables, adjudicate};
 use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
 use crate::adjudication::determination::{Aside, Determination, LineDetermination, LineOutcome, PendReason};
-use crate::adjudication::duplicate::line_identity;
 use crate::adjudication::facts::{EarlierLine, Facts, Receipt};
 use crate::adjudication::trace::Rule;
+use crate::adjudication::{Tables, adjudicate, line_identity};
 use crate::claim::Claim;
 use crate::claim::assembler::Assembled;
 use crate::claim::echo::ClaimEcho;
 use crate::clock::Timestamp;
-use crate::config::partner::SeverityProfile;
-use crate::edits::{EditContext, Lookup, edit};
+use crate::config::SeverityProfile;
+use crate::edits::{EditContext, Lookup, NoCodeSets, ProviderLookup, edit};
 use crate::events::fact::Fact;
 use crate::finding::{Finding, Severity};
 use crate::ids::{ClaimId, PayerClaimNumber, Token};
@@ -51,6 +50,8 @@ pub struct Desk<'a> {
     pub reference: &'a ReferenceData,
     pub rules: &'a RulePack,
     pub severity: &'a SeverityProfile,
+    /// Payer ids that mean us (2010BB NM109).
+    pub payer_ids: &'a [String],
     pub zone: Tz,
     pub received_at: Timestamp,
     pub decided_at: Timestamp,
@@ -117,7 +118,7 @@ impl Desk<'_> {
     pub fn determine(&self, claim: &Claim, receipt: &Receipt, facts: &Facts) -> Determination {
         let tables = Tables { rules: self.rules, reference: self.reference };
         catch_unwind(AssertUnwindSafe(|| adjudicate(claim, receipt, facts, &tables))).unwrap_or_else(|_| {
-            metrics::counter!(crate::telemetry::RULE_PANICS).increment(1);
+            metrics::counter!(crate::telemetry::RULE_PANICS_TOTAL).increment(1);
             rule_failure(claim)
         })
     }
@@ -130,12 +131,26 @@ impl Desk<'_> {
             (Some(_), _) => Lookup::Unknown,
         };
         let billing_provider = match (&self.reference.providers, claim.billing_provider.npi) {
-            (None, _) => Lookup::NotLoaded,
-            (Some(providers), Some(npi)) if !providers.find(&npi).is_empty() => Lookup::Known,
-            (Some(_), _) => Lookup::Unknown,
+            (None, _) => ProviderLookup::NotLoaded,
+            (Some(_), None) => ProviderLookup::Unknown,
+            (Some(providers), Some(npi)) => match (providers.find(&npi), claim.billing_provider.tin) {
+                ([], _) => ProviderLookup::Unknown,
+                (rows, Some(tin)) if rows.iter().all(|row| row.tin.is_some_and(|known| known != tin)) => ProviderLookup::TinDiffers,
+                _ => ProviderLookup::Known,
+            },
         };
-        let context = EditContext { received_on: receipt.received_on, is_encounter: receipt.is_encounter, payer_ids: self.rules.payer_ids(), member, billing_provider };
-        edit(claim, &context)
+        edit(
+            claim,
+            &EditContext {
+                received_on: receipt.received_on,
+                is_encounter: receipt.is_encounter,
+                payer_ids: self.payer_ids,
+                member,
+                billing_provider,
+                code_sets: &NoCodeSets,
+                channel: None,
+            },
+        )
     }
 
     /// Keyed tokens of the member and the patient control number.

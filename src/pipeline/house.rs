@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::reference_store::{self, ReferenceStoreError};
 use crate::config::Config;
-use crate::config::partner::Profile;
+use crate::config::Profile;
 use crate::envelope::Interchange;
 use crate::ids::PartnerId;
 use crate::intake::archive::Archive;
@@ -96,7 +96,7 @@ pub fn profile(config: &Config, named: Option<&PartnerId>, interchange: Option<&
 /// [`HouseError`].
 pub fn rule_pack(config: &Config) -> Result<RulePack, HouseError> {
     match &config.rules.dir {
-        None => Ok(RulePack::embedded().cloned()?),
+        None => Ok(RulePack::embedded().map_err(RuleError::clone)?.clone()),
         Some(directory) => {
             let path = directory.join("calop.toml");
             let text = std::fs::read_to_string(&path).map_err(|source| HouseError::Io { path, source })?;

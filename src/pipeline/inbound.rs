@@ -20,7 +20,7 @@ use super::verdict::{SetVerdict, Survey};
 use crate::adjudication::decision::ClaimSource;
 use crate::claim::assembler::{Assembled, Assembler, SetHeader};
 use crate::clock::Timestamp;
-use crate::config::partner::Profile;
+use crate::config::Profile;
 use crate::envelope::{EnvelopeReader, Event, Interchange};
 use crate::events::fact::{ClaimCounts, Fact, FileCompleted, FileRejected, RejectReason};
 use crate::finding::{Check, Finding, ReportCode};
@@ -135,7 +135,7 @@ fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Su
         if known || numbers.contains(&number) {
             findings.push(Finding::new(Check::S105, ReportCode::Ta1(25), position));
         }
-        if profile.usage.is_some_and(|usage| usage.code() != interchange.usage.as_str()) {
+        if profile.usage.is_some_and(|usage| usage.as_str() != interchange.usage.as_str()) {
             findings.push(Finding::new(Check::S104, ReportCode::Ta1(20), Position { element: 15, ..position }));
         }
         numbers.push(number);
@@ -218,7 +218,7 @@ pub fn open_sets(survey: &Survey) -> impl Iterator<Item = OpenSet<'_>> {
 /// of the open sets.
 fn decide_claims(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profile, survey: &Survey, decided_at: Timestamp, progress: OnProgress<'_>) -> Result<(Progress, Vec<SetHeader>), InboundError> {
     let House { config, keys, archive, ledger, reference, rules, .. } = house;
-    let desk = Desk { keys, reference, rules, severity: &profile.severity, zone: config.payer.timezone, received_at: row.received_at, decided_at };
+    let desk = Desk { keys, reference, rules, severity: &profile.severity, payer_ids: &config.payer.ids, zone: config.payer.timezone, received_at: row.received_at, decided_at };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(config.limits.threads).build()?;
     let mut archived = archive.open(&row.file, keys)?;
     let (read, to_decide) = sync_channel::<Vec<Pending>>(2);
@@ -261,7 +261,8 @@ fn read_claims(input: &mut dyn Read, row: &FileRow, survey: &Survey, skip: u64, 
     Ok(headers)
 }
 
-fn pending(row: &FileRow, open: &OpenSet<'_>, header: &SetHeader, assembled: Assembled) -> Pending {
+/// A claim that was read, with its source and the findings of pass 1.
+pub fn pending(row: &FileRow, open: &OpenSet<'_>, header: &SetHeader, assembled: Assembled) -> Pending {
     let claim = &assembled.claim;
     let source = ClaimSource {
         file: row.file,

@@ -3,12 +3,20 @@
 //! Read [`inbound`] for the way of one file (after `adjudication::adjudicate`, the second file to
 //! read), [`payment_run`] for the 835s, [`outbound`] for what leaves, [`replay`] for deciding again.
 
+pub mod acknowledge;
 pub mod answer_writer;
+pub mod bench;
+pub mod decide;
+pub mod explain;
 pub mod house;
 pub mod inbound;
 pub mod outbound;
+pub mod outcome_check;
 pub mod payment_run;
 pub mod reading;
+pub mod reference_store;
 pub mod replay;
+pub mod seen;
 pub mod survey;
+pub mod validation;
 pub mod verdict;

@@ -9,7 +9,7 @@ use crate::ids::{Npi, Tin, TraceNumber};
 use crate::ledger::{Batch, Counter, Ledger, LedgerError, Numbers, PayeeDue, Seq};
 use crate::limits;
 use crate::money::Money;
-use crate::remittance::prompt_pay::{PromptPay, interest};
+use crate::remittance::prompt_pay::interest;
 use crate::tables::refdata::providers::PaymentMethod;
 
 /// What a run built.
@@ -51,7 +51,6 @@ pub fn run(house: &mut House, pay_date: NaiveDate, progress: &dyn Fn(u64, u64)) 
 }
 
 fn build(house: &House, payee: &PayeeDue, claims: &[Seq], pay_date: NaiveDate, control_number: u32, trace: u32) -> Result<RemitBuilt, LedgerError> {
-    let rule = PromptPay::ab3275();
     let mut remit = RemitBuilt {
         trace: TraceNumber::new(format!("CS{trace:09}")),
         control_number,
@@ -71,7 +70,7 @@ fn build(house: &House, payee: &PayeeDue, claims: &[Seq], pay_date: NaiveDate, c
             return Err(LedgerError::Inconsistent { what: "a payable position that is no decision" });
         };
         let determination = &decision.determination;
-        let interest = interest(determination.paid(), decision.receipt.received_on, pay_date, &rule);
+        let interest = interest(determination.paid(), decision.receipt.received_on, pay_date, &house.rules.prompt_pay);
         remit.claims.push(RemittedSeq { seq, interest });
         remit.charge += determination.charge();
         remit.paid += determination.paid();

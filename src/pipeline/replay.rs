@@ -12,7 +12,7 @@ use super::house::House;
 use super::inbound::{InboundError, for_each_claim};
 use super::reference_store::{self, ReferenceStoreError};
 use super::survey::survey;
-use crate::adjudication::adjudicate::{Tables, adjudicate};
+use crate::adjudication::{Tables, adjudicate};
 use crate::adjudication::decision::Decision;
 use crate::adjudication::determination::Determination;
 use crate::adjudication::facts::{Facts, Known};
@@ -113,7 +113,7 @@ fn replay_file(house: &House, row: &FileRow, instead: &Instead, pins: &mut Pins<
             }
         }
         for (_, decision) in &work {
-            pins.pin(decision);
+            pins.pin(house, decision);
         }
         let outcomes: Vec<Outcome> = work.into_par_iter().with_min_len(64).map(|(claim, decision)| decide_again(&claim, *decision, instead, pins)).collect();
         outcomes.into_iter().for_each(&mut *each);
@@ -162,17 +162,16 @@ fn regather(claim: &Claim, then: &Facts, pinned: &ReferenceData, reference: &Ref
 
 /// Rule packs and reference data by the digests that decisions name; each is opened once.
 struct Pins<'h> {
-    house: &'h House,
+    rules: &'h RulePack,
     reference: HashMap<ContentDigest, Option<ReferenceData>>,
 }
 
 impl<'h> Pins<'h> {
     fn new(house: &'h House) -> Pins<'h> {
-        Pins { house, reference: HashMap::new() }
+        Pins { rules: &house.rules, reference: HashMap::new() }
     }
 
-    fn pin(&mut self, decision: &Decision) {
-        let house = self.house;
+    fn pin(&mut self, house: &House, decision: &Decision) {
         self.reference.entry(decision.refdata).or_insert_with(|| open_reference(house, decision.refdata).ok());
     }
 
@@ -181,7 +180,7 @@ impl<'h> Pins<'h> {
     }
 
     fn rules(&self, digest: &ContentDigest) -> Option<&RulePack> {
-        Some(&self.house.rules).filter(|rules| rules.digest() == *digest)
+        Some(self.rules).filter(|rules| rules.digest() == *digest)
     }
 }
 

@@ -28,12 +28,17 @@ impl Seen {
     /// # Errors
     /// [`LedgerError`].
     pub fn load(ledger: &impl Ledger) -> Result<Seen, LedgerError> {
-        let seen = Seen { lines: std::array::from_fn(|_| Mutex::default()), units: Mutex::default() };
+        let seen = Seen::empty();
         ledger.fingerprints(&mut |fingerprint, claim| {
             seen.part(&fingerprint).entry(fingerprint).or_insert(claim);
         })?;
         lock(&seen.units).extend(ledger.units_used()?);
         Ok(seen)
+    }
+
+    /// Nothing seen yet.
+    pub fn empty() -> Seen {
+        Seen { lines: std::array::from_fn(|_| Mutex::default()), units: Mutex::default() }
     }
 
     /// The first claim, not denied, that had this line.

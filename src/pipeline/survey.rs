@@ -6,7 +6,7 @@ use std::io::Read;
 
 use super::reading::{ReadError, for_each_segment};
 use super::verdict::{ClaimFinding, ClaimSet, GroupVerdict, InterchangeVerdict, SetVerdict, Survey};
-use crate::config::partner::SeverityProfile;
+use crate::config::SeverityProfile;
 use crate::envelope::{EnvelopeReader, Event};
 use crate::finding::{Finding, Severity};
 use crate::guide::walker::{Placed, Walker};

@@ -88,6 +88,13 @@ impl Survey {
         None
     }
 
+    /// Findings that reject something above the claims.
+    pub fn findings_that_reject(&self) -> usize {
+        let groups = || self.interchanges.iter().flat_map(|interchange| &interchange.groups);
+        let envelopes = self.interchanges.iter().flat_map(|interchange| &interchange.findings).chain(groups().flat_map(|group| &group.findings));
+        envelopes.chain(self.sets().flat_map(|set| &set.findings)).filter(|finding| finding.rejects()).count()
+    }
+
     /// Sets whose claims may go on.
     pub fn open_sets(&self) -> usize {
         self.interchanges.iter().filter(|interchange| interchange.is_accepted()).flat_map(|interchange| &interchange.groups).map(GroupVerdict::open_sets).sum()

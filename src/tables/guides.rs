@@ -295,10 +295,14 @@ impl PackedCode {
 
     #[inline]
     pub fn of(bytes: &[u8]) -> PackedCode {
-        if bytes.len() > 8 {
-            return PackedCode::TOO_LONG;
+        // Nearly all codes have one to three bytes.
+        match *bytes {
+            [one] => PackedCode(u64::from(one)),
+            [one, two] => PackedCode(u64::from(one) << 8 | u64::from(two)),
+            [one, two, three] => PackedCode(u64::from(one) << 16 | u64::from(two) << 8 | u64::from(three)),
+            _ if bytes.len() > 8 => PackedCode::TOO_LONG,
+            _ => PackedCode(bytes.iter().fold(0, |packed, byte| packed << 8 | u64::from(*byte))),
         }
-        PackedCode(bytes.iter().fold(0, |packed, byte| packed << 8 | u64::from(*byte)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Element values: dates, date ranges, times. nom over a few bytes; values never reach an error.
 
 use chrono::{NaiveDate, NaiveTime};
-use nom::bytes::complete::{tag, take_while_m_n};
+use nom::bytes::complete::{tag, take, take_while_m_n};
 use nom::combinator::{all_consuming, map_opt};
 use nom::sequence::separated_pair;
 use nom::{IResult, Parser};
@@ -76,9 +76,14 @@ pub fn time(text: &[u8]) -> Option<NaiveTime> {
     NaiveTime::from_hms_opt(hour, minute, second)
 }
 
+/// Eight digits at once: dates stand in every line, and three parsers for one number cost as much as
+/// the rest of the line.
 fn ccyymmdd(input: &[u8]) -> IResult<&[u8], NaiveDate> {
-    map_opt((digits(4), digits(2), digits(2)), |(year, month, day)| {
-        NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
+    map_opt(take(8usize), |text: &[u8]| {
+        let number = text
+            .iter()
+            .try_fold(0u32, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))?;
+        NaiveDate::from_ymd_opt(i32::try_from(number / 10_000).ok()?, number / 100 % 100, number % 100)
     })
     .parse(input)
 }

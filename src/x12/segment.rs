@@ -82,8 +82,37 @@ impl<'a> Segment<'a> {
     }
 
     /// Elements from 1 on, with their numbers.
-    pub fn elements(&self) -> impl Iterator<Item = (usize, &'a [u8])> + '_ {
-        (1..=self.element_count()).map(|number| (number, self.element(number)))
+    #[inline]
+    pub fn elements(&self) -> Elements<'a> {
+        Elements {
+            bytes: self.bytes,
+            marks: self.marks,
+            base: self.base,
+            number: 0,
+        }
+    }
+}
+
+/// The elements of a segment, each with its number.
+#[derive(Debug, Clone)]
+pub struct Elements<'a> {
+    bytes: &'a [u8],
+    marks: &'a [u32],
+    base: u32,
+    number: usize,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = (usize, &'a [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<(usize, &'a [u8])> {
+        let (mark, rest) = self.marks.split_first()?;
+        let start = (mark - self.base) as usize + 1;
+        let end = rest.first().map_or(self.bytes.len(), |mark| (mark - self.base) as usize);
+        self.marks = rest;
+        self.number += 1;
+        Some((self.number, self.bytes.get(start..end).unwrap_or_default()))
     }
 }
 

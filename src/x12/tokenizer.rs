@@ -272,7 +272,7 @@ pub fn for_each_segment(bytes: &[u8], chunk: usize, mut each: impl FnMut(&Segmen
     let mut rest = bytes;
     loop {
         match tokenizer.next()? {
-            Step::Segment(segment) => each(&segment),
+            Step::Segment(ref segment) => each(segment),
             Step::NeedInput if rest.is_empty() => tokenizer.finish(),
             Step::NeedInput => {
                 let space = tokenizer.space();

@@ -6,7 +6,8 @@ use claimstream::ids::TraceNumber;
 use claimstream::money::{Money, Quantity};
 use claimstream::remittance::balance;
 use claimstream::remittance::payment_batch::{PaymentMethod, PaymentTotals, RemittedClaim};
-use claimstream::remittance::prompt_pay::{PromptPay, interest};
+use claimstream::remittance::prompt_pay::interest;
+use claimstream::tables::rules::RulePack;
 use claimstream::remittance::writer_835::{Remittance, RemittanceError, RemittanceHeader};
 use claimstream::tables::reasons::AdjustmentGroup;
 use proptest::prelude::*;
@@ -60,7 +61,7 @@ fn a_late_payment_by_ach_carries_its_interest() {
         decision.determination.paid(),
         decision.receipt.received_on,
         day("2026-02-20"),
-        &PromptPay::ab3275(),
+        &RulePack::embedded().unwrap().prompt_pay,
     );
     let bytes = write_balanced(
         &[RemittedClaim {

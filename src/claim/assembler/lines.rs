@@ -16,10 +16,8 @@ pub(super) fn read(line: &mut ServiceLine, reading: &mut Reading<'_, '_>) {
     match segment.tag() {
         tags::SV1 => read_professional(line, reading),
         tags::SV2 => read_institutional(line, reading),
-        tags::DTP => {
-            if segment.element(1) == b"472" {
-                line.service = reading.period().map(|value| Located { value, at: segment.at });
-            }
+        tags::DTP if segment.element(1) == b"472" => {
+            line.service = reading.period().map(|value| Located { value, at: segment.at });
         }
         tags::REF => read_reference(line, segment),
         _ => {}
@@ -30,13 +28,11 @@ pub(super) fn read(line: &mut ServiceLine, reading: &mut Reading<'_, '_>) {
 pub(super) fn read_drug(line: &mut ServiceLine, reading: &Reading<'_, '_>) {
     let segment = reading.segment;
     match segment.tag() {
-        tags::LIN => {
-            if segment.element(2) == b"N4" && !segment.element(3).is_empty() {
-                line.ndc = Some(Located {
-                    value: text(segment.element(3)),
-                    at: segment.at,
-                });
-            }
+        tags::LIN if segment.element(2) == b"N4" && !segment.element(3).is_empty() => {
+            line.ndc = Some(Located {
+                value: text(segment.element(3)),
+                at: segment.at,
+            });
         }
         tags::CTP => line.has_ndc_quantity = !segment.element(4).is_empty() && !segment.component(5, 1).is_empty(),
         _ => {}

@@ -24,11 +24,7 @@ pub(super) fn read_claim_level(payer: &mut OtherPayer, reading: &mut Reading<'_,
             _ => {}
         },
         tags::NM1 => payer.payer_id = reading.text(9),
-        tags::DTP => {
-            if reading.element(1) == b"573" {
-                payer.adjudicated_on = reading.period().map(|day| day.from);
-            }
-        }
+        tags::DTP if reading.element(1) == b"573" => payer.adjudicated_on = reading.period().map(|day| day.from),
         _ => {}
     }
 }
@@ -43,11 +39,7 @@ pub(super) fn read_line_level(adjudication: &mut LineAdjudication, reading: &mut
             adjudication.units = reading.quantity(5);
         }
         tags::CAS => read_adjustments(&mut adjudication.adjustments, reading),
-        tags::DTP => {
-            if reading.element(1) == b"573" {
-                adjudication.adjudicated_on = reading.period().map(|day| day.from);
-            }
-        }
+        tags::DTP if reading.element(1) == b"573" => adjudication.adjudicated_on = reading.period().map(|day| day.from),
         _ => {}
     }
 }

@@ -83,10 +83,8 @@ impl Parties {
 fn read_billing_provider(provider: &mut BillingProvider, loop_id: LoopId, reading: &mut Reading<'_, '_>) {
     let segment = reading.segment;
     match (loop_id, segment.tag()) {
-        (LoopId::L2000A, tags::PRV) => {
-            if segment.element(1) == b"BI" {
-                provider.taxonomy = reading.code(3, Taxonomy::parse, Check::S509, 145);
-            }
+        (LoopId::L2000A, tags::PRV) if segment.element(1) == b"BI" => {
+            provider.taxonomy = reading.code(3, Taxonomy::parse, Check::S509, 145);
         }
         (LoopId::L2010AA, tags::NM1) => {
             provider.at = segment.at;
@@ -102,11 +100,7 @@ fn read_billing_provider(provider: &mut BillingProvider, loop_id: LoopId, readin
             let street = std::mem::take(&mut provider.address.street);
             provider.address = Address { street, ..place(segment) };
         }
-        (LoopId::L2010AA, tags::REF) => {
-            if matches!(segment.element(1), b"EI" | b"SY") {
-                provider.tin = tin(reading);
-            }
-        }
+        (LoopId::L2010AA, tags::REF) if matches!(segment.element(1), b"EI" | b"SY") => provider.tin = tin(reading),
         _ => {}
     }
 }

@@ -187,6 +187,9 @@ pub(super) fn a7(status: u16) -> ClaimStatus {
 /// guide's walk reports both.
 #[inline]
 pub(super) fn text(bytes: &[u8]) -> CompactString {
+    if bytes.is_empty() {
+        return CompactString::const_new("");
+    }
     let bytes = bytes.get(..limits::TEXT_BYTES_MAX).unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
         Ok(text) => CompactString::new(text),

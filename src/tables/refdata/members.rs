@@ -1,6 +1,6 @@
 //! Members and their eligibility segments. `members.csv`, one row per segment.
 //!
-//! 900,000 members are kept as sorted arrays of 20 and 28 byte records: looking one up is a binary
+//! 900,000 members are kept as sorted arrays of 4 byte keys and of 16 and 28 byte records: looking one up is a binary
 //! search over numbers, and a segment is unpacked only when it is looked at.
 
 use std::fmt;
@@ -8,7 +8,7 @@ use std::io::Read;
 
 use chrono::NaiveDate;
 
-use super::packed::{CinKey, PackedDate, PackedNpi};
+use super::packed::{CinBuckets, CinKey, PackedDate, PackedNpi};
 use crate::ids::{AidCode, Cin, NetworkId, Npi};
 use crate::money::Money;
 use crate::phi::Phi;
@@ -24,7 +24,10 @@ vocabulary! {
 /// Every member of the plan.
 #[derive(Clone, Default)]
 pub struct Members {
-    /// Sorted by CIN, each once.
+    /// Sorted, each once; apart from the rows, so that a search stays in cache.
+    cins: Vec<CinKey>,
+    buckets: CinBuckets,
+    /// In the order of `cins`.
     members: Vec<MemberRow>,
     /// Grouped by member in the same order, by first day within a member.
     segments: Vec<SegmentRow>,
@@ -34,7 +37,6 @@ pub struct Members {
 
 #[derive(Clone, Copy)]
 struct MemberRow {
-    cin: CinKey,
     birth_date: PackedDate,
     death_date: PackedDate,
     first_segment: u32,
@@ -118,21 +120,25 @@ impl Members {
         let mut loaded = Vec::new();
         let mut networks = Vec::new();
         let digest = read_rows(source, |row| {
-            loaded.push(read_row(row, &mut networks)?);
+            let (cin, member, segment) = read_row(row, &mut networks)?;
+            loaded.push((cin, row.number, member, segment));
             Ok(())
         })?;
-        loaded.sort_by_key(|(number, member, segment)| (member.cin, segment.from, *number));
+        loaded.sort_unstable_by_key(|(cin, number, _, segment)| (*cin, segment.from, *number));
         let mut members = Members {
+            cins: Vec::new(),
+            buckets: CinBuckets::default(),
             members: Vec::new(),
             segments: Vec::with_capacity(loaded.len()),
             networks,
         };
         let mut first_row = 0;
-        for (number, member, segment) in loaded {
+        for (cin, number, member, segment) in loaded {
             match members.members.last_mut() {
-                Some(known) if known.cin == member.cin => known.agree(&member, first_row, number)?,
+                Some(known) if members.cins.last() == Some(&cin) => known.agree(&member, first_row, number)?,
                 _ => {
                     first_row = number;
+                    members.cins.push(cin);
                     members.members.push(MemberRow {
                         first_segment: members.segments.len() as u32,
                         ..member
@@ -141,13 +147,15 @@ impl Members {
             }
             members.segments.push(segment);
         }
+        members.buckets = CinBuckets::of(&members.cins);
+        members.cins.shrink_to_fit();
         members.members.shrink_to_fit();
         Ok((members, digest))
     }
 
     /// The member with this CIN.
     pub fn find(&self, cin: &Cin) -> Option<Member<'_>> {
-        let place = self.members.binary_search_by_key(&CinKey::of(cin), |member| member.cin).ok()?;
+        let place = self.buckets.find(&self.cins, CinKey::of(cin))?;
         let member = self.members.get(place)?;
         let end = self.members.get(place + 1).map_or(self.segments.len(), |next| next.first_segment as usize);
         Some(Member {
@@ -211,7 +219,7 @@ impl SegmentRow {
 
 type Row<'a> = crate::tables::csv_table::Row<'a, Column>;
 
-fn read_row(row: &Row<'_>, networks: &mut Vec<NetworkId>) -> Result<(u32, MemberRow, SegmentRow), LoadError> {
+fn read_row(row: &Row<'_>, networks: &mut Vec<NetworkId>) -> Result<(CinKey, MemberRow, SegmentRow), LoadError> {
     let birth_date = row.date(Column::birth_date)?;
     let death_date = row.optional_date(Column::death_date)?;
     if death_date.is_some_and(|death| death < birth_date) {
@@ -224,7 +232,6 @@ fn read_row(row: &Row<'_>, networks: &mut Vec<NetworkId>) -> Result<(u32, Member
     })?;
     let cin = row.required(Column::cin, "a CIN: 9, seven digits and a letter", |text| Cin::parse(text.as_bytes()).ok())?;
     let member = MemberRow {
-        cin: CinKey::of(&cin),
         birth_date: PackedDate::of(Some(birth_date)),
         death_date: PackedDate::of(death_date),
         first_segment: 0,
@@ -252,7 +259,7 @@ fn read_row(row: &Row<'_>, networks: &mut Vec<NetworkId>) -> Result<(u32, Member
         aid_code: aid_code.map_or([b' '; 2], two_bytes),
         other_coverage: row.optional(Column::other_coverage, "yes or no", parse_yes_no)?.unwrap_or(false),
     };
-    Ok((row.number, member, segment))
+    Ok((CinKey::of(&cin), member, segment))
 }
 
 fn two_bytes(aid_code: AidCode) -> [u8; 2] {
@@ -293,7 +300,7 @@ mod tests {
 
     #[test]
     fn records_stay_small() {
-        assert_eq!((size_of::<MemberRow>(), size_of::<SegmentRow>()), (20, 28));
+        assert_eq!((size_of::<MemberRow>(), size_of::<SegmentRow>()), (16, 28));
     }
 
     #[test]

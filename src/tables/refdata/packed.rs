@@ -18,6 +18,32 @@ impl CinKey {
     }
 }
 
+/// Where the keys of each bucket begin in a sorted list: one look narrows a search to a few keys, and
+/// spares it the cache misses of halving the whole list.
+#[derive(Clone, Default)]
+pub(super) struct CinBuckets(Vec<u32>);
+
+impl CinBuckets {
+    /// 2^12 keys of the number space a bucket: 64 Ki buckets, 256 KiB.
+    const SHIFT: u32 = 12;
+
+    pub(super) fn of(sorted: &[CinKey]) -> CinBuckets {
+        let last = sorted.last().map_or(0, |key| key.0 >> Self::SHIFT);
+        let mut starts = Vec::with_capacity(last as usize + 2);
+        for bucket in 0..=last + 1 {
+            starts.push(sorted.partition_point(|key| key.0 >> Self::SHIFT < bucket) as u32);
+        }
+        CinBuckets(starts)
+    }
+
+    /// Where the key stands in the list the buckets were made of.
+    pub(super) fn find(&self, sorted: &[CinKey], key: CinKey) -> Option<usize> {
+        let bucket = (key.0 >> Self::SHIFT) as usize;
+        let (start, end) = (*self.0.get(bucket)? as usize, *self.0.get(bucket + 1)? as usize);
+        sorted.get(start..end)?.binary_search(&key).ok().map(|place| start + place)
+    }
+}
+
 /// An optional [`Npi`]: at most 2,999,999,999, and no NPI is zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct PackedNpi(u32);
@@ -69,6 +95,16 @@ mod tests {
         for date in [NaiveDate::from_ymd_opt(1899, 12, 31), NaiveDate::from_ymd_opt(9999, 12, 31), None] {
             assert_eq!(PackedDate::of(date).get(), date);
         }
+    }
+
+    #[test]
+    fn buckets_find_what_a_scan_finds() {
+        let keys: Vec<CinKey> = [0, 1, 4095, 4096, 4097, 12288, 259_999_999].map(CinKey).to_vec();
+        let buckets = CinBuckets::of(&keys);
+        for key in [0, 1, 2, 4095, 4096, 8192, 12288, 12289, 259_999_999, 259_999_998, u32::MAX].map(CinKey) {
+            assert_eq!(buckets.find(&keys, key), keys.iter().position(|known| *known == key), "{}", key.0);
+        }
+        assert_eq!(CinBuckets::of(&[]).find(&[], CinKey(0)), None);
     }
 
     #[test]

@@ -148,14 +148,6 @@ pub struct PromptPayRules {
     pub divisor_days: u32,
 }
 
-impl PromptPayRules {
-    /// Interest of an amount paid some days late, rounded half-up to the cent.
-    pub fn interest(&self, principal: Money, days_late: u32) -> Money {
-        let yearly = principal.decimal().saturating_mul(self.rate_percent) / Decimal::ONE_HUNDRED;
-        Money::rounded(yearly.saturating_mul(Decimal::from(days_late)) / Decimal::from(self.divisor_days.max(1)))
-    }
-}
-
 /// DOMAIN E6. The rates are `fee_schedule.csv`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -365,21 +357,6 @@ mod tests {
             }
         );
         assert_eq!(pack.exemptions.len(), 11);
-    }
-
-    #[test]
-    fn interest_follows_the_vectors_of_the_domain() {
-        let rules = &RulePack::embedded().unwrap().prompt_pay;
-        for (cents, days, interest) in [
-            (100_000, 1, 41),
-            (100_000, 10, 411),
-            (25_000, 15, 154),
-            (4_000, 5, 8),
-            (12_205, 5, 25),
-            (100_000, 0, 0),
-        ] {
-            assert_eq!(rules.interest(Money::from_cents(cents), days), Money::from_cents(interest), "{cents} {days}");
-        }
     }
 
     #[test]

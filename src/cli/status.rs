@@ -1,0 +1,112 @@
+//! `status`: what became of files and claims, and whether everything is accounted for.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::ingest::open_house;
+use super::output::{Exit, Failure, Output, claims, claims_text};
+use crate::adjudication::decision::Decision;
+use crate::config::Config;
+use crate::events::fact::{ClaimCounts, Fact};
+use crate::ids::{ClaimId, FileDigest};
+use crate::intake::archive::digest_of;
+use crate::ledger::{FileRow, FileState, Ledger};
+use crate::pipeline::house::House;
+
+/// Conservation, stage and due date of files and claims.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  claimstream status\n  claimstream status claims.837\n  claimstream status 5f0c9a1be3d24c7f9f1f2f7f5a0b6c1d")]
+pub struct Status {
+    /// A file (its path, or its digest), or a claim id. Everything when left out.
+    subject: Option<String>,
+}
+
+impl Status {
+    pub fn run(self, config: Config, output: &Output) -> Result<Exit, Failure> {
+        let house = open_house(config, output)?;
+        match self.subject {
+            None => all(&house, output),
+            Some(subject) => match subject.parse::<ClaimId>() {
+                Ok(claim) => of_claim(&house, &claim, output),
+                Err(_) => of_file(&house, &subject, output),
+            },
+        }
+    }
+}
+
+fn all(house: &House, output: &Output) -> Result<Exit, Failure> {
+    let files = house.ledger.files()?;
+    let mut total = ClaimCounts::default();
+    for row in &files {
+        total.add(&row.progress.counts);
+        print_file(row, output)?;
+    }
+    let waiting: u64 = house.ledger.payees_due()?.iter().map(|payee| payee.claims).sum();
+    let lag = house.ledger.last_seq()? - house.ledger.delivered("outbound")?.seq;
+    output.object(&json!({
+        "type": "result", "files": files.len(), "claims": claims(&total), "charge": total.charge, "paid": total.amount_paid,
+        "conservation": total.conservation(), "waiting_for_payment": waiting, "outbox_lag": lag,
+    }))?;
+    output.text(&format!("{} files, {}, conservation {}", files.len(), claims_text(&total), total.conservation()))?;
+    output.text(&format!("charged {}, paid {}; {waiting} claims wait for payment, {lag} facts wait for delivery", total.charge, total.amount_paid))?;
+    Ok(if total.conservation() == 0 { Exit::Done } else { Exit::Integrity })
+}
+
+fn of_file(house: &House, subject: &str, output: &Output) -> Result<Exit, Failure> {
+    let digest = if Path::new(subject).is_file() { Some(digest_of(&mut File::open(subject)? as &mut dyn Read)?) } else { subject.parse::<FileDigest>().ok() };
+    let row = digest.and_then(|digest| house.ledger.files().ok()?.into_iter().find(|row| row.file == digest));
+    let Some(row) = row else { return Err(Failure::not_found(format!("{subject}: no such file or claim in this data directory"))) };
+    print_file(&row, output)?;
+    output.object(&json!({"type": "result", "conservation": row.progress.counts.conservation()}))?;
+    Ok(if row.progress.counts.conservation() == 0 { Exit::Done } else { Exit::Integrity })
+}
+
+fn print_file(row: &FileRow, output: &Output) -> Result<(), Failure> {
+    let counts = &row.progress.counts;
+    let state = match row.state {
+        FileState::Open => "open",
+        FileState::Completed => "completed",
+        FileState::Rejected => "rejected",
+    };
+    output.object(&json!({
+        "type": "file", "file": row.file, "partner": row.partner, "state": state, "bytes": row.bytes, "received_at": row.received_at.to_rfc3339(),
+        "claims": claims(counts), "charge": counts.charge, "paid": counts.amount_paid, "conservation": counts.conservation(),
+    }))?;
+    output.text(&format!("{} {} {state}: {}", row.file, row.partner, claims_text(counts)))?;
+    Ok(())
+}
+
+fn of_claim(house: &House, claim: &ClaimId, output: &Output) -> Result<Exit, Failure> {
+    let seq = house.ledger.find_claim(claim)?.ok_or_else(|| Failure::not_found(format!("claim {claim} is not in this data directory")))?;
+    let value = match house.ledger.fact(seq)? {
+        Fact::ClaimAdjudicated(decision) => decided(house, &decision),
+        Fact::ClaimRejected(rejection) => json!({
+            "type": "result", "claim_id": rejection.claim_id, "outcome": "rejected", "charge": rejection.echo.charge,
+            "received_at": rejection.received_at.to_rfc3339(), "codes": rejection.findings.iter().map(|finding| finding.code.to_string()).collect::<Vec<_>>(),
+        }),
+        _ => return Err(Failure::integrity("the claim index points to something else")),
+    };
+    if output.is_json() {
+        output.object(&value)?;
+    } else if let Value::Object(fields) = &value {
+        for (name, value) in fields.iter().filter(|(name, _)| *name != "type") {
+            output.text(&format!("{name:<16} {}", value.as_str().map_or_else(|| value.to_string(), str::to_string)))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn decided(house: &House, decision: &Decision) -> Value {
+    let determination = &decision.determination;
+    let days = house.rules.prompt_pay.days;
+    json!({
+        "type": "result", "claim_id": decision.claim_id, "outcome": determination.outcome(), "pend_reason": determination.pend_reason(),
+        "charge": determination.charge(), "paid": determination.paid(), "payer_claim_number": decision.payer_claim_number,
+        "received_at": decision.received_at.to_rfc3339(), "decided_at": decision.decided_at.to_rfc3339(),
+        "due_date": decision.receipt.received_on.checked_add_days(chrono::Days::new(u64::from(days))),
+    })
+}

@@ -1,0 +1,219 @@
+//! What would become of a file, without a data directory: findings and acknowledgements only.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::acknowledge::{SetAnswered, acknowledgements};
+use super::answer_writer::{AnswerError, ClaimFacts, write_acknowledgement};
+use super::decide::Desk;
+use super::house::{HouseError, profile, rule_pack};
+use super::inbound::{InboundError, for_each_claim, open_sets, pending};
+use super::seen::Seen;
+use super::survey::survey;
+use super::verdict::{GroupVerdict, SetVerdict, Survey};
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::delivery::files::OutboundFiles;
+use crate::events::fact::{Fact, RejectReason};
+use crate::finding::{Finding, Severity, SnipLevel};
+use crate::ids::{FileDigest, PartnerId};
+use crate::intake::archive::digest_of;
+use crate::ledger::{Counter, FileRow, FileState, LedgerError, Numbers, Progress, Seq};
+use crate::sealing::Keys;
+use crate::tables::refdata::ReferenceData;
+
+/// Whether claims got in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Accepted,
+    Partial,
+    Rejected,
+}
+
+/// The sums of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validation {
+    pub verdict: Verdict,
+    /// Why no claim got in.
+    pub reason: Option<RejectReason>,
+    /// TA104 of the first interchange that is rejected, else `A`; `None` without an ISA.
+    pub ta1: Option<&'static str>,
+    /// AK901 per group, IK501 per set.
+    pub ak9: Vec<&'static str>,
+    pub ik5: Vec<&'static str>,
+    pub received: u64,
+    pub rejected: u64,
+}
+
+/// A finding and the claim it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ValidationFinding {
+    pub finding: Finding,
+    /// CLM counted from 1 within its ST; `None` for envelope and set findings.
+    pub claim: Option<u32>,
+}
+
+/// Why a file can't be validated.
+#[derive(Debug, thiserror::Error)]
+pub enum ValidationError {
+    #[error("{path}: cannot be read")]
+    Open { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    House(#[from] HouseError),
+    #[error(transparent)]
+    Inbound(#[from] InboundError),
+    #[error("an acknowledgement cannot be written")]
+    Answer(#[from] AnswerError),
+    #[error(transparent)]
+    Reference(#[from] crate::tables::LoadError),
+    #[error(transparent)]
+    Seal(#[from] crate::sealing::SealError),
+}
+
+/// Validates a file; every finding of the wanted SNIP levels goes to `each`, in reading order.
+///
+/// # Errors
+/// [`ValidationError`]; bad X12 is a finding, not an error.
+pub fn validate(config: &Config, path: &Path, partner: Option<&PartnerId>, levels: (SnipLevel, SnipLevel), ack_dir: Option<&Path>, each: &mut dyn FnMut(&ValidationFinding)) -> Result<Validation, ValidationError> {
+    let open = || File::open(path).map(BufReader::new).map_err(|source| ValidationError::Open { path: path.to_path_buf(), source });
+    let mut each = |finding: Finding, claim: Option<u32>| {
+        let level = finding.check.snip();
+        if levels.0 <= level && level <= levels.1 && finding.severity != Severity::Ignore {
+            each(&ValidationFinding { finding, claim });
+        }
+    };
+    let digest = digest_of(&mut open()? as &mut dyn Read).map_err(InboundError::Io)?;
+    let profile = profile(config, partner, None)?;
+    let survey = survey(&mut open()?, &profile.severity, &mut |_, _| Vec::new()).map_err(InboundError::Survey)?;
+    let rejection = survey.rejection();
+    report_envelopes(&survey, &mut each);
+    let (now, row) = (Timestamp::now(), file_row(digest, &profile.id));
+    let rules = rule_pack(config)?;
+    let reference = ReferenceData::embedded()?;
+    let keys = Keys::parse(&Keys::generate()?)?;
+    let desk = Desk { keys: &keys, reference: &reference, rules: &rules, severity: &profile.severity, payer_ids: &config.payer.ids, zone: config.payer.timezone, received_at: now, decided_at: now };
+    let (seen, mut headers, mut facts, mut rejected) = (Seen::empty(), Vec::new(), Vec::new(), 0);
+    if rejection.is_none() {
+        for_each_claim(
+            &mut open()?,
+            &survey,
+            &mut |open, header, assembled, _| {
+                let fact = desk.decide(pending(&row, &open, header, assembled), &seen).fact;
+                let (findings, ordinal) = match &fact {
+                    Fact::ClaimAdjudicated(decision) => (&decision.findings, decision.source.ordinal),
+                    Fact::ClaimRejected(rejection) => (&rejection.findings, rejection.source.ordinal),
+                    _ => return Ok(()),
+                };
+                rejected += u64::from(matches!(fact, Fact::ClaimRejected(_)));
+                findings.iter().for_each(|finding| each(*finding, Some(ordinal)));
+                if ack_dir.is_some() {
+                    facts.push(fact);
+                }
+                Ok::<(), InboundError>(())
+            },
+            &mut |header| headers.push(header),
+        )?;
+    }
+    let received = survey.claims();
+    let open_claims: u64 = if rejection.is_none() { open_sets(&survey).map(|open| u64::from(open.verdict.claims)).sum() } else { 0 };
+    let rejected = rejected + received - open_claims;
+    if let Some(directory) = ack_dir {
+        let answered = answered(&survey, &headers);
+        let mut numbers = Numbers::first(Counter::Interchange);
+        let acks = acknowledgements(&mut numbers, &row, &profile, &survey, rejection.map(|(reason, _)| reason), &answered, now);
+        write_acks(config, directory, &acks, &HeldFacts(facts))?;
+    }
+    Ok(Validation {
+        verdict: match (received - rejected, rejected, rejection) {
+            (0, ..) => Verdict::Rejected,
+            (_, 0, None) if survey.findings_that_reject() == 0 => Verdict::Accepted,
+            _ => Verdict::Partial,
+        },
+        reason: rejection.map(|(reason, _)| reason),
+        ta1: survey.interchanges.first().map(|_| if survey.interchanges.iter().all(|interchange| interchange.is_accepted()) && survey.stopped.is_none() { "A" } else { "R" }),
+        ak9: survey.interchanges.iter().flat_map(|interchange| &interchange.groups).map(group_code).collect(),
+        ik5: survey.sets().map(set_code).collect(),
+        received,
+        rejected,
+    })
+}
+
+fn file_row(file: FileDigest, partner: &PartnerId) -> FileRow {
+    FileRow { number: 0, file, partner: partner.clone(), bytes: 0, received_at: Timestamp::now(), state: FileState::Open, progress: Progress::default() }
+}
+
+/// Findings that no claim carries: of envelopes, sets, and the claims of rejected sets.
+fn report_envelopes(survey: &Survey, each: &mut dyn FnMut(Finding, Option<u32>)) {
+    let whole_file = survey.rejection().is_some();
+    for interchange in &survey.interchanges {
+        interchange.findings.iter().for_each(|finding| each(*finding, None));
+        for group in &interchange.groups {
+            group.findings.iter().for_each(|finding| each(*finding, None));
+            for set in &group.sets {
+                set.findings.iter().for_each(|finding| each(*finding, None));
+                if whole_file || !interchange.is_accepted() || !group.is_accepted() || !set.is_accepted() {
+                    set.claim_findings.iter().for_each(|claim| each(claim.finding, Some(claim.first)));
+                }
+            }
+        }
+    }
+}
+
+fn answered(survey: &Survey, headers: &[crate::claim::assembler::SetHeader]) -> Vec<SetAnswered> {
+    let mut seq: Seq = 1;
+    open_sets(survey)
+        .zip(headers)
+        .map(|(open, header)| {
+            let first = seq;
+            seq += u64::from(open.verdict.claims);
+            SetAnswered { st_byte: open.verdict.set.byte, header: header.clone(), first, last: seq.saturating_sub(1), claims: open.verdict.claims }
+        })
+        .collect()
+}
+
+/// AK901.
+fn group_code(group: &GroupVerdict) -> &'static str {
+    let accepted = group.sets.iter().filter(|set| set.is_accepted()).count();
+    if !group.is_accepted() || (accepted == 0 && !group.sets.is_empty()) {
+        "R"
+    } else if accepted < group.sets.len() {
+        "P"
+    } else if group.sets.iter().any(|set| set_code(set) == "E") {
+        "E"
+    } else {
+        "A"
+    }
+}
+
+/// IK501.
+fn set_code(set: &SetVerdict) -> &'static str {
+    if !set.is_accepted() {
+        "R"
+    } else if set.findings.is_empty() && set.claim_findings.is_empty() {
+        "A"
+    } else {
+        "E"
+    }
+}
+
+fn write_acks(config: &Config, directory: &Path, acks: &[Fact], facts: &HeldFacts) -> Result<(), ValidationError> {
+    let files = OutboundFiles::new(directory.to_path_buf(), None);
+    for fact in acks {
+        if let Fact::AckBuilt(ack) = fact {
+            let name = format!("{:09}.{}", ack.control_number, ack.kind().as_str());
+            files.write(&[&name], |out: &mut dyn Write| write_acknowledgement(facts, config, ack, out))?;
+        }
+    }
+    Ok(())
+}
+
+/// The claims of a validated file; there is no ledger to read them from.
+struct HeldFacts(Vec<Fact>);
+
+impl ClaimFacts for HeldFacts {
+    fn claim_facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
+        let start = usize::try_from(from).unwrap_or(usize::MAX).saturating_sub(1);
+        Ok((from..).zip(self.0.iter().skip(start).take(count).cloned()).collect())
+    }
+}
