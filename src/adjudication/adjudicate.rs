@@ -59,6 +59,9 @@ pub fn adjudicate(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tabl
         trace: Vec::with_capacity(2 + 8 * claim.lines.len()),
         ..Aside::default()
     };
+    if claim.lines.is_empty() {
+        return failed(claim, aside.trace);
+    }
     let lines = match whole_claim(&case, &mut aside) {
         Some(fate) => claim.lines.iter().map(|line| fate.of(line)).collect(),
         None => match line_by_line(&case, &mut aside) {
@@ -314,13 +317,14 @@ fn record(aside: &mut Aside, line: &ServiceLine, rule: Rule, verdict: &Verdict, 
     });
 }
 
-/// A claim whose lines do not add up: a rule failed, or its charges never did. It is pended whole.
+/// A claim that has no lines or whose lines do not add up: a rule failed, or its charges never did. It
+/// is pended whole.
 fn failed(claim: &Claim, mut trace: Vec<Step>) -> Determination {
     trace.push(Step {
         line: 0,
         rule: Rule::FeeSchedule,
         result: StepResult::Pended,
-        note: "charge, adjustments and payment do not add up".into(),
+        note: "no lines, or charge, adjustments and payment do not add up".into(),
         evidence: Some(claim.at),
     });
     let lines = claim
@@ -328,4 +332,98 @@ fn failed(claim: &Claim, mut trace: Vec<Step>) -> Determination {
         .iter()
         .map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule));
     Determination::pended(lines.collect(), PendReason::RuleFailure, trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+    use crate::adjudication::determination::ClaimOutcome;
+
+    #[test]
+    fn what_concerns_the_whole_claim_goes_first() {
+        let visit = |frequency: &str| claim(vec![line("99214", 1, "150", "2020-01-20")]).with(|claim| claim.frequency = qualifier(frequency));
+        for (frequency, is_encounter, result, outcome, pended) in [
+            ("1", false, "denied CO-29 150.00", ClaimOutcome::Denied, None),
+            ("1", true, "recorded", ClaimOutcome::Recorded, None),
+            ("7", true, "recorded", ClaimOutcome::Recorded, None),
+            ("7", false, "pended", ClaimOutcome::Pended, Some(PendReason::Replacement)),
+            ("8", false, "recorded", ClaimOutcome::Recorded, None),
+        ] {
+            let claim = visit(frequency);
+            let receipt = Receipt {
+                is_encounter,
+                ..received("2025-02-15")
+            };
+            let plan = plan();
+            let determination = decided_with(&claim, &receipt, &facts(&claim, &plan), &plan);
+            assert_eq!(lines_of(&determination), [result], "{frequency} {is_encounter}");
+            assert_eq!((determination.outcome(), determination.pend_reason()), (outcome, pended), "{frequency} {is_encounter}");
+        }
+    }
+
+    #[test]
+    fn the_first_denying_step_gives_the_reason() {
+        // Late, of an insured member, listed without authorization, without a rate and twice.
+        let late = line("97112", 1, "50", "2023-01-20");
+        let determination = decided(&claim(vec![late.clone(), late]).of_member(INSURED), &plan());
+        assert_eq!(lines_of(&determination), ["denied CO-29 50.00", "denied CO-29 50.00"]);
+        let steps: Vec<(u16, Rule, StepResult)> = determination.trace().iter().map(|step| (step.line, step.rule, step.result)).collect();
+        assert_eq!(
+            steps,
+            [
+                (0, Rule::Routing, StepResult::Passed),
+                (1, Rule::Eligibility, StepResult::Passed),
+                (1, Rule::TimelyFiling, StepResult::Denied),
+                (2, Rule::Eligibility, StepResult::Passed),
+                (2, Rule::TimelyFiling, StepResult::Denied),
+                (0, Rule::MemberBilling, StepResult::Passed),
+            ]
+        );
+        assert!(determination.lines().iter().all(|line| line.rule() == Rule::TimelyFiling));
+    }
+
+    #[test]
+    fn every_step_of_a_paid_line_is_told() {
+        let determination = decided(&claim(vec![line("99214", 1, "150", "2025-01-20")]), &plan());
+        let steps: Vec<(Rule, StepResult)> = determination.trace().iter().map(|step| (step.rule, step.result)).collect();
+        assert_eq!(
+            steps,
+            [
+                (Rule::Routing, StepResult::Passed),
+                (Rule::Eligibility, StepResult::Passed),
+                (Rule::TimelyFiling, StepResult::Passed),
+                (Rule::Coordination, StepResult::Passed),
+                (Rule::Restriction, StepResult::Passed),
+                (Rule::Duplicate, StepResult::Passed),
+                (Rule::PriorAuthorization, StepResult::Skipped),
+                (Rule::FeeSchedule, StepResult::Paid),
+                (Rule::MemberBilling, StepResult::Passed),
+            ]
+        );
+        let evidence: Vec<String> = determination.trace().iter().filter_map(|step| Some(step.evidence?.tag.to_string())).collect();
+        assert_eq!(evidence, ["NM1", "DTP", "DTP", "SBR", "SV1", "SV1", "SV1", "SV1"]);
+    }
+
+    #[test]
+    fn a_claim_without_lines_is_pended() {
+        let determination = decided(&claim(Vec::new()), &plan());
+        assert_eq!((determination.outcome(), determination.pend_reason()), (ClaimOutcome::Pended, Some(PendReason::RuleFailure)));
+    }
+
+    #[test]
+    fn a_claim_that_does_not_add_up_is_pended() {
+        let claim = claim(vec![line("99214", 1, "150", "2025-01-20")]).with(|claim| claim.charge = money("151"));
+        let determination = decided(&claim, &plan());
+        assert_eq!((outcome(&determination).as_str(), determination.pend_reason()), ("pended", Some(PendReason::RuleFailure)));
+        assert_eq!(determination.charge(), money("150"));
+    }
+
+    #[test]
+    fn a_line_without_a_date_pends_the_claim() {
+        let undated = claim(vec![line("99214", 1, "150", "2025-01-20"), line("93000", 1, "20", "2025-01-20")]).with(|claim| claim.lines[1].service = None);
+        let determination = decided(&undated, &plan());
+        assert_eq!(lines_of(&determination), ["pended", "pended"]);
+        assert_eq!(determination.pend_reason(), Some(PendReason::RuleFailure));
+    }
 }

@@ -25,7 +25,7 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, _: &SoFar<'_>) -> Rulin
         return Ruling::not_enforced("members not loaded");
     };
     if !coverage.has_other_coverage {
-        return Ruling::passed("no other coverage on file");
+        return Ruling::passed("no other coverage on file").at(case.claim.subscriber.at);
     }
     if let Some(service) = exemptions::paid_before_other_coverage(case, line) {
         return Ruling::passed(format!("paid first, recovered later: {service}")).at(line.line.at);

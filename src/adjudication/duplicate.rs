@@ -28,7 +28,7 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> 
     if repeats {
         return Ruling::denied(EXACT_DUPLICATE, "equals an earlier line of this claim").at(line.line.at);
     }
-    Ruling::passed("no equal line")
+    Ruling::passed("no equal line").at(line.line.at)
 }
 
 /// What makes a line an exact duplicate of another, as canonical bytes for the ledger's keyed

@@ -17,6 +17,8 @@ pub mod facts;
 mod member_billing;
 mod pricing;
 mod prior_auth;
+#[cfg(test)]
+mod properties;
 mod routing;
 mod ruling;
 #[cfg(test)]

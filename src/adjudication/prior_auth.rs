@@ -43,7 +43,7 @@ pub(super) enum Need {
 /// The steps of DOMAIN C4; the first that fails decides.
 pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> Ruling {
     let Some(need) = need(case, line) else {
-        return Ruling::skipped("needs no authorization");
+        return Ruling::skipped("needs no authorization").at(line.line.at);
     };
     if let Some(exemption) = exemptions::exempt(case, line, need) {
         return exemption;

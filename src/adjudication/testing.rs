@@ -217,6 +217,7 @@ pub(super) fn claim(lines: Vec<ServiceLine>) -> Claim {
             ..BillingProvider::default()
         }),
         subscriber: Arc::new(Subscriber {
+            at: at("SBR"),
             name_at: at("NM1"),
             cin: Cin::parse(MEMBER.as_bytes()).ok().map(Phi::new),
             ..Subscriber::default()

@@ -1,0 +1,179 @@
+//! What holds for every claim, however odd.
+
+use proptest::prelude::*;
+
+use super::determination::{ClaimOutcome, Determination, LineOutcome};
+use super::facts::{EarlierLine, Facts, Receipt};
+use super::testing::*;
+use crate::claim::diagnosis::{DiagnosisKind, ValueCode};
+use crate::claim::other_payer::{LineAdjudication, OtherPayer};
+use crate::claim::service_line::ServiceLine;
+use crate::claim::{Claim, Located};
+use crate::ids::ClaimId;
+use crate::money::{Money, Quantity};
+use crate::tables::reasons::AdjustmentGroup;
+
+const ROWS: &[&str] = &[
+    "A1,91234567A,approved,service,2024-01-01,2025-12-31,1234567893,951234567,97112,97112,,4,unit,1,",
+    "A1,91234567A,approved,service,2024-01-01,2025-06-30,,,97110,97119,,3,visit,0,",
+    "A2,91234567D,approved,consult,2024-01-01,,1457389991,951234567,99202,99205,,1,visit,0,",
+    "A3,91234567A,denied,service,2024-01-01,,,,70553,,,,unit,0,",
+    "A4,91234567D,approved,service,2024-01-01,,,,70553,97112,,500,$,100,",
+    "A5,91234567A,approved,inpatient,2024-01-01,,,,0120,,,2,day,0,2025-01-10",
+];
+
+fn cents() -> impl Strategy<Value = Money> {
+    prop_oneof![Just(0), -500i64..0, 1i64..60_000].prop_map(Money::from_cents)
+}
+
+fn any_line() -> impl Strategy<Value = ServiceLine> {
+    let codes = prop::sample::select(vec![
+        "99214", "99213", "99204", "99215", "93000", "97112", "97112:GP", "70553", "K0739", "00000", "99999", "0120", "0122", "0250", "0200",
+    ]);
+    let days = prop::sample::select(vec!["2025-01-10", "2025-01-10/2025-01-13", "2024-01-01", "2023-12-30/2024-01-02", "2025-01-13/2025-01-10"]);
+    (codes, 0u32..6, 0i64..60_000, days, prop::option::weighted(0.2, (cents(), cents())), 0u8..20).prop_map(|(code, units, charge, service, adjudicated, odd)| {
+        let mut line = line(code, units, &Money::from_cents(charge).to_x12(), service);
+        if let Some((paid, patient)) = adjudicated {
+            line.other_payers.push(LineAdjudication {
+                paid,
+                adjustments: vec![adjustment(AdjustmentGroup::PatientResponsibility, "1", &patient.to_x12())],
+                ..LineAdjudication::default()
+            });
+        }
+        match odd {
+            0 => line.service = None,
+            1 => line.procedure = None,
+            2 => line.units = Quantity::parse_x12(b"-1.5").unwrap_or_default(),
+            _ => {}
+        }
+        line
+    })
+}
+
+fn any_claim() -> impl Strategy<Value = (Claim, Receipt, bool)> {
+    let members = prop::sample::select(vec![MEMBER, UNASSIGNED, SHARING, INSURED, LAPSED, DECEASED, CAPITATED, DELEGATED, MISPLACED, CHILD, "90000000A"]);
+    let head = (
+        members,
+        any::<bool>(),
+        prop::sample::select(vec!["1", "7", "8"]),
+        prop::option::of(prop::sample::select(vec!["A1", "A2", "A3", "A4", "A9"])),
+        prop::option::of(cents()),
+    );
+    let more = (
+        prop::option::weighted(0.3, (prop::option::of(cents()), prop::option::of(cents()), cents())),
+        prop::sample::select(vec!["2025-02-15", "2024-12-31", "2026-01-12", "2020-01-01"]),
+        0u8..20,
+        prop::sample::select(vec!["I10", "A539", "Z3400"]),
+        any::<bool>(),
+    );
+    (prop::collection::vec(any_line(), 0..5), head, more).prop_map(|(lines, (member, is_institutional, frequency, number, paid), (other, on, odd, dx, by_specialist))| {
+        let mut claim = match is_institutional {
+            true => stay("2025-01-10/2025-01-13", lines),
+            false => claim(lines),
+        }
+        .of_member(member)
+        .with(|claim| {
+            // Mostly originals.
+            claim.frequency = qualifier(if odd < 15 { "1" } else { frequency });
+            claim.diagnoses = vec![diagnosis(DiagnosisKind::Principal, dx)];
+            if odd == 0 {
+                claim.charge += Money::from_cents(1);
+            }
+            let amount = |tag| {
+                paid.map(|value| Located {
+                    value,
+                    at: at(tag),
+                })
+            };
+            if is_institutional {
+                let detail = claim.institutional_mut();
+                detail.patient_estimate = amount("AMT");
+                let codes = paid.iter().flat_map(|amount| ["23", "FC"].map(|code| (code, *amount)));
+                detail.value_codes = codes
+                    .map(|(code, amount)| ValueCode {
+                        at: at("HI"),
+                        code: code.parse().unwrap(),
+                        amount,
+                    })
+                    .collect();
+            } else {
+                claim.professional_mut().patient_paid = amount("AMT");
+            }
+        });
+        if let Some(number) = number {
+            claim = claim.authorized_by(number);
+        }
+        if by_specialist {
+            claim = claim.rendered_by(SPECIALIST);
+        }
+        if let Some((paid, remaining, patient)) = other {
+            claim = claim.after(OtherPayer {
+                paid,
+                remaining_patient_liability: remaining,
+                adjustments: vec![adjustment(AdjustmentGroup::PatientResponsibility, "1", &patient.to_x12())],
+                ..OtherPayer::default()
+            });
+        }
+        let receipt = Receipt {
+            is_encounter: odd == 1,
+            ..received(on)
+        };
+        (claim, receipt, odd == 2)
+    })
+}
+
+fn check(claim: &Claim, facts: &Facts, determination: &Determination) -> Result<(), TestCaseError> {
+    let mut paid = Money::ZERO;
+    prop_assert_eq!(determination.lines().len(), claim.lines.len());
+    for (line, billed) in determination.lines().iter().zip(&claim.lines) {
+        let adjusted: Money = line.adjustments().iter().map(|adjustment| adjustment.amount).sum();
+        prop_assert_eq!((line.number(), line.charge()), (billed.number, billed.charge));
+        paid += line.amount_paid();
+        match line.outcome() {
+            LineOutcome::Paid | LineOutcome::Denied | LineOutcome::Forwarded => prop_assert_eq!(line.charge() - adjusted, line.amount_paid()),
+            LineOutcome::Pended | LineOutcome::Recorded => prop_assert!(adjusted.is_zero() && line.amount_paid().is_zero()),
+        }
+        for adjustment in line.adjustments() {
+            prop_assert!(adjustment.amount > Money::ZERO);
+            let is_patients = adjustment.group == AdjustmentGroup::PatientResponsibility;
+            prop_assert_eq!(is_patients, adjustment.carc.as_str() == "142");
+            prop_assert!(adjustment.carc.as_str() != "45" || adjustment.amount < line.charge(), "CO-45 takes a whole charge");
+            let reasons = crate::tables::reasons::Reasons::embedded().unwrap();
+            prop_assert_eq!(reasons.check(adjustment.group, &adjustment.carc, &adjustment.rarcs), Ok(()));
+        }
+        if line.outcome() != LineOutcome::Paid {
+            prop_assert!(determination.consumed().iter().all(|consumed| consumed.line != line.number()));
+        }
+    }
+    prop_assert_eq!(determination.paid(), paid);
+    let owed = facts.member.found().map(|member| member.coverage.iter().map(|segment| segment.share_of_cost).max().unwrap_or_default());
+    prop_assert!(determination.patient_responsibility() <= owed.unwrap_or_default());
+    for row in facts.authorizations.found().into_iter().flatten() {
+        let consumed: Quantity = determination.consumed().iter().filter(|consumed| consumed.row == row.row).map(|consumed| consumed.units).sum();
+        prop_assert!(!consumed.is_negative());
+        prop_assert!(row.units.is_none_or(|units| consumed <= units.less(row.units_used)));
+    }
+    if determination.outcome() == ClaimOutcome::Pended {
+        prop_assert!(determination.pend_reason().is_some() && determination.consumed().is_empty());
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn every_determination_balances_and_is_the_same_again((claim, receipt, is_duplicate) in any_claim()) {
+        let plan = with_authorizations(ROWS);
+        let earlier = EarlierLine { line: 1, earlier_claim: ClaimId::from_bytes([0; 16]) };
+        let duplicates = if is_duplicate { vec![earlier] } else { Vec::new() };
+        let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, duplicates, None);
+        let determination = decided_with(&claim, &receipt, &facts, &plan);
+        check(&claim, &facts, &determination)?;
+        prop_assert_eq!(&determination, &decided_with(&claim, &receipt, &facts, &plan));
+        // Facts that were stored decide the same.
+        let stored: Facts = postcard::from_bytes(&postcard::to_stdvec(&facts).unwrap()).unwrap();
+        prop_assert_eq!(&stored, &facts);
+        prop_assert_eq!(&determination, &decided_with(&claim, &receipt, &stored, &plan));
+    }
+}
