@@ -10,10 +10,10 @@ pub const SEGMENT_ELEMENTS_MAX: usize = 100;
 /// Loops inside each other: ST, 2000A, 2000B, 2000C, 2300, 2320 or 2400, 2330 or 2420 are seven.
 pub const LOOP_DEPTH_MAX: usize = 8;
 
-/// Slots (segments and child loops) of one loop, held as bits of a `u64`. The widest, the 837P 2300, has 51.
+/// Slots (segments and child loops) of one loop, held as bits of a `u64`. The widest, the 837P 2300, has 54.
 pub const LOOP_SLOTS_MAX: usize = 64;
 
-/// Slots of one loop that may repeat a limited number of times; the 837P 2300 has ten.
+/// Slots of one loop that may repeat a limited number of times; the 837I 2300 has thirteen.
 pub const LOOP_COUNTERS_MAX: usize = 16;
 
 /// Bytes read at once: 256 KiB measured four times faster than reading a whole file.

@@ -4,6 +4,7 @@ pub mod code_range;
 pub mod code_sets;
 mod csv_table;
 mod guide_files;
+mod guide_loops;
 pub mod guides;
 pub mod period;
 pub mod reasons;
