@@ -358,7 +358,11 @@ mod tests {
             let plan = plan();
             let determination = decided_with(&claim, &receipt, &facts(&claim, &plan), &plan);
             assert_eq!(lines_of(&determination), [result], "{frequency} {is_encounter}");
-            assert_eq!((determination.outcome(), determination.pend_reason()), (outcome, pended), "{frequency} {is_encounter}");
+            assert_eq!(
+                (determination.outcome(), determination.pend_reason()),
+                (outcome, pended),
+                "{frequency} {is_encounter}"
+            );
         }
     }
 
@@ -408,14 +412,20 @@ mod tests {
     #[test]
     fn a_claim_without_lines_is_pended() {
         let determination = decided(&claim(Vec::new()), &plan());
-        assert_eq!((determination.outcome(), determination.pend_reason()), (ClaimOutcome::Pended, Some(PendReason::RuleFailure)));
+        assert_eq!(
+            (determination.outcome(), determination.pend_reason()),
+            (ClaimOutcome::Pended, Some(PendReason::RuleFailure))
+        );
     }
 
     #[test]
     fn a_claim_that_does_not_add_up_is_pended() {
         let claim = claim(vec![line("99214", 1, "150", "2025-01-20")]).with(|claim| claim.charge = money("151"));
         let determination = decided(&claim, &plan());
-        assert_eq!((outcome(&determination).as_str(), determination.pend_reason()), ("pended", Some(PendReason::RuleFailure)));
+        assert_eq!(
+            (outcome(&determination).as_str(), determination.pend_reason()),
+            ("pended", Some(PendReason::RuleFailure))
+        );
         assert_eq!(determination.charge(), money("150"));
     }
 

@@ -61,7 +61,7 @@ impl Demo {
             self.claims,
             place.display()
         ))?;
-        let ingested = ingest_files(&mut house, &[file.clone()], None, None, None, false, output)?;
+        let ingested = ingest_files(&mut house, std::slice::from_ref(&file), None, None, None, false, output)?;
         let outcomes = check(&house.ledger, File::open(&key)?).map_err(Failure::unfinished)?;
         if output.is_json() {
             output.object(&json!({

@@ -110,7 +110,7 @@ pub fn run() -> ExitCode {
     });
     match outcome {
         Ok(exit) => exit.into(),
-        Err(failure) => fail(&failure, arguments.json).into(),
+        Err(failure) => fail(&failure, arguments.json),
     }
 }
 

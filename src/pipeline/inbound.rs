@@ -419,6 +419,9 @@ pub fn pending(row: &FileRow, open: &OpenSet<'_>, header: &SetHeader, assembled:
     }
 }
 
+/// Takes one claim with its set, the set's header, and the byte where reading it ended.
+pub type EachClaim<'e, E> = &'e mut dyn FnMut(OpenSet<'_>, &SetHeader, Assembled, u64) -> Result<(), E>;
+
 /// Runs `each` over every claim of the open sets, with the byte where its reading ended, and `ended`
 /// over every open set's header.
 ///
@@ -427,7 +430,7 @@ pub fn pending(row: &FileRow, open: &OpenSet<'_>, header: &SetHeader, assembled:
 pub fn for_each_claim<E: From<ReadError> + From<SurveyError>>(
     input: &mut dyn Read,
     survey: &Survey,
-    each: &mut dyn FnMut(OpenSet<'_>, &SetHeader, Assembled, u64) -> Result<(), E>,
+    each: EachClaim<'_, E>,
     ended: &mut dyn FnMut(SetHeader),
 ) -> Result<(), E> {
     let mut open_sets = open_sets(survey).peekable();
@@ -466,11 +469,7 @@ pub fn for_each_claim<E: From<ReadError> + From<SurveyError>>(
     })
 }
 
-fn step<E>(
-    current: &mut Option<(OpenSet<'_>, Walker<'_>, Assembler)>,
-    segment: &Segment<'_>,
-    each: &mut dyn FnMut(OpenSet<'_>, &SetHeader, Assembled, u64) -> Result<(), E>,
-) -> Result<(), E> {
+fn step<E>(current: &mut Option<(OpenSet<'_>, Walker<'_>, Assembler)>, segment: &Segment<'_>, each: EachClaim<'_, E>) -> Result<(), E> {
     let Some((open, walker, assembler)) = current else { return Ok(()) };
     let placed = walker.accept(segment);
     match assembler.accept(segment, placed.loop_id, placed.starts_loop) {

@@ -33,7 +33,7 @@ pub struct Instead {
     pub reference: Option<ReferenceData>,
 }
 
-/// One decision that comes out differently.
+/// A decision, and how it comes out now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     pub claim: ClaimId,
@@ -80,15 +80,17 @@ pub fn replay(
         replay_file(house, row, instead, &mut pins, &mut |outcome| {
             report.claims += 1;
             match outcome {
-                Outcome::Error => report.errors += 1,
-                Outcome::Decided { claim, before, after } => {
-                    hasher.update(claim.as_bytes()).update(&postcard::to_stdvec(&after).unwrap_or_default());
-                    if before == after {
+                None => report.errors += 1,
+                Some(decided) => {
+                    hasher
+                        .update(decided.claim.as_bytes())
+                        .update(&postcard::to_stdvec(&decided.after).unwrap_or_default());
+                    if decided.before == decided.after {
                         report.unchanged += 1;
                     } else {
                         report.changed += 1;
-                        report.net += after.paid() - before.paid();
-                        each(&Difference { claim, before, after });
+                        report.net += decided.after.paid() - decided.before.paid();
+                        each(&decided);
                     }
                 }
             }
@@ -99,14 +101,8 @@ pub fn replay(
     Ok(report)
 }
 
-enum Outcome {
-    Decided {
-        claim: ClaimId,
-        before: Determination,
-        after: Determination,
-    },
-    Error,
-}
+/// `None`: what the decision pinned is gone.
+type Outcome = Option<Difference>;
 
 /// Walks the archived file and the journal side by side: both have the claims in the same order.
 fn replay_file(house: &House, row: &FileRow, instead: &Instead, pins: &mut Pins<'_>, each: &mut dyn FnMut(Outcome)) -> Result<(), InboundError> {
@@ -158,9 +154,7 @@ fn replay_file(house: &House, row: &FileRow, instead: &Instead, pins: &mut Pins<
 fn decide_again(claim: &Claim, decision: Decision, instead: &Instead, pins: &Pins<'_>) -> Outcome {
     let rules = instead.rules.as_ref().or_else(|| pins.rules(&decision.rules));
     let pinned = pins.reference(&decision.refdata);
-    let (Some(rules), Some(pinned)) = (rules, pinned) else {
-        return Outcome::Error;
-    };
+    let (rules, pinned) = (rules?, pinned?);
     let after = match &instead.reference {
         None => adjudicate(claim, &decision.receipt, &decision.facts, &Tables { rules, reference: pinned }),
         Some(reference) => {
@@ -168,11 +162,11 @@ fn decide_again(claim: &Claim, decision: Decision, instead: &Instead, pins: &Pin
             adjudicate(claim, &decision.receipt, &facts, &Tables { rules, reference })
         }
     };
-    Outcome::Decided {
+    Some(Difference {
         claim: decision.claim_id,
         before: decision.determination,
         after: after.without_trace(),
-    }
+    })
 }
 
 /// The facts of then with today's look-ups: members, providers and authorizations from `reference`,
