@@ -77,3 +77,12 @@ pub const TEXT_BYTES_MAX: usize = 256;
 /// Findings kept per claim: it is rejected by the first, and a thousand show what is wrong.
 pub const FINDINGS_PER_CLAIM_MAX: usize = 1_000;
 pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;
+
+/// Committed batches whose line fingerprints stay in memory before they become a run on disk: about a
+/// quarter of a million lines, 16 MB.
+pub const LINE_BATCHES_IN_MEMORY: usize = 24;
+
+/// Runs smaller than this are merged once there are this many of them. A run of two million lines has a
+/// filter of 2.3 MB; twenty million claims make about 26 of them.
+pub const LINE_RUN_MERGED_MIN: u64 = 2_000_000;
+pub const LINE_RUNS_SMALL_MAX: usize = 8;

@@ -100,7 +100,7 @@ pub fn ingest_files(
     output: &Output,
 ) -> Result<Ingested, Failure> {
     let start = Instant::now();
-    let seen = Seen::load(&house.ledger)?;
+    let seen = Seen::load(&house.ledger, &house.directory.index())?;
     let mut ingested = Ingested::default();
     let resumed = inbound::resume(house, &seen, &|_, _| {})?;
     if !resumed.is_empty() {

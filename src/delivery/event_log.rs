@@ -10,8 +10,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use crate::durable::private_file;
 use crate::events::cloudevent::{CloudEvent, Topic};
-use crate::intake::data_directory::private_file;
 
 /// The open files of the log.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Admission, Arrival, Batch, Counter, Delivered, FileRow, FileState, Ledger, LedgerError, LineFingerprint, PayeeDue, Progress, Seq};
+use super::line_index::{self, LineEntry};
+use super::{Admission, Arrival, Batch, Counter, Delivered, FileRow, FileState, Ledger, LedgerError, PayeeDue, Progress, Seq};
 use crate::clock::Timestamp;
 use crate::events::fact::Fact;
 use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin};
@@ -279,17 +280,15 @@ impl Ledger for SqliteLedger {
         Ok(statement.exists(params![sender, receiver, isa13])?)
     }
 
-    fn fingerprints(&self, each: &mut dyn FnMut(LineFingerprint, ClaimId)) -> Result<(), LedgerError> {
-        let mut statement = self.connection.prepare("SELECT entries FROM line_run ORDER BY first_seq")?;
-        let mut rows = statement.query([])?;
+    fn fingerprints(&self, after: Seq, each: &mut dyn FnMut(Seq, &[LineEntry])) -> Result<(), LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT first_seq, entries FROM line_run WHERE first_seq > ?1 ORDER BY first_seq")?;
+        let mut rows = statement.query([as_i64(after)])?;
         while let Some(row) = rows.next()? {
-            let entries = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-            for entry in entries.as_chunks::<32>().0 {
-                let (fingerprint, claim) = entry.split_at(16);
-                if let (Ok(fingerprint), Ok(claim)) = (fingerprint.try_into(), claim.try_into()) {
-                    each(fingerprint, ClaimId::from_bytes(claim));
-                }
-            }
+            let entries = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let entries: Vec<LineEntry> = entries.as_chunks::<32>().0.iter().map(line_index::split).collect();
+            each(row.get::<_, i64>(0)?.unsigned_abs(), &entries);
         }
         Ok(())
     }

@@ -341,14 +341,18 @@ fn decide_claims(
     let skip = row.progress.claims;
     thread::scope(|scope| {
         let reader = scope.spawn(move || read_claims(&mut archived, row, survey, skip, &read, progress));
-        let committer = scope.spawn(move || commit(ledger, row, &to_commit));
+        let committer = scope.spawn(move || commit(ledger, seen, row, &to_commit));
+        let mut looked_up = Ok(());
         for batch in to_decide {
-            if decided.send(decide_batch(&pool, &desk, seen, batch)).is_err() {
+            let batch = decide_batch(&pool, &desk, seen, batch);
+            looked_up = seen.batch_decided();
+            if looked_up.is_err() || decided.send(batch).is_err() {
                 break;
             }
         }
         drop(decided);
         let committed = committer.join().unwrap_or(Err(InboundError::Stopped))?;
+        looked_up?;
         let headers = reader.join().unwrap_or(Err(InboundError::Stopped))?;
         Ok((committed, headers))
     })
@@ -497,7 +501,7 @@ fn decide_batch(pool: &rayon::ThreadPool, desk: &Desk<'_>, seen: &Seen, batch: V
 }
 
 /// Commits batches in order, each with the progress it makes true.
-fn commit(ledger: &mut impl Ledger, row: &FileRow, batches: &Receiver<Vec<Decided>>) -> Result<Progress, InboundError> {
+fn commit(ledger: &mut impl Ledger, seen: &Seen, row: &FileRow, batches: &Receiver<Vec<Decided>>) -> Result<Progress, InboundError> {
     let mut progress = row.progress;
     for decided in batches {
         let mut batch = Batch::default();
@@ -527,7 +531,8 @@ fn commit(ledger: &mut impl Ledger, row: &FileRow, batches: &Receiver<Vec<Decide
             progress.first_seq = ledger.last_seq()? + 1;
         }
         batch.file = Some((row.number, progress, FileState::Open));
-        ledger.append(&batch)?;
+        let first = ledger.append(&batch)?;
+        seen.batch_committed(first)?;
     }
     Ok(progress)
 }

@@ -151,6 +151,7 @@ impl Surveyor<'_> {
                 if let Some(set) = self.current_set() {
                     set.segments = segments;
                     set.findings.extend(findings);
+                    give_the_set_what_no_claim_has(set);
                     set.claim_findings.sort_by_key(|finding| finding.first);
                 }
             }
@@ -292,6 +293,15 @@ struct SetScopes<'g> {
     subscriber_is_flawed: bool,
     patient_is_flawed: bool,
     loop_id: Option<LoopId>,
+}
+
+/// A finding about a subscriber or patient who has no claim (a 2000C without CLM) is the set's.
+fn give_the_set_what_no_claim_has(set: &mut SetVerdict) {
+    let claims = set.claims;
+    let nobodys = |open: &ClaimFinding| open.first > open.last.min(claims);
+    set.findings
+        .extend(set.claim_findings.iter().filter(|open| nobodys(open)).map(|open| open.finding));
+    set.claim_findings.retain(|open| !nobodys(open));
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
