@@ -19,7 +19,8 @@ use crate::pipeline::validation::{Validation, ValidationFinding, Verdict, valida
 pub struct Validate {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// SNIP levels to report, one (`3`) or a range (`1-5`); all by default.
+    /// SNIP levels to report, one (`3`) or a range (`1-5`); all by default. The verdict is that of the
+    /// levels up to the highest.
     #[arg(long, value_name = "1-7", default_value = "1-7", value_parser = levels)]
     snip: (u8, u8),
     /// Write the TA1, 999 and 277CA into this directory.
