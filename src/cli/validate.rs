@@ -103,8 +103,9 @@ fn result(file: &str, validation: &Validation, findings: u64, output: &Output) -
         "claims": {"received": validation.received, "accepted": validation.received - validation.rejected, "rejected": validation.rejected},
         "findings": findings, "reason": validation.reason,
     }))?;
+    let why = json!(validation.reason).as_str().map_or_else(String::new, |reason| format!(" ({reason})"));
     output.text(&format!(
-        "{file}: {verdict}, {} claims received, {} rejected, {findings} findings",
+        "{file}: {verdict}{why}, {} claims received, {} rejected, {findings} findings",
         validation.received, validation.rejected
     ))
 }

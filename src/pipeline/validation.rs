@@ -184,7 +184,8 @@ fn file_row(file: FileDigest, partner: &PartnerId) -> FileRow {
     }
 }
 
-/// Findings that no claim carries: of envelopes, sets, and the claims of rejected sets.
+/// Findings that no claim carries: of envelopes, sets, the claims of rejected sets, and of where the
+/// bytes stopped being X12.
 fn report_envelopes(survey: &Survey, each: &mut dyn FnMut(Finding, Option<u32>)) {
     let whole_file = survey.rejection().is_some();
     for interchange in &survey.interchanges {
@@ -199,6 +200,7 @@ fn report_envelopes(survey: &Survey, each: &mut dyn FnMut(Finding, Option<u32>))
             }
         }
     }
+    survey.stop_finding().into_iter().for_each(|finding| each(finding, None));
 }
 
 fn answered(survey: &Survey, headers: &[crate::claim::assembler::SetHeader]) -> Vec<SetAnswered> {
