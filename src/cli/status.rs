@@ -97,7 +97,10 @@ fn print_file(house: &House, row: &FileRow, output: &Output) -> Result<(), Failu
         },
         FileState::Open | FileState::Completed => None,
     };
-    let (reason, byte) = (rejected.as_ref().map(|rejected| rejected.reason), rejected.as_ref().map(|rejected| rejected.byte));
+    let (reason, byte) = (
+        rejected.as_ref().map(|rejected| rejected.reason),
+        rejected.as_ref().map(|rejected| rejected.byte),
+    );
     output.object(&json!({
         "type": "file", "file": row.file, "partner": row.partner, "state": state, "bytes": row.bytes, "received_at": row.received_at.to_rfc3339(),
         "claims": claims(counts), "charge": counts.charge, "paid": counts.amount_paid, "conservation": counts.conservation(),

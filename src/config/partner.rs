@@ -118,8 +118,7 @@ impl SeverityProfile {
     /// The same for checks up to `highest`; those above it are left out.
     pub fn up_to(mut self, highest: SnipLevel) -> SeverityProfile {
         self.checks.retain(|check, _| check.snip() <= highest);
-        self.levels
-            .extend((highest.0.saturating_add(1)..=7).map(|level| (level, Severity::Ignore)));
+        self.levels.extend((highest.0.saturating_add(1)..=7).map(|level| (level, Severity::Ignore)));
         self
     }
 }

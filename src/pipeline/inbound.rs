@@ -158,25 +158,20 @@ fn process(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profile, pro
 fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Survey, InboundError> {
     let mut archived = house.archive.open(&row.file, &house.keys)?;
     let mut failed = None;
-    let mut numbers = Vec::new();
     let result = survey(&mut archived, &profile.severity, &mut |interchange, position| {
-        let number = (
-            interchange.sender.to_string(),
-            interchange.receiver.to_string(),
-            interchange.control_number.to_string(),
-        );
-        let known = house.ledger.knows_control_number(&number.0, &number.1, &number.2).unwrap_or_else(|error| {
+        let (sender, receiver) = (&interchange.sender, &interchange.receiver);
+        let known = house.ledger.knows_control_number(sender, receiver, interchange.control_number.as_str());
+        let known = known.unwrap_or_else(|error| {
             failed = Some(error);
             true
         });
         let mut findings = Vec::new();
-        if known || numbers.contains(&number) {
+        if known {
             findings.push(Finding::new(Check::S105, ReportCode::Ta1(25), position));
         }
         if profile.usage.is_some_and(|usage| usage.as_str() != interchange.usage.as_str()) {
             findings.push(Finding::new(Check::S104, ReportCode::Ta1(20), Position { element: 15, ..position }));
         }
-        numbers.push(number);
         findings
     })?;
     failed.map_or(Ok(result), |error| Err(error.into()))
