@@ -99,6 +99,7 @@ impl From<InboundError> for Failure {
     fn from(error: InboundError) -> Failure {
         match error {
             InboundError::House(error) => error.into(),
+            changed if changed.is_integrity_failure() => Failure::integrity(changed),
             other => Failure::unfinished(other),
         }
     }
