@@ -78,8 +78,8 @@ pub const TEXT_BYTES_MAX: usize = 256;
 pub const FINDINGS_PER_CLAIM_MAX: usize = 1_000;
 pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;
 
-/// Committed batches whose line fingerprints stay in memory before they become a run on disk: about a
-/// quarter of a million lines, 16 MB.
+/// Committed batches whose line fingerprints stay in memory before they become a run on disk: some
+/// 170,000 lines, 10 MB.
 pub const LINE_BATCHES_IN_MEMORY: usize = 32;
 
 /// Runs smaller than this are merged once there are this many of them. A run of two million lines has a
