@@ -406,7 +406,7 @@ pub fn pending(row: &FileRow, open: &OpenSet<'_>, header: &SetHeader, assembled:
         ordinal: claim.ordinal,
         bytes: claim.bytes,
     };
-    let mut structural: Vec<Finding> = open.verdict.findings_of(claim.ordinal).collect();
+    let mut structural: Vec<Finding> = open.verdict.findings_of(claim.ordinal);
     if open.verdict.rejected.contains(claim.ordinal) && !structural.iter().any(Finding::rejects) {
         // Its own finding was beyond the bound of kept findings; the claim is rejected all the same.
         structural.push(Finding::new(
