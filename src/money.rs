@@ -12,6 +12,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits;
+use crate::text_form;
 
 /// Why an X12 amount or quantity could not be read. Never carries the text itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,9 +39,14 @@ impl Money {
 
     /// Whole cents; saturates at the ends of `i64`, which no sum of admitted amounts reaches.
     pub fn cents(self) -> i64 {
-        let mut hundredfold = self.0.saturating_mul(Decimal::ONE_HUNDRED);
-        hundredfold.rescale(0);
-        i64::try_from(hundredfold.mantissa()).unwrap_or(if hundredfold.is_sign_negative() { i64::MIN } else { i64::MAX })
+        // Without `Decimal`'s arithmetic: every amount that is stored or shown comes by here.
+        let cents = match self.0.scale() {
+            0 => self.0.mantissa().saturating_mul(100),
+            1 => self.0.mantissa().saturating_mul(10),
+            2 => self.0.mantissa(),
+            _ => self.0.round_dp(2).mantissa(),
+        };
+        i64::try_from(cents).unwrap_or(if cents < 0 { i64::MIN } else { i64::MAX })
     }
 
     /// Reads an X12 `R` element: digits, at most one point, an optional leading minus.
@@ -97,16 +103,29 @@ impl Money {
 
     /// X12 decimal text: no trailing zeros, no point when whole (`122.05`, `75`, `0`).
     pub fn to_x12(self) -> String {
-        self.0.normalize().to_string()
+        let (sign, dollars, cents) = self.parts();
+        match (cents, cents % 10) {
+            (0, _) => format!("{sign}{dollars}"),
+            (tens, 0) => format!("{sign}{dollars}.{}", tens / 10),
+            (cents, _) => format!("{sign}{dollars}.{cents:02}"),
+        }
+    }
+
+    /// Sign, whole dollars and cents.
+    fn parts(self) -> (&'static str, u64, u64) {
+        let cents = self.cents();
+        (if cents < 0 { "-" } else { "" }, cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
     }
 }
 
 /// Always two decimals (`122.05`, `75.00`), as events and reports show money.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut fixed = self.0;
-        fixed.rescale(2);
-        fmt::Display::fmt(&fixed, f)
+        let (sign, dollars, cents) = self.parts();
+        match f.width() {
+            None => write!(f, "{sign}{dollars}.{cents:02}"),
+            Some(_) => f.pad(&format!("{sign}{dollars}.{cents:02}")),
+        }
     }
 }
 
@@ -169,8 +188,7 @@ impl Serialize for Money {
 impl<'de> Deserialize<'de> for Money {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Money, D::Error> {
         if deserializer.is_human_readable() {
-            let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-            Money::parse_x12(text.as_bytes()).map_err(serde::de::Error::custom)
+            text_form::read(deserializer, |text| Money::parse_x12(text.as_bytes()))
         } else {
             i64::deserialize(deserializer).map(Money::from_cents)
         }
@@ -279,8 +297,7 @@ impl Serialize for Quantity {
 
 impl<'de> Deserialize<'de> for Quantity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Quantity, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        Quantity::parse_x12(text.as_bytes()).map_err(serde::de::Error::custom)
+        text_form::read(deserializer, |text| Quantity::parse_x12(text.as_bytes()))
     }
 }
 
