@@ -195,7 +195,7 @@ impl Ledger for SqliteLedger {
             for (row, units) in &batch.units {
                 let key = row.as_u64().cast_signed();
                 let before: Option<String> = statement.query_row([key], |row| row.get(0)).optional()?;
-                let before = before.and_then(|text| Quantity::parse_x12(text.as_bytes()).ok()).unwrap_or(Quantity::ZERO);
+                let before = before.as_deref().map_or(Ok(Quantity::ZERO), stored_units)?;
                 write.execute(params![key, (before + *units).to_string()])?;
             }
         }
@@ -298,10 +298,7 @@ impl Ledger for SqliteLedger {
         let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
         rows.map(|row| {
             let (row, units) = row?;
-            Ok((
-                AuthorizationRow::from_u64(row.cast_unsigned()),
-                Quantity::parse_x12(units.as_bytes()).unwrap_or(Quantity::ZERO),
-            ))
+            Ok((AuthorizationRow::from_u64(row.cast_unsigned()), stored_units(&units)?))
         })
         .collect()
     }
@@ -369,6 +366,13 @@ impl Ledger for SqliteLedger {
             }),
         }
     }
+}
+
+/// Units as this ledger wrote them. Taking unreadable ones for none would give them out again.
+fn stored_units(text: &str) -> Result<Quantity, LedgerError> {
+    text.parse().map_err(|_| LedgerError::Inconsistent {
+        what: "the used units of an authorization are unreadable",
+    })
 }
 
 fn last_seq(connection: &Connection) -> rusqlite::Result<Seq> {
@@ -551,6 +555,17 @@ mod tests {
                 .unwrap();
         }
         assert_eq!(ledger.units_used().unwrap(), [(AuthorizationRow::from_u64(u64::MAX), Quantity::whole(4))]);
+        // A sum has more digits than one line may bill, and is still the sum.
+        let most: Quantity = "9999999999.99".parse().unwrap();
+        for _ in 0..2 {
+            ledger
+                .append(&Batch {
+                    units: vec![(AuthorizationRow::from_u64(1), most)],
+                    ..Batch::default()
+                })
+                .unwrap();
+        }
+        assert_eq!(ledger.units_used().unwrap().last(), Some(&(AuthorizationRow::from_u64(1), most + most)));
     }
 
     #[test]

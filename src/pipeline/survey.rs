@@ -2,20 +2,23 @@
 //! the last line can't undo decisions. Memory is bounded: verdicts per set, one bit per claim, and at
 //! most [`limits::FINDINGS_PER_FILE_MAX`] findings.
 
+use std::collections::HashSet;
 use std::io::Read;
+
+use compact_str::CompactString;
 
 use super::reading::{ReadError, for_each_segment};
 use super::verdict::{ClaimFinding, ClaimSet, GroupVerdict, InterchangeVerdict, SetVerdict, Survey};
 use crate::config::SeverityProfile;
 use crate::envelope::{EnvelopeReader, Event};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Check, Finding, ReportCode, Severity};
 use crate::guide::walker::{Placed, Walker};
 use crate::limits;
 use crate::loop_id::LoopId;
 use crate::position::Position;
 use crate::tables::guides::{GuideError, guide};
 use crate::x12::segment::Segment;
-use crate::x12::tokenizer::TokenError;
+use crate::x12::tokenizer::{TokenError, TokenErrorKind};
 
 /// Why a survey could not be made. Bad X12 is no error: it is in the [`Survey`].
 #[derive(Debug, thiserror::Error)]
@@ -51,20 +54,28 @@ pub fn survey(
         survey: Survey::default(),
         envelope: EnvelopeReader::default(),
         set: None,
+        set_is_rejected: false,
         severity,
         kept: 0,
+        numbers: HashSet::new(),
     };
     let mut end = 0;
+    let mut note = 23;
     let read = for_each_segment(input, |segment| {
         end = segment.at.byte + u64::from(segment.at.length) + 1;
         surveyor.accept(segment, extra)
     });
     match read {
         Ok(()) => {}
-        Err(SurveyError::NotX12(error)) => surveyor.survey.stopped = Some(error),
+        Err(SurveyError::NotX12(error)) => {
+            if error.kind != TokenErrorKind::Truncated {
+                note = 22;
+            }
+            surveyor.survey.stopped = Some(error);
+        }
         Err(error) => return Err(error),
     }
-    let events = surveyor.envelope.finish(end);
+    let events = surveyor.envelope.finish(end, note);
     for event in events {
         surveyor.event(event, None, extra)?;
     }
@@ -75,8 +86,11 @@ struct Surveyor<'a> {
     survey: Survey,
     envelope: EnvelopeReader,
     set: Option<SetScopes<'static>>,
+    set_is_rejected: bool,
     severity: &'a SeverityProfile,
     kept: usize,
+    /// Sender, receiver and ISA13 of the interchanges so far.
+    numbers: HashSet<(CompactString, CompactString, CompactString)>,
 }
 
 impl Surveyor<'_> {
@@ -104,8 +118,16 @@ impl Surveyor<'_> {
             Event::InterchangeBegan(interchange, mut findings) => {
                 if let Some(segment) = segment {
                     findings.extend(extra(&interchange, segment.position_of(None, 13)));
+                    let number = (
+                        interchange.sender.clone(),
+                        interchange.receiver.clone(),
+                        interchange.control_number.as_str().into(),
+                    );
+                    if !self.numbers.insert(number) && !findings.iter().any(|finding| finding.check == Check::S105) {
+                        findings.push(Finding::new(Check::S105, ReportCode::Ta1(25), segment.position_of(None, 13)));
+                    }
                 }
-                let findings = self.keep(findings);
+                let findings = self.keep_verdict(findings);
                 self.survey.interchanges.push(InterchangeVerdict {
                     interchange,
                     findings,
@@ -113,7 +135,7 @@ impl Surveyor<'_> {
                 });
             }
             Event::GroupBegan(group, findings) => {
-                let findings = self.keep(findings);
+                let findings = self.keep_verdict(findings);
                 if let Some(interchange) = self.survey.interchanges.last_mut() {
                     interchange.groups.push(GroupVerdict {
                         group,
@@ -123,7 +145,8 @@ impl Surveyor<'_> {
                 }
             }
             Event::SetBegan(set, findings) => {
-                let findings = self.keep(findings);
+                let findings = self.keep_verdict(findings);
+                self.set_is_rejected = findings.iter().any(Finding::rejects);
                 let form = self.envelope.group().and_then(|group| group.form).filter(|_| set.id == "837");
                 self.set = match form {
                     Some(form) => Some(SetScopes::new(Walker::new(guide(form).map_err(SurveyError::Guide)?))),
@@ -144,7 +167,7 @@ impl Surveyor<'_> {
             }
             Event::SetEnded { segments, findings } => {
                 self.set = None;
-                let findings = self.keep(findings);
+                let findings = self.keep_verdict(findings);
                 if let Some(set) = self.current_set() {
                     set.segments = segments;
                     set.findings.extend(findings);
@@ -153,13 +176,13 @@ impl Surveyor<'_> {
                 }
             }
             Event::GroupEnded { findings } => {
-                let findings = self.keep(findings);
+                let findings = self.keep_verdict(findings);
                 if let Some(group) = self.survey.interchanges.last_mut().and_then(|interchange| interchange.groups.last_mut()) {
                     group.findings.extend(findings);
                 }
             }
             Event::InterchangeEnded { findings } => {
-                let findings = self.keep(findings);
+                let findings = self.keep_verdict(findings);
                 if let Some(interchange) = self.survey.interchanges.last_mut() {
                     interchange.findings.extend(findings);
                 }
@@ -175,15 +198,28 @@ impl Surveyor<'_> {
             finding.severity = severity.severity(finding.check);
             finding.severity != Severity::Ignore
         });
-        let room = limits::FINDINGS_PER_FILE_MAX - self.kept;
+        let room = limits::FINDINGS_PER_FILE_MAX.saturating_sub(self.kept);
         if findings.len() > room {
             self.survey.findings_dropped += (findings.len() - room) as u64;
-            // A dropped finding still rejects: the claim bit is set before, and set-level findings of a
-            // file this broken have rejected the set long ago.
             findings.truncate(room);
         }
         self.kept += findings.len();
         findings
+    }
+
+    /// The same for findings about a set, a group or an interchange, whose verdict hangs on them: one
+    /// that rejects is kept beyond the bound. (A claim's verdict is its bit in [`ClaimSet`].)
+    fn keep_verdict(&mut self, findings: Vec<Finding>) -> Vec<Finding> {
+        let rejects = |finding: &&Finding| self.severity.severity(finding.check) == Severity::Reject;
+        let first = findings.iter().find(rejects).map(|finding| Finding {
+            severity: Severity::Reject,
+            ..*finding
+        });
+        let mut kept = self.keep(findings);
+        if !kept.iter().any(Finding::rejects) {
+            kept.extend(first);
+        }
+        kept
     }
 
     fn walk(&mut self, segment: &Segment<'_>) {
@@ -242,7 +278,12 @@ impl Surveyor<'_> {
                 }
             }
         }
-        let set_findings = self.keep(set_findings);
+        let set_findings = if self.set_is_rejected {
+            self.keep(set_findings)
+        } else {
+            self.keep_verdict(set_findings)
+        };
+        self.set_is_rejected |= set_findings.iter().any(Finding::rejects);
         let spans: Vec<(u32, u32)> = claim_findings.iter().map(|(first, last, _)| (*first, *last)).collect();
         let kept = self.keep(claim_findings.into_iter().map(|(_, _, finding)| finding).collect());
         if let Some(set) = self.current_set() {
@@ -379,6 +420,31 @@ impl<'g> SetScopes<'g> {
                 last: self.claims,
             },
             _ => Scope::Set,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_findings_does_not_hide_what_rejects_the_next_set_or_the_interchange() {
+        let set = |number: &str, body: &str, count: usize| format!("ST*837*{number}*005010X222A1~{body}SE*{count}*{number}~");
+        let flood = "ZZ~".repeat(limits::FINDINGS_PER_FILE_MAX + 1);
+        let file = |count: usize, ending: &str| {
+            format!(
+                "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260116*0930*^*00501*000000001*0*T*:~\
+                 GS*HC*SENDER*RECEIVER*20260116*0930*7*X*005010X222A1~{}{}GE*2*7~IEA*1*{ending}~",
+                set("0001", &flood, limits::FINDINGS_PER_FILE_MAX + 3),
+                set("0002", "", count)
+            )
+        };
+        for (text, is_accepted) in [(file(3, "000000001"), true), (file(2, "000000002"), false)] {
+            let survey = survey(&mut text.as_bytes(), &SeverityProfile::default(), &mut |_, _| Vec::new()).unwrap();
+            assert!(survey.findings_dropped > 0);
+            assert_eq!(survey.open_sets(), 0);
+            assert_eq!(survey.interchanges.first().map(InterchangeVerdict::is_accepted), Some(is_accepted));
         }
     }
 }
