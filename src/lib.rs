@@ -44,7 +44,7 @@
 //!
 //! | Tier | Modules | Kind |
 //! |---:|---|---|
-//! | 1 | `limits` `loop_id` `phi` | pure |
+//! | 1 | `limits` `loop_id` `phi` `text_form` | pure |
 //! | 1 | `clock` `telemetry` | rim |
 //! | 2 | `ids` `money` `position` | pure |
 //! | 3 | `finding` | pure |
@@ -125,4 +125,5 @@ pub mod sealing;
 pub mod synthetic;
 pub mod tables;
 pub mod telemetry;
+pub mod text_form;
 pub mod x12;
