@@ -11,7 +11,7 @@ mod bad_input;
 //mod contract;
 mod demo;
 //mod explaining;
-//mod fixtures;
+mod fixtures;
 //mod interrupted;
 //mod replaying;
 mod site;
