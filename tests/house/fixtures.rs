@@ -13,7 +13,10 @@ use super::site::{Site, files_below, repository};
 
 fn fixtures(directory: &str) -> Vec<PathBuf> {
     let files = files_below(Path::new(&repository(directory)));
-    files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "x12")).collect()
+    files
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "x12"))
+        .collect()
 }
 
 fn name(path: &Path) -> &str {
@@ -28,7 +31,11 @@ fn invalid_files_are_told_what_is_wrong_with_them() {
     let arguments: Vec<&str> = ["validate"].into_iter().chain(paths.iter().map(String::as_str)).collect();
     let said = Site::new().json(&arguments).expect(4).lines();
     for (file, path) in files.iter().zip(&paths) {
-        let lines: Vec<Value> = said.iter().filter(|line| line["file"] == path.as_str()).map(|line| named_only(line, file)).collect();
+        let lines: Vec<Value> = said
+            .iter()
+            .filter(|line| line["file"] == path.as_str())
+            .map(|line| named_only(line, file))
+            .collect();
         let shown: String = lines.iter().map(|line| format!("{line}\n")).collect();
         let golden = file.with_extension("ndjson");
         if std::env::var_os("CLAIMSTREAM_REWRITE_GOLDENS").is_some() {
