@@ -68,6 +68,10 @@ impl House {
         let reference = reference_store::current(&directory.refdata(), &keys)?;
         let rules = rule_pack(&config)?;
         let archive = Archive::new(directory.archive());
+        archive.discard_unfinished().map_err(|source| HouseError::Io {
+            path: archive.directory().to_path_buf(),
+            source,
+        })?;
         Ok(House {
             config,
             directory,
