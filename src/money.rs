@@ -7,11 +7,13 @@
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
+use std::str::FromStr;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits;
+use crate::text_form;
 
 /// Why an X12 amount or quantity could not be read. Never carries the text itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,9 +40,14 @@ impl Money {
 
     /// Whole cents; saturates at the ends of `i64`, which no sum of admitted amounts reaches.
     pub fn cents(self) -> i64 {
-        let mut hundredfold = self.0.saturating_mul(Decimal::ONE_HUNDRED);
-        hundredfold.rescale(0);
-        i64::try_from(hundredfold.mantissa()).unwrap_or(if hundredfold.is_sign_negative() { i64::MIN } else { i64::MAX })
+        // Without `Decimal`'s arithmetic: every amount that is stored or shown comes by here.
+        let cents = match self.0.scale() {
+            0 => self.0.mantissa().saturating_mul(100),
+            1 => self.0.mantissa().saturating_mul(10),
+            2 => self.0.mantissa(),
+            _ => self.0.round_dp(2).mantissa(),
+        };
+        i64::try_from(cents).unwrap_or(if cents < 0 { i64::MIN } else { i64::MAX })
     }
 
     /// Reads an X12 `R` element: digits, at most one point, an optional leading minus.
@@ -97,22 +104,48 @@ impl Money {
 
     /// X12 decimal text: no trailing zeros, no point when whole (`122.05`, `75`, `0`).
     pub fn to_x12(self) -> String {
-        self.0.normalize().to_string()
+        let (sign, dollars, cents) = self.parts();
+        match (cents, cents % 10) {
+            (0, _) => format!("{sign}{dollars}"),
+            (tens, 0) => format!("{sign}{dollars}.{}", tens / 10),
+            (cents, _) => format!("{sign}{dollars}.{cents:02}"),
+        }
+    }
+
+    /// Sign, whole dollars and cents.
+    fn parts(self) -> (&'static str, u64, u64) {
+        let cents = self.cents();
+        (if cents < 0 { "-" } else { "" }, cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
     }
 }
 
 /// Always two decimals (`122.05`, `75.00`), as events and reports show money.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut fixed = self.0;
-        fixed.rescale(2);
-        fmt::Display::fmt(&fixed, f)
+        let (sign, dollars, cents) = self.parts();
+        match f.width() {
+            None => write!(f, "{sign}{dollars}.{cents:02}"),
+            Some(_) => f.pad(&format!("{sign}{dollars}.{cents:02}")),
+        }
     }
 }
 
 impl fmt::Debug for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl TryFrom<Decimal> for Money {
+    type Error = DecimalError;
+
+    fn try_from(amount: Decimal) -> Result<Money, DecimalError> {
+        let amount = amount.normalize();
+        if amount.scale() > 2 {
+            Err(DecimalError::TooPrecise)
+        } else {
+            Ok(Money(amount))
+        }
     }
 }
 
@@ -169,8 +202,7 @@ impl Serialize for Money {
 impl<'de> Deserialize<'de> for Money {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Money, D::Error> {
         if deserializer.is_human_readable() {
-            let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-            Money::parse_x12(text.as_bytes()).map_err(serde::de::Error::custom)
+            stored(deserializer)?.try_into().map_err(serde::de::Error::custom)
         } else {
             i64::deserialize(deserializer).map(Money::from_cents)
         }
@@ -246,6 +278,15 @@ impl Quantity {
     }
 }
 
+/// As [`Quantity`] shows itself: a sum may be larger than what one line may bill.
+impl FromStr for Quantity {
+    type Err = DecimalError;
+
+    fn from_str(text: &str) -> Result<Quantity, DecimalError> {
+        Decimal::from_str_exact(text).map(Quantity).map_err(|_| DecimalError::NotADecimal)
+    }
+}
+
 impl Add for Quantity {
     type Output = Quantity;
     fn add(self, other: Quantity) -> Quantity {
@@ -279,9 +320,17 @@ impl Serialize for Quantity {
 
 impl<'de> Deserialize<'de> for Quantity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Quantity, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        Quantity::parse_x12(text.as_bytes()).map_err(serde::de::Error::custom)
+        stored(deserializer).map(Quantity)
     }
+}
+
+/// A decimal that this program wrote. Sums outgrow the limits of what comes from outside, so those do
+/// not apply: a store that refuses what it was given would never open again.
+fn stored<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+    text_form::read(deserializer, |text| match parse_decimal(text.as_bytes()) {
+        Ok(value) => Ok(value.decimal()),
+        Err(_) => Decimal::from_str_exact(text).map_err(|_| DecimalError::NotADecimal),
+    })
 }
 
 /// `mantissa / 10^scale` with no needless zero behind the point.
@@ -387,6 +436,21 @@ mod tests {
             let quantity = Quantity::parse_x12(text.as_bytes()).map(|quantity| quantity.to_string());
             assert_eq!(quantity, read.map(str::to_string), "{text}");
         }
+    }
+
+    #[test]
+    fn sums_beyond_the_limits_of_one_amount_are_stored_and_read() {
+        let most = Money::parse_x12(b"9999999999.99").unwrap();
+        for sum in [most + most, -(most + most), Money::from_cents(-25), Money::ZERO] {
+            assert_eq!(serde_json::from_str::<Money>(&serde_json::to_string(&sum).unwrap()).unwrap(), sum);
+            assert_eq!(postcard::from_bytes::<Money>(&postcard::to_stdvec(&sum).unwrap()).unwrap(), sum);
+        }
+        let units = Quantity::parse_x12(b"9999999999").unwrap();
+        for sum in [units + units, Quantity::whole(10_000) + Quantity::parse_x12(b"0.12345678901234").unwrap()] {
+            assert_eq!(serde_json::from_str::<Quantity>(&serde_json::to_string(&sum).unwrap()).unwrap(), sum);
+            assert_eq!(postcard::from_bytes::<Quantity>(&postcard::to_stdvec(&sum).unwrap()).unwrap(), sum);
+        }
+        assert!(serde_json::from_str::<Money>("\"1.005\"").is_err());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::output::{Exit, Failure, Output};
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::intake::data_directory::create_directory;
+use crate::durable::create_directory;
 use crate::synthetic::{Mix, REFERENCE_FILES, Recipe, write_claims, write_key};
 
 /// Deterministic synthetic claim files, the reference data that fits them, and the answer key.

@@ -85,7 +85,7 @@ impl From<io::Error> for Failure {
 impl From<HouseError> for Failure {
     fn from(error: HouseError) -> Failure {
         match &error {
-            HouseError::UnknownPartner { .. } | HouseError::Rules(_) => Failure::usage(error),
+            HouseError::UnknownPartner { .. } | HouseError::KafkaUnsupported | HouseError::Rules(_) => Failure::usage(error),
             HouseError::Directory(crate::intake::data_directory::DataDirectoryError::Locked { .. }) => Failure {
                 code: 75,
                 source: error.into(),

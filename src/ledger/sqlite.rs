@@ -10,7 +10,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Admission, Arrival, Batch, Counter, Delivered, FileRow, FileState, Ledger, LedgerError, LineFingerprint, PayeeDue, Progress, Seq};
+use super::line_index::{self, LineEntry};
+use super::{Admission, Arrival, Batch, Counter, Delivered, FileRow, FileState, Ledger, LedgerError, PayeeDue, Progress, Seq};
 use crate::clock::Timestamp;
 use crate::events::fact::Fact;
 use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin};
@@ -194,7 +195,7 @@ impl Ledger for SqliteLedger {
             for (row, units) in &batch.units {
                 let key = row.as_u64().cast_signed();
                 let before: Option<String> = statement.query_row([key], |row| row.get(0)).optional()?;
-                let before = before.and_then(|text| Quantity::parse_x12(text.as_bytes()).ok()).unwrap_or(Quantity::ZERO);
+                let before = before.as_deref().map_or(Ok(Quantity::ZERO), stored_units)?;
                 write.execute(params![key, (before + *units).to_string()])?;
             }
         }
@@ -205,7 +206,7 @@ impl Ledger for SqliteLedger {
                 .execute(params![number, progress, state_text(*state)])?;
             for (sender, receiver, isa13) in &batch.control_numbers {
                 transaction
-                    .prepare_cached("INSERT OR IGNORE INTO control_number VALUES (?1, ?2, ?3, ?4)")?
+                    .prepare_cached("INSERT OR REPLACE INTO control_number VALUES (?1, ?2, ?3, ?4)")?
                     .execute(params![sender, receiver, isa13, number])?;
             }
         }
@@ -272,24 +273,23 @@ impl Ledger for SqliteLedger {
         }
     }
 
-    fn knows_control_number(&self, sender: &str, receiver: &str, isa13: &str) -> Result<bool, LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT 1 FROM control_number WHERE sender = ?1 AND receiver = ?2 AND isa13 = ?3")?;
-        Ok(statement.exists(params![sender, receiver, isa13])?)
+    fn control_number_received(&self, sender: &str, receiver: &str, isa13: &str) -> Result<Option<Timestamp>, LedgerError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT received_at FROM control_number JOIN file ON file.number = control_number.file WHERE sender = ?1 AND receiver = ?2 AND isa13 = ?3",
+        )?;
+        let received: Option<i64> = statement.query_row(params![sender, receiver, isa13], |row| row.get(0)).optional()?;
+        Ok(received.map(Timestamp::from_unix_seconds))
     }
 
-    fn fingerprints(&self, each: &mut dyn FnMut(LineFingerprint, ClaimId)) -> Result<(), LedgerError> {
-        let mut statement = self.connection.prepare("SELECT entries FROM line_run ORDER BY first_seq")?;
-        let mut rows = statement.query([])?;
+    fn fingerprints(&self, after: Seq, each: &mut dyn FnMut(Seq, &[LineEntry])) -> Result<(), LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT first_seq, entries FROM line_run WHERE first_seq > ?1 ORDER BY first_seq")?;
+        let mut rows = statement.query([as_i64(after)])?;
         while let Some(row) = rows.next()? {
-            let entries = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-            for entry in entries.as_chunks::<32>().0 {
-                let (fingerprint, claim) = entry.split_at(16);
-                if let (Ok(fingerprint), Ok(claim)) = (fingerprint.try_into(), claim.try_into()) {
-                    each(fingerprint, ClaimId::from_bytes(claim));
-                }
-            }
+            let entries = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let entries: Vec<LineEntry> = entries.as_chunks::<32>().0.iter().map(line_index::split).collect();
+            each(row.get::<_, i64>(0)?.unsigned_abs(), &entries);
         }
         Ok(())
     }
@@ -299,10 +299,7 @@ impl Ledger for SqliteLedger {
         let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
         rows.map(|row| {
             let (row, units) = row?;
-            Ok((
-                AuthorizationRow::from_u64(row.cast_unsigned()),
-                Quantity::parse_x12(units.as_bytes()).unwrap_or(Quantity::ZERO),
-            ))
+            Ok((AuthorizationRow::from_u64(row.cast_unsigned()), stored_units(&units)?))
         })
         .collect()
     }
@@ -370,6 +367,13 @@ impl Ledger for SqliteLedger {
             }),
         }
     }
+}
+
+/// Units as this ledger wrote them. Taking unreadable ones for none would give them out again.
+fn stored_units(text: &str) -> Result<Quantity, LedgerError> {
+    text.parse().map_err(|_| LedgerError::Inconsistent {
+        what: "the used units of an authorization are unreadable",
+    })
 }
 
 fn last_seq(connection: &Connection) -> rusqlite::Result<Seq> {
@@ -552,6 +556,17 @@ mod tests {
                 .unwrap();
         }
         assert_eq!(ledger.units_used().unwrap(), [(AuthorizationRow::from_u64(u64::MAX), Quantity::whole(4))]);
+        // A sum has more digits than one line may bill, and is still the sum.
+        let most: Quantity = "9999999999.99".parse().unwrap();
+        for _ in 0..2 {
+            ledger
+                .append(&Batch {
+                    units: vec![(AuthorizationRow::from_u64(1), most)],
+                    ..Batch::default()
+                })
+                .unwrap();
+        }
+        assert_eq!(ledger.units_used().unwrap().last(), Some(&(AuthorizationRow::from_u64(1), most + most)));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 
+use crate::durable::{create_directory, private_file, publish, write_private};
 use crate::ids::ContentDigest;
-use crate::intake::data_directory::{DataDirectoryError, create_directory, private_file, publish, write_private};
 use crate::sealing::{Keys, SealedReader, SealedWriter};
 use crate::tables::LoadError;
 use crate::tables::refdata::{Origin, ReferenceData, ReferenceTable};
@@ -20,8 +20,6 @@ pub enum ReferenceStoreError {
     Embedded(#[source] LoadError),
     #[error("{path}: cannot be read or written")]
     Io { path: PathBuf, source: io::Error },
-    #[error(transparent)]
-    Directory(#[from] DataDirectoryError),
     #[error("{path}: none of the reference files is there, expected members.csv, providers.csv or the like")]
     Empty { path: PathBuf },
     #[error("reference data {digest} is not in the store")]
@@ -107,7 +105,7 @@ pub fn load(store: &Path, keys: &Keys, base: &ReferenceData, directory: &Path) -
         if staging.exists() {
             fs::remove_dir_all(&staging).map_err(io_at(&staging))?;
         }
-        create_directory(&staging)?;
+        create_directory(&staging).map_err(io_at(&staging))?;
         let before = store.join(base.digest().hex());
         for content in reference.contents().iter().filter(|content| content.origin == Origin::Loaded) {
             let sealed = staging.join(sealed_name(content.table));

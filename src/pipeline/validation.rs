@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::acknowledge::{SetAnswered, acknowledgements};
+use super::acknowledge::acknowledgements;
 use super::answer_writer::{AnswerError, ClaimFacts, write_acknowledgement};
 use super::decide::Desk;
 use super::house::{HouseError, profile, rule_pack};
-use super::inbound::{InboundError, for_each_claim, open_sets, pending};
+use super::inbound::{InboundError, SetRead, answered, for_each_claim, pending};
 use super::seen::Seen;
 use super::survey::survey;
 use super::verdict::{GroupVerdict, SetVerdict, Survey};
@@ -117,7 +117,7 @@ pub fn validate(
         received_at: now,
         decided_at: now,
     };
-    let (seen, mut headers, mut facts, mut rejected) = (Seen::empty(), Vec::new(), Vec::new(), 0);
+    let (seen, mut sets, mut facts, mut rejected) = (Seen::empty(), Vec::new(), Vec::new(), 0);
     if rejection.is_none() {
         for_each_claim(
             &mut open()?,
@@ -136,18 +136,14 @@ pub fn validate(
                 }
                 Ok::<(), InboundError>(())
             },
-            &mut |header| headers.push(header),
+            &mut |set| sets.push(set),
         )?;
     }
     let received = survey.claims();
-    let open_claims: u64 = if rejection.is_none() {
-        open_sets(&survey).map(|open| u64::from(open.verdict.claims)).sum()
-    } else {
-        0
-    };
-    let rejected = rejected + received - open_claims;
+    let read: u64 = sets.iter().map(|set: &SetRead| u64::from(set.claims)).sum();
+    let rejected = rejected + received - read;
     if let Some((directory, numbers)) = acks_to {
-        let answered = answered(&survey, &headers);
+        let answered = answered(&survey, &sets, 1);
         let acks = acknowledgements(numbers, &row, &profile, &survey, rejection.map(|(reason, _)| reason), &answered, now);
         write_acks(config, directory, &acks, &HeldFacts(facts))?;
     }
@@ -201,24 +197,6 @@ fn report_envelopes(survey: &Survey, each: &mut dyn FnMut(Finding, Option<u32>))
         }
     }
     survey.stop_finding().into_iter().for_each(|finding| each(finding, None));
-}
-
-fn answered(survey: &Survey, headers: &[crate::claim::assembler::SetHeader]) -> Vec<SetAnswered> {
-    let mut seq: Seq = 1;
-    open_sets(survey)
-        .zip(headers)
-        .map(|(open, header)| {
-            let first = seq;
-            seq += u64::from(open.verdict.claims);
-            SetAnswered {
-                st_byte: open.verdict.set.byte,
-                header: header.clone(),
-                first,
-                last: seq.saturating_sub(1),
-                claims: open.verdict.claims,
-            }
-        })
-        .collect()
 }
 
 /// AK901.
