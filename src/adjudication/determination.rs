@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::adjustment::Adjustment;
 use super::trace::{Rule, Step};
-use crate::finding::Finding;
 use crate::ids::Carc;
 use crate::money::{Money, Quantity};
 use crate::tables::reasons::AdjustmentGroup;
@@ -322,11 +321,6 @@ impl Determination {
         }
     }
 
-    /// A claim without lines that a person must look at.
-    pub fn empty(reason: PendReason) -> Determination {
-        Determination::pended(Vec::new(), reason, Vec::new())
-    }
-
     /// As it is stored and compared: the trace belongs to one run.
     pub fn without_trace(self) -> Determination {
         Determination { trace: Vec::new(), ..self }
@@ -391,6 +385,3 @@ fn claim_outcome(lines: &[LineDetermination]) -> ClaimOutcome {
         ClaimOutcome::Denied
     }
 }
-
-/// Warnings of the edits travel with the decision.
-pub type Warnings = Vec<Finding>;

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use super::seen::Seen;
 use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
-use crate::adjudication::determination::{Aside, Determination, LineDetermination, LineOutcome, PendReason};
+use crate::adjudication::determination::{Determination, LineDetermination, LineOutcome, PendReason};
 use crate::adjudication::facts::{EarlierLine, Facts, Receipt};
 use crate::adjudication::trace::Rule;
 use crate::adjudication::{Tables, adjudicate, line_identity};
@@ -18,10 +18,12 @@ use crate::clock::Timestamp;
 use crate::config::SeverityProfile;
 use crate::edits::{EditContext, Lookup, NoCodeSets, ProviderLookup, edit};
 use crate::events::fact::Fact;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Check, ClaimStatus, Finding, Severity, StatusCategory};
 use crate::ids::{ClaimId, PayerClaimNumber, Token};
 use crate::ledger::LineFingerprint;
+use crate::loop_id::LoopId;
 use crate::phi::Purpose;
+use crate::position::Position;
 use crate::sealing::Keys;
 use crate::tables::refdata::ReferenceData;
 use crate::tables::rules::RulePack;
@@ -70,14 +72,17 @@ impl Desk<'_> {
             received_on: self.received_at.date_in(self.zone),
             is_encounter,
         };
-        let mut findings = structural;
+        let (mut findings, mut edits_failed) = (structural, false);
         if !findings.iter().any(Finding::rejects) {
             findings.extend(reading);
-            findings.extend(self.edit(&claim, &receipt));
+            edits_failed = guarded(|| self.edit(&claim, &receipt)).map(|edits| findings.extend(edits)).is_none();
             findings.retain_mut(|finding| {
                 finding.severity = self.severity.severity(finding.check);
                 finding.severity != Severity::Ignore
             });
+        }
+        if !findings.iter().any(Finding::rejects) {
+            findings.extend(without_payee(&claim));
         }
         let claim_id = source.claim_id();
         let (member_token, pcn_token) = self.tokens(&claim);
@@ -104,7 +109,14 @@ impl Desk<'_> {
             .filter_map(|(line, fingerprint)| seen.line(fingerprint).map(|earlier_claim| EarlierLine { line: *line, earlier_claim }))
             .collect();
         let facts = Facts::gather(&claim, self.reference, &|row| seen.units_used(row), duplicates, None);
-        let determination = self.determine(&claim, &receipt, &facts);
+        let tables = Tables {
+            rules: self.rules,
+            reference: self.reference,
+        };
+        let determination = match edits_failed {
+            true => rule_failure(&claim),
+            false => determine(&claim, &receipt, &facts, &tables),
+        };
         for consumed in determination.consumed() {
             seen.consume(consumed.row, consumed.units);
         }
@@ -143,18 +155,6 @@ impl Desk<'_> {
             fact: Fact::ClaimAdjudicated(Box::new(decision)),
             fingerprints,
         }
-    }
-
-    /// Adjudicates; a panic or an unbalanced result pends the claim for a person.
-    pub fn determine(&self, claim: &Claim, receipt: &Receipt, facts: &Facts) -> Determination {
-        let tables = Tables {
-            rules: self.rules,
-            reference: self.reference,
-        };
-        catch_unwind(AssertUnwindSafe(|| adjudicate(claim, receipt, facts, &tables))).unwrap_or_else(|_| {
-            metrics::counter!(crate::telemetry::RULE_PANICS_TOTAL).increment(1);
-            rule_failure(claim)
-        })
     }
 
     /// The edits of SNIP 3 to 7.
@@ -210,6 +210,35 @@ impl Desk<'_> {
     }
 }
 
+/// Adjudicates; a panic pends the claim for a person.
+pub fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_>) -> Determination {
+    guarded(|| adjudicate(claim, receipt, facts, tables)).unwrap_or_else(|| rule_failure(claim))
+}
+
+/// Runs a rule of one claim; `None` when it panicked.
+fn guarded<T>(rule: impl FnOnce() -> T) -> Option<T> {
+    let result = catch_unwind(AssertUnwindSafe(rule));
+    if result.is_err() {
+        metrics::counter!(crate::telemetry::RULE_PANICS_TOTAL).increment(1);
+    }
+    result.ok()
+}
+
+/// A claim without the NPI of its billing provider has nobody to be paid or told: whatever a partner's
+/// severities let pass, it does not go on.
+fn without_payee(claim: &Claim) -> Option<Finding> {
+    let position = Position {
+        element: 9,
+        ..Position::of_segment(Some(LoopId::L2010AA), claim.billing_provider.at)
+    };
+    let status = ClaimStatus::new(StatusCategory::A7, 562).of("85");
+    let finding = Finding::status(Check::S703, status, position);
+    claim.billing_provider.npi.is_none().then_some(Finding {
+        severity: Severity::Reject,
+        ..finding
+    })
+}
+
 /// Which part of the work a claim belongs to: all claims of a member to the same.
 pub fn shard(claim: &Claim) -> usize {
     let mut hasher = blake3::Hasher::new();
@@ -229,19 +258,18 @@ fn payer_claim_number(claim: &ClaimId) -> PayerClaimNumber {
 }
 
 fn rule_failure(claim: &Claim) -> Determination {
-    let lines: Vec<LineDetermination> = claim
-        .lines
-        .iter()
-        .map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule))
-        .collect();
-    let charge = lines.iter().map(LineDetermination::charge).sum();
-    Determination::new(
-        charge,
-        lines,
-        Aside {
-            pend_reason: Some(PendReason::RuleFailure),
-            ..Aside::default()
-        },
-    )
-    .unwrap_or_else(|_| Determination::empty(PendReason::RuleFailure))
+    let lines = claim.lines.iter();
+    let pended = lines.map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule));
+    Determination::pended(pended.collect(), PendReason::RuleFailure, Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_result_of_its_own_claim() {
+        assert_eq!(guarded(|| 1), Some(1));
+        assert_eq!(guarded(|| -> u8 { panic!("a rule failed") }), None);
+    }
 }
