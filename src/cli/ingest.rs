@@ -20,6 +20,7 @@ use crate::pipeline::inbound::{self, FileReport};
 use crate::pipeline::outbound::{self, Delivery};
 use crate::pipeline::payment_run;
 use crate::pipeline::seen::Seen;
+use crate::tables::refdata::Origin;
 
 /// Take in claim files: seal, validate, decide, acknowledge, pay.
 #[derive(Debug, Args)]
@@ -91,6 +92,21 @@ pub fn open_house(config: Config, output: &Output) -> Result<House, Failure> {
     Ok(house)
 }
 
+/// Says once per run which tables were never loaded, because their checks are not enforced.
+fn note_unloaded(house: &House, output: &Output) {
+    let unloaded: Vec<&str> = house
+        .reference
+        .contents()
+        .iter()
+        .filter(|content| content.origin == Origin::NeverLoaded)
+        .map(|content| content.table.file_name())
+        .collect();
+    if !unloaded.is_empty() {
+        output.note(&format!("not loaded, so not enforced: {}", unloaded.join(", ")));
+    }
+    output.note("code sets (ICD-10, HCPCS, revenue, taxonomy) not loaded: codes are checked by their shape");
+}
+
 /// The whole way of several files: unfinished work first, then the files, the payment run, delivery.
 pub fn ingest_files(
     house: &mut House,
@@ -102,6 +118,7 @@ pub fn ingest_files(
     output: &Output,
 ) -> Result<Ingested, Failure> {
     let start = Instant::now();
+    note_unloaded(house, output);
     // A name that is wrong is better told before the first file is taken in.
     for path in files {
         open(path)?;

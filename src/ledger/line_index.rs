@@ -57,7 +57,7 @@ impl Run {
             keys
         };
         let filter = BinaryFuse8::try_from(&keys).map_err(io::Error::other)?;
-        let filter_bytes = postcard::to_stdvec(&filter).map_err(io::Error::other)?;
+        let filter_bytes = postcard::to_stdvec(&(&filter.descriptor, &*filter.fingerprints)).map_err(io::Error::other)?;
         let path = directory.join(format!("lines-{first:016x}.run"));
         let temporary = path.with_extension("tmp");
         let mut out = BufWriter::new(private_file(&temporary)?.truncate(true).open(&temporary)?);
@@ -107,7 +107,10 @@ impl Run {
         }
         let mut filter = vec![0; usize::try_from(filter_bytes).unwrap_or(0)];
         file.read_exact_at(&mut filter, HEADER_BYTES as u64)?;
-        let Ok(filter) = postcard::from_bytes(&filter) else { return Ok(None) };
+        let Ok((descriptor, fingerprints)) = postcard::from_bytes(&filter) else {
+            return Ok(None);
+        };
+        let filter = BinaryFuse8 { descriptor, fingerprints };
         Ok(Some(Run {
             path: path.to_path_buf(),
             file,

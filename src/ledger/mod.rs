@@ -87,7 +87,7 @@ pub struct Progress {
     /// CLM segments of the whole file whose outcome is in the journal.
     pub claims: u64,
     pub counts: ClaimCounts,
-    /// Journal position of the file's first claim; 0 = none yet.
+    /// Journal position of the file's first claim, or of the rejection of a rejected file; 0 = none yet.
     pub first_seq: Seq,
 }
 

@@ -5,7 +5,6 @@
 //! without anything between them: resume and the 277CA's range rely on both. So whatever writes to the
 //! journal resumes the open files first.
 
-use std::collections::HashSet;
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -31,6 +30,7 @@ use crate::ids::PartnerId;
 use crate::ledger::{Admission, Arrival, Batch, Counter, FileRow, FileState, Ledger, LedgerError, Numbers, Progress, Seq};
 use crate::limits;
 use crate::position::Position;
+use crate::sealing::SealError;
 use crate::tables::guides::guide;
 use crate::x12::segment::Segment;
 
@@ -64,6 +64,24 @@ pub enum InboundError {
     Threads(#[from] rayon::ThreadPoolBuildError),
     #[error("a later stage stopped")]
     Stopped,
+}
+
+impl InboundError {
+    /// Sealed bytes were changed, or don't read the same twice (exit 5), as against I/O trouble (exit 1).
+    pub fn is_integrity_failure(&self) -> bool {
+        match self {
+            InboundError::Unstable => true,
+            InboundError::Io(error) | InboundError::Read(ReadError::Io(error)) | InboundError::Survey(SurveyError::Io(error)) => {
+                error.get_ref().is_some_and(|inner| matches!(inner.downcast_ref(), Some(SealError::Tampered)))
+            }
+            InboundError::Read(ReadError::NotX12(_))
+            | InboundError::Survey(SurveyError::Guide(_) | SurveyError::NotX12(_))
+            | InboundError::Ledger(_)
+            | InboundError::House(_)
+            | InboundError::Threads(_)
+            | InboundError::Stopped => false,
+        }
+    }
 }
 
 /// Called as work goes on: bytes of the file that are read, of how many.
@@ -143,20 +161,16 @@ fn process(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profile, pro
 fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Survey, InboundError> {
     let mut archived = house.archive.open(&row.file, &house.keys)?;
     let mut failed = None;
-    let mut numbers = HashSet::new();
     let result = survey(&mut archived, &profile.severity, &mut |interchange, position| {
-        let (sender, receiver, number) = (
-            interchange.sender.to_string(),
-            interchange.receiver.to_string(),
-            interchange.control_number.to_string(),
-        );
-        let received_at = house.ledger.control_number_received(&sender, &receiver, &number).unwrap_or_else(|error| {
+        let (sender, receiver) = (&interchange.sender, &interchange.receiver);
+        let received_at = house.ledger.control_number_received(sender, receiver, interchange.control_number.as_str());
+        let received_at = received_at.unwrap_or_else(|error| {
             failed = Some(error);
             None
         });
         let is_repeated = received_at.is_some_and(|before| is_within(before, row.received_at, profile.isa13_days));
         let mut findings = Vec::new();
-        if !numbers.insert((sender, receiver, number)) || is_repeated {
+        if is_repeated {
             findings.push(Finding::new(Check::S105, ReportCode::Ta1(25), position));
         }
         if profile.usage.is_some_and(|usage| usage.as_str() != interchange.usage.as_str()) {
@@ -200,7 +214,7 @@ fn reject(
     let progress = Progress {
         claims: survey.claims(),
         counts,
-        first_seq: 0,
+        first_seq: house.ledger.last_seq()? + 1,
     };
     house.ledger.append(&Batch {
         facts,
@@ -365,9 +379,9 @@ fn decide_claims(
     let mut archived = archive.open(&row.file, keys)?;
     let (read, to_decide) = sync_channel::<Vec<Pending>>(2);
     let (decided, to_commit) = sync_channel::<Vec<Decided>>(2);
-    let skip = row.progress.claims;
+    let (skip, batch_claims) = (row.progress.claims, batch_claims(config.limits.inflight_claims));
     thread::scope(|scope| {
-        let reader = scope.spawn(move || read_claims(&mut archived, row, survey, skip, &read, progress));
+        let reader = scope.spawn(move || read_claims(&mut archived, row, survey, (skip, batch_claims), &read, progress));
         let committer = scope.spawn(move || commit(ledger, seen, row, &to_commit));
         let mut looked_up = Ok(());
         for batch in to_decide {
@@ -385,16 +399,24 @@ fn decide_claims(
     })
 }
 
+/// Batches between the reader and the committer: one in each of the three threads, two in each channel.
+const BATCHES_IN_FLIGHT: usize = 7;
+
+/// Claims of one batch, so that no more than `[limits] inflight_claims` are in memory.
+fn batch_claims(inflight_claims: usize) -> usize {
+    (inflight_claims / BATCHES_IN_FLIGHT).clamp(1, limits::BATCH_CLAIMS)
+}
+
 /// Reads the claims of the open sets, leaving out the first `skip`, and sends them in batches.
 fn read_claims(
     input: &mut dyn Read,
     row: &FileRow,
     survey: &Survey,
-    skip: u64,
+    (skip, batch_claims): (u64, usize),
     out: &SyncSender<Vec<Pending>>,
     progress: OnProgress<'_>,
 ) -> Result<Vec<SetRead>, InboundError> {
-    let mut batch = Vec::with_capacity(limits::BATCH_CLAIMS);
+    let mut batch = Vec::with_capacity(batch_claims);
     let (mut count, mut sets) = (0, Vec::new());
     for_each_claim(
         input,
@@ -404,9 +426,9 @@ fn read_claims(
             if count > skip {
                 batch.push(pending(row, &open, header, assembled));
             }
-            if batch.len() >= limits::BATCH_CLAIMS {
+            if batch.len() >= batch_claims {
                 progress(end, row.bytes);
-                out.send(std::mem::replace(&mut batch, Vec::with_capacity(limits::BATCH_CLAIMS)))
+                out.send(std::mem::replace(&mut batch, Vec::with_capacity(batch_claims)))
                     .map_err(|_| InboundError::Stopped)?;
             }
             Ok::<(), InboundError>(())

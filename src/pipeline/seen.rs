@@ -85,20 +85,18 @@ impl Seen {
         Ok(seen)
     }
 
-    /// The first claim, not denied, that had this line.
+    /// The first claim, not denied, that had this line: the oldest place is asked first, so the answer
+    /// does not depend on what has moved to disk.
     pub fn line(&self, fingerprint: &LineFingerprint) -> Option<ClaimId> {
-        if let Some(claim) = self.part(fingerprint).get(fingerprint) {
-            return Some(*claim);
-        }
-        if let Some(claim) = read(&self.recent).iter().find_map(|recent| recent.lines.get(fingerprint)) {
-            return Some(*claim);
-        }
-        read(&self.runs).iter().find_map(|run| {
+        let on_disk = read(&self.runs).iter().find_map(|run| {
             run.find(fingerprint).unwrap_or_else(|error| {
                 *lock(&self.failed) = Some(error);
                 None
             })
-        })
+        });
+        on_disk
+            .or_else(|| read(&self.recent).iter().find_map(|recent| recent.lines.get(fingerprint)).copied())
+            .or_else(|| self.part(fingerprint).get(fingerprint).copied())
     }
 
     /// Remembers a line of a claim; the first claim keeps it.

@@ -2,20 +2,23 @@
 //! the last line can't undo decisions. Memory is bounded: verdicts per set, one bit per claim, and at
 //! most [`limits::FINDINGS_PER_FILE_MAX`] findings.
 
+use std::collections::HashSet;
 use std::io::Read;
+
+use compact_str::CompactString;
 
 use super::reading::{ReadError, for_each_segment};
 use super::verdict::{ClaimFinding, ClaimSet, GroupVerdict, InterchangeVerdict, SetVerdict, Survey};
 use crate::config::SeverityProfile;
 use crate::envelope::{EnvelopeReader, Event};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Check, Finding, ReportCode, Severity};
 use crate::guide::walker::{Placed, Walker};
 use crate::limits;
 use crate::loop_id::LoopId;
 use crate::position::Position;
 use crate::tables::guides::{GuideError, guide};
 use crate::x12::segment::Segment;
-use crate::x12::tokenizer::TokenError;
+use crate::x12::tokenizer::{TokenError, TokenErrorKind};
 
 /// Why a survey could not be made. Bad X12 is no error: it is in the [`Survey`].
 #[derive(Debug, thiserror::Error)]
@@ -54,18 +57,25 @@ pub fn survey(
         set_is_rejected: false,
         severity,
         kept: 0,
+        numbers: HashSet::new(),
     };
     let mut end = 0;
+    let mut note = 23;
     let read = for_each_segment(input, |segment| {
         end = segment.at.byte + u64::from(segment.at.length) + 1;
         surveyor.accept(segment, extra)
     });
     match read {
         Ok(()) => {}
-        Err(SurveyError::NotX12(error)) => surveyor.survey.stopped = Some(error),
+        Err(SurveyError::NotX12(error)) => {
+            if error.kind != TokenErrorKind::Truncated {
+                note = 22;
+            }
+            surveyor.survey.stopped = Some(error);
+        }
         Err(error) => return Err(error),
     }
-    let events = surveyor.envelope.finish(end);
+    let events = surveyor.envelope.finish(end, note);
     for event in events {
         surveyor.event(event, None, extra)?;
     }
@@ -79,6 +89,8 @@ struct Surveyor<'a> {
     set_is_rejected: bool,
     severity: &'a SeverityProfile,
     kept: usize,
+    /// Sender, receiver and ISA13 of the interchanges so far.
+    numbers: HashSet<(CompactString, CompactString, CompactString)>,
 }
 
 impl Surveyor<'_> {
@@ -106,6 +118,14 @@ impl Surveyor<'_> {
             Event::InterchangeBegan(interchange, mut findings) => {
                 if let Some(segment) = segment {
                     findings.extend(extra(&interchange, segment.position_of(None, 13)));
+                    let number = (
+                        interchange.sender.clone(),
+                        interchange.receiver.clone(),
+                        interchange.control_number.as_str().into(),
+                    );
+                    if !self.numbers.insert(number) && !findings.iter().any(|finding| finding.check == Check::S105) {
+                        findings.push(Finding::new(Check::S105, ReportCode::Ta1(25), segment.position_of(None, 13)));
+                    }
                 }
                 let findings = self.keep_verdict(findings);
                 self.survey.interchanges.push(InterchangeVerdict {

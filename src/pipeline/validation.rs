@@ -71,7 +71,8 @@ pub enum ValidationError {
     Seal(#[from] crate::sealing::SealError),
 }
 
-/// Validates a file; every finding of the wanted SNIP levels goes to `each`, in reading order.
+/// Validates a file; every finding of the wanted SNIP levels goes to `each`, in reading order. Checks
+/// above the highest level wanted reject nothing; those below the lowest reject and go unreported.
 ///
 /// # Errors
 /// [`ValidationError`]; bad X12 is a finding, not an error.
@@ -96,7 +97,8 @@ pub fn validate(
         }
     };
     let digest = digest_of(&mut open()? as &mut dyn Read).map_err(InboundError::Io)?;
-    let profile = profile(config, partner, None)?;
+    let mut profile = profile(config, partner, None)?;
+    profile.severity = profile.severity.up_to(levels.1);
     let survey = survey(&mut open()?, &profile.severity, &mut |_, _| Vec::new()).map_err(InboundError::Survey)?;
     let rejection = survey.rejection();
     report_envelopes(&survey, &mut each);
@@ -178,7 +180,8 @@ fn file_row(file: FileDigest, partner: &PartnerId) -> FileRow {
     }
 }
 
-/// Findings that no claim carries: of envelopes, sets, and the claims of rejected sets.
+/// Findings that no claim carries: of envelopes, sets, the claims of rejected sets, and of where the
+/// bytes stopped being X12.
 fn report_envelopes(survey: &Survey, each: &mut dyn FnMut(Finding, Option<u32>)) {
     let whole_file = survey.rejection().is_some();
     for interchange in &survey.interchanges {
@@ -193,6 +196,7 @@ fn report_envelopes(survey: &Survey, each: &mut dyn FnMut(Finding, Option<u32>))
             }
         }
     }
+    survey.stop_finding().into_iter().for_each(|finding| each(finding, None));
 }
 
 /// AK901.
