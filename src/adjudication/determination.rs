@@ -65,6 +65,8 @@ pub enum PendReason {
     Coordination,
     /// A rule failed on this claim; the rest of the file went on.
     RuleFailure,
+    /// The billing provider has no NPI: there is nobody to pay, and no 835 to say so on.
+    NoPayee,
 }
 
 /// Something worth telling beside the decision.

@@ -117,7 +117,11 @@ impl From<OutboundError> for Failure {
 
 impl From<crate::ledger::LedgerError> for Failure {
     fn from(error: crate::ledger::LedgerError) -> Failure {
-        Failure::unfinished(error)
+        if error.is_integrity_failure() {
+            Failure::integrity(error)
+        } else {
+            Failure::unfinished(error)
+        }
     }
 }
 

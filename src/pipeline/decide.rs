@@ -18,12 +18,10 @@ use crate::clock::Timestamp;
 use crate::config::SeverityProfile;
 use crate::edits::{EditContext, Lookup, NoCodeSets, ProviderLookup, edit};
 use crate::events::fact::Fact;
-use crate::finding::{Check, ClaimStatus, Finding, Severity, StatusCategory};
+use crate::finding::{Finding, Severity};
 use crate::ids::{ClaimId, PayerClaimNumber, Token};
 use crate::ledger::LineFingerprint;
-use crate::loop_id::LoopId;
 use crate::phi::Purpose;
-use crate::position::Position;
 use crate::sealing::Keys;
 use crate::tables::refdata::ReferenceData;
 use crate::tables::rules::RulePack;
@@ -80,9 +78,6 @@ impl Desk<'_> {
                 finding.severity = self.severity.severity(finding.check);
                 finding.severity != Severity::Ignore
             });
-        }
-        if !findings.iter().any(Finding::rejects) {
-            findings.extend(without_payee(&claim));
         }
         let claim_id = source.claim_id();
         let (member_token, pcn_token) = self.tokens(&claim);
@@ -222,21 +217,6 @@ fn guarded<T>(rule: impl FnOnce() -> T) -> Option<T> {
         metrics::counter!(crate::telemetry::RULE_PANICS_TOTAL).increment(1);
     }
     result.ok()
-}
-
-/// A claim without the NPI of its billing provider has nobody to be paid or told: whatever a partner's
-/// severities let pass, it does not go on.
-fn without_payee(claim: &Claim) -> Option<Finding> {
-    let position = Position {
-        element: 9,
-        ..Position::of_segment(Some(LoopId::L2010AA), claim.billing_provider.at)
-    };
-    let status = ClaimStatus::new(StatusCategory::A7, 562).of("85");
-    let finding = Finding::status(Check::S703, status, position);
-    claim.billing_provider.npi.is_none().then_some(Finding {
-        severity: Severity::Reject,
-        ..finding
-    })
 }
 
 /// Which part of the work a claim belongs to: all claims of a member to the same.
