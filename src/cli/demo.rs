@@ -20,6 +20,7 @@ use crate::pipeline::house::House;
 use crate::pipeline::outcome_check::check;
 use crate::pipeline::reference_store;
 use crate::synthetic::{Mix, Recipe, write_claims, write_key};
+use crate::tables::refdata::Origin;
 
 /// The main job on synthetic claims: reference data, files, decisions, events, 835s.
 #[derive(Debug, Args)]
@@ -55,6 +56,7 @@ impl Demo {
         to_file(&file, |out| write_claims(&recipe, out))?;
         to_file(&key, |out| write_key(&recipe, out))?;
         write_reference(&recipe, &tables)?;
+        refuse_to_replace(&house, &tables)?;
         house.reference = reference_store::load(&house.directory.refdata(), &house.keys, &house.reference, &tables).map_err(Failure::unfinished)?;
         output.text(&format!(
             "made {} claims, their reference data and answer key under {}",
@@ -92,6 +94,19 @@ impl Demo {
             Exit::Done
         })
     }
+}
+
+/// Reference data that someone loaded is not the demo's to replace.
+fn refuse_to_replace(house: &House, tables: &Path) -> Result<(), Failure> {
+    let loaded = &house.reference;
+    let after = reference_store::read_directory(loaded, tables).map_err(Failure::unfinished)?;
+    if after.digest() == loaded.digest() || loaded.contents().iter().all(|content| content.origin != Origin::Loaded) {
+        return Ok(());
+    }
+    let root = house.directory.root().display();
+    Err(Failure::usage(format!(
+        "{root}: other reference data is loaded here (by refdata load, or a demo of another size, seed or month), and the demo would replace it; use another --data-dir"
+    )))
 }
 
 /// What to try next, with a claim and a payment that exist.

@@ -139,16 +139,22 @@ pub fn resume(house: &mut House, seen: &Seen, progress: OnProgress<'_>) -> Resul
 
 /// The partner of a file is the one its first ISA names.
 fn profile_of(house: &House, file: &crate::ids::FileDigest, partner: Option<&PartnerId>) -> Result<Profile, InboundError> {
+    let first = first_interchange(&mut house.archive.open(file, &house.keys)?)?;
+    Ok(house.profile(partner, first.as_ref())?)
+}
+
+/// What the first ISA of a file declares; `None` when the file does not begin with one.
+pub fn first_interchange(input: &mut dyn Read) -> io::Result<Option<Interchange>> {
     let mut start = Vec::with_capacity(1024);
-    house.archive.open(file, &house.keys)?.take(1024).read_to_end(&mut start)?;
-    let mut first: Option<Interchange> = None;
+    input.take(1024).read_to_end(&mut start)?;
+    let mut first = None;
     // Whatever follows the ISA is read again in pass 1, with its errors.
     let _ = crate::x12::tokenizer::for_each_segment(&start, usize::MAX, |segment| {
         if segment.is("ISA") && first.is_none() {
             first = Some(crate::envelope::interchange::begin(segment).0);
         }
     });
-    Ok(house.profile(partner, first.as_ref())?)
+    Ok(first)
 }
 
 fn process(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profile, progress: OnProgress<'_>) -> Result<FileReport, InboundError> {
@@ -176,12 +182,16 @@ fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Su
         if is_repeated {
             findings.push(Finding::new(Check::S105, ReportCode::Ta1(25), position));
         }
-        if profile.usage.is_some_and(|usage| usage.as_str() != interchange.usage.as_str()) {
-            findings.push(Finding::new(Check::S104, ReportCode::Ta1(20), Position { element: 15, ..position }));
-        }
+        findings.extend(other_usage(profile, interchange, position));
         findings
     })?;
     failed.map_or(Ok(result), |error| Err(error.into()))
+}
+
+/// A partner's row says whether it sends test or production files.
+pub fn other_usage(profile: &Profile, interchange: &Interchange, at: Position) -> Option<Finding> {
+    let differs = profile.usage.is_some_and(|usage| usage.as_str() != interchange.usage.as_str());
+    differs.then(|| Finding::new(Check::S104, ReportCode::Ta1(20), Position { element: 15, ..at }))
 }
 
 /// Files may be handed over later than they were received, in any order: the distance counts.

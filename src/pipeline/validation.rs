@@ -8,15 +8,16 @@ use super::acknowledge::acknowledgements;
 use super::answer_writer::{AnswerError, ClaimFacts, write_acknowledgement};
 use super::decide::Desk;
 use super::house::{HouseError, profile, rule_pack};
-use super::inbound::{InboundError, SetRead, answered, for_each_claim, pending};
+use super::inbound::{InboundError, SetRead, answered, first_interchange, for_each_claim, other_usage, pending};
 use super::seen::Seen;
 use super::survey::survey;
 use super::verdict::{GroupVerdict, SetVerdict, Survey};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::delivery::files::OutboundFiles;
+use crate::envelope::Interchange;
 use crate::events::fact::{Fact, RejectReason};
-use crate::finding::{Finding, Severity, SnipLevel};
+use crate::finding::{Finding, ReportCode, Severity, SnipLevel};
 use crate::ids::{FileDigest, PartnerId};
 use crate::intake::archive::digest_of;
 use crate::ledger::{FileRow, FileState, LedgerError, Numbers, Progress, Seq};
@@ -98,9 +99,11 @@ pub fn validate(
         }
     };
     let digest = digest_of(&mut open()? as &mut dyn Read).map_err(InboundError::Io)?;
-    let mut profile = profile(config, partner, None)?;
+    let first = first_interchange(&mut open()?).map_err(InboundError::Io)?;
+    let mut profile = profile(config, partner, first.as_ref())?;
     profile.severity = profile.severity.up_to(levels.1);
-    let survey = survey(&mut open()?, &profile.severity, &mut |_, _| Vec::new()).map_err(InboundError::Survey)?;
+    let mut extra = |interchange: &Interchange, at| other_usage(&profile, interchange, at).into_iter().collect();
+    let survey = survey(&mut open()?, &profile.severity, &mut extra).map_err(InboundError::Survey)?;
     let rejection = survey.rejection();
     report_envelopes(&survey, &mut each);
     let (now, row) = (Timestamp::now(), file_row(digest, &profile.id));
@@ -206,7 +209,7 @@ fn group_code(group: &GroupVerdict) -> &'static str {
         "R"
     } else if accepted < group.sets.len() {
         "P"
-    } else if group.sets.iter().any(|set| set_code(set) == "E") {
+    } else if !group.findings.is_empty() || group.sets.iter().any(|set| set_code(set) == "E") {
         "E"
     } else {
         "A"
@@ -215,12 +218,17 @@ fn group_code(group: &GroupVerdict) -> &'static str {
 
 /// IK501.
 fn set_code(set: &SetVerdict) -> &'static str {
-    if !set.is_accepted() {
-        "R"
-    } else if set.findings.is_empty() && set.claim_findings.is_empty() {
-        "A"
-    } else {
-        "E"
+    let of_claims = set.claim_findings.iter().map(|claim| &claim.finding);
+    // What a 277CA tells of a claim is no error of the set.
+    let is_reported = set
+        .findings
+        .iter()
+        .chain(of_claims)
+        .any(|finding| !matches!(finding.code, ReportCode::Status(_)));
+    match (set.is_accepted(), is_reported) {
+        (false, _) => "R",
+        (true, true) => "E",
+        (true, false) => "A",
     }
 }
 
@@ -242,5 +250,28 @@ impl ClaimFacts for HeldFacts {
     fn claim_facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
         let start = usize::try_from(from).unwrap_or(usize::MAX).saturating_sub(1);
         Ok((from..).zip(self.0.iter().skip(start).take(count).cloned()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_validated_as_its_senders() {
+        let directory = tempfile::tempdir().unwrap();
+        let (config, file) = (directory.path().join("claimstream.toml"), directory.path().join("a.837"));
+        let text = include_str!("../../fixtures/valid/837p--dependent-drug-and-other-payer.x12");
+        std::fs::write(&file, text).unwrap();
+        for (receiver, usage, ta1) in [("CALOPTIMA", "T", "A"), ("CALOPTIMA", "P", "R"), ("ANOTHER", "P", "A")] {
+            let partner = format!(
+                "[[partner]]\nid = \"officeally\"\nisa_sender = \"ZZ:330897513\"\nisa_receiver = \"ZZ:{receiver}\"\nusage = \"{usage}\"\n\
+                 [partner.folder]\nin = \"in\"\nout = \"out\"\n"
+            );
+            std::fs::write(&config, partner).unwrap();
+            let config = Config::load(Some(&config), std::iter::empty()).unwrap();
+            let validation = validate(&config, &file, None, (SnipLevel(1), SnipLevel(7)), None, &mut |_| {}).unwrap();
+            assert_eq!(validation.ta1, Some(ta1), "{receiver} {usage}");
+        }
     }
 }

@@ -42,6 +42,15 @@ fn everything_comes_out_as_the_key_says() {
     assert_eq!(paid.iter().sum::<i64>(), cents(&result["paid"]), "what the 835s pay is what was decided");
 }
 
+#[test]
+fn a_demo_does_not_replace_reference_data() {
+    let site = Site::new();
+    for (claims, code) in [("40", 0), ("40", 0), ("60", 2)] {
+        let run = site.json(&["--data-dir", "data", "demo", "--claims", claims]).expect(code);
+        assert_eq!(code == 2, run.stderr.contains("use another --data-dir"), "{}", run.stderr);
+    }
+}
+
 fn cents(amount: &serde_json::Value) -> i64 {
     amount.as_str().unwrap().replace('.', "").parse().unwrap()
 }
