@@ -9,7 +9,7 @@ use std::hint::black_box;
 use chrono::NaiveDate;
 use claimstream::adjudication::determination::{ClaimOutcome, Determination};
 use claimstream::adjudication::facts::{Facts, Receipt};
-use claimstream::adjudication::{Tables, adjudicate, line_identity};
+use claimstream::adjudication::{Tables, adjudicate, adjudicate_untold, line_identity};
 use claimstream::claim::{Assembler, Claim};
 use claimstream::guide::walker::Walker;
 use claimstream::ids::Form;
@@ -41,17 +41,26 @@ fn workload(recipe: &Recipe) -> Vec<(Claim, String)> {
     let mut set: Option<(Walker<'_>, Assembler)> = None;
     for_each_segment(&file, limits::READ_BYTES, |segment| {
         if segment.id() == b"ST" {
-            let form = if segment.element(3) == b"005010X222A1" { Form::Professional } else { Form::Institutional };
+            let form = if segment.element(3) == b"005010X222A1" {
+                Form::Professional
+            } else {
+                Form::Institutional
+            };
             set = Some((Walker::new(guide(form).unwrap()), Assembler::new(form)));
         }
-        let Some((walker, assembler)) = set.as_mut().filter(|_| segment.at.ordinal > 0) else { return };
+        let Some((walker, assembler)) = set.as_mut().filter(|_| segment.at.ordinal > 0) else {
+            return;
+        };
         let placed = walker.accept(segment);
         claims.extend(assembler.accept(segment, placed.loop_id, placed.starts_loop).map(|assembled| assembled.claim));
     })
     .unwrap();
     let mut rows = csv::Reader::from_reader(key.as_slice());
     let outcomes = rows.records().map(|row| row.unwrap().get(7).unwrap_or_default().to_string());
-    let keyed = claims.into_iter().zip(outcomes).filter(|(_, outcome)| outcome != "rejected" && outcome != "recorded");
+    let keyed = claims
+        .into_iter()
+        .zip(outcomes)
+        .filter(|(_, outcome)| outcome != "rejected" && outcome != "recorded");
     let chosen: Vec<(Claim, String)> = keyed.step_by(2).take(CLAIMS).collect();
     assert_eq!(chosen.len(), CLAIMS);
     chosen
@@ -117,9 +126,13 @@ fn bench(criterion: &mut Criterion) {
         is_encounter: false,
     };
     let facts: Vec<Facts> = claims.iter().map(|(claim, _)| gather(claim, &reference)).collect();
-    let decide = |claim: &Claim, facts: &Facts| -> Determination { adjudicate(claim, &receipt, facts, &tables) };
+    let decide = |claim: &Claim, facts: &Facts| -> Determination { adjudicate_untold(claim, &receipt, facts, &tables) };
     // Without a ledger the duplicates of earlier claims are paid.
-    let paid = claims.iter().zip(&facts).filter(|((claim, _), facts)| decide(claim, facts).outcome() == ClaimOutcome::Paid).count();
+    let paid = claims
+        .iter()
+        .zip(&facts)
+        .filter(|((claim, _), facts)| decide(claim, facts).outcome() == ClaimOutcome::Paid)
+        .count();
     let expected = claims.iter().filter(|(_, outcome)| outcome == "paid").count();
     assert!((expected..expected + CLAIMS / 100).contains(&paid), "{paid} claims paid, {expected} expected");
 
@@ -131,6 +144,15 @@ fn bench(criterion: &mut Criterion) {
             assert_eq!(decided.filter(|outcome| *outcome == ClaimOutcome::Paid).count(), paid);
         });
     });
+    group.bench_function("decide and tell each step", |bencher| {
+        bencher.iter(|| {
+            let told = claims
+                .iter()
+                .zip(&facts)
+                .map(|((claim, _), facts)| adjudicate(black_box(claim), &receipt, facts, &tables).trace().len());
+            assert!(told.sum::<usize>() > 10 * CLAIMS);
+        });
+    });
     group.bench_function("gather facts and decide", |bencher| {
         bencher.iter(|| {
             let decided = claims.iter().map(|(claim, _)| decide(claim, &gather(black_box(claim), &reference)).outcome());
@@ -140,7 +162,10 @@ fn bench(criterion: &mut Criterion) {
     group.bench_function("line identities", |bencher| {
         bencher.iter(|| {
             let lines = claims.iter().flat_map(|(claim, _)| claim.lines.iter().map(move |line| (claim, line)));
-            lines.filter_map(|(claim, line)| line_identity(black_box(claim), line)).map(|identity| identity.len()).sum::<usize>()
+            lines
+                .filter_map(|(claim, line)| line_identity(black_box(claim), line))
+                .map(|identity| identity.len())
+                .sum::<usize>()
         });
     });
     group.finish();

@@ -31,7 +31,9 @@ fn claims(file: &[u8]) -> Vec<(Claim, bool)> {
             };
             set = Some((Walker::new(guide(form).unwrap()), Assembler::new(form)));
         }
-        let Some((walker, assembler)) = set.as_mut().filter(|_| segment.at.ordinal > 0) else { return };
+        let Some((walker, assembler)) = set.as_mut().filter(|_| segment.at.ordinal > 0) else {
+            return;
+        };
         let placed = walker.accept(segment);
         if let Some(assembled) = assembler.accept(segment, placed.loop_id, placed.starts_loop) {
             let is_encounter = assembler.header().claim_kind.is_some_and(|kind| kind.as_bytes() == b"RP");
@@ -53,7 +55,12 @@ impl History {
     fn decide(&mut self, claim: &Claim, is_encounter: bool, received_on: NaiveDate, tables: &Tables<'_>) -> Determination {
         let identities: Vec<(u16, Vec<u8>)> = claim.lines.iter().filter_map(|line| Some((line.number, line_identity(claim, line)?))).collect();
         let seen = identities.iter().filter(|(_, identity)| self.lines.contains(identity));
-        let duplicates = seen.map(|(line, _)| EarlierLine { line: *line, earlier_claim: ClaimId::from_bytes([0; 16]) }).collect();
+        let duplicates = seen
+            .map(|(line, _)| EarlierLine {
+                line: *line,
+                earlier_claim: ClaimId::from_bytes([0; 16]),
+            })
+            .collect();
         let units_used = |row| self.units.get(&row).copied().unwrap_or_default();
         let facts = Facts::gather(claim, tables.reference, &units_used, duplicates, None);
         let determination = adjudicate(claim, &Receipt { received_on, is_encounter }, &facts, tables);
@@ -77,9 +84,17 @@ fn lines(determination: &Determination) -> String {
         .lines()
         .iter()
         .map(|line| {
-            let adjustments = line.adjustments().iter().map(|adjustment| format!("{}-{}={}", adjustment.group.code(), adjustment.carc, adjustment.amount));
+            let adjustments = line
+                .adjustments()
+                .iter()
+                .map(|adjustment| format!("{}-{}={}", adjustment.group.code(), adjustment.carc, adjustment.amount));
             let outcome = serde_json::to_string(&line.outcome()).unwrap().replace('"', "");
-            format!("{}:{outcome}:{}:{}", line.number(), line.amount_paid(), adjustments.collect::<Vec<_>>().join("+"))
+            format!(
+                "{}:{outcome}:{}:{}",
+                line.number(),
+                line.amount_paid(),
+                adjustments.collect::<Vec<_>>().join("+")
+            )
         })
         .collect();
     lines.join("|")

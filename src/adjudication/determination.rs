@@ -263,7 +263,6 @@ pub struct Aside {
     pub signals: Vec<Raised>,
     pub consumed: Vec<UnitsConsumed>,
     pub forward_to: Option<compact_str::CompactString>,
-    pub trace: Vec<Step>,
 }
 
 impl Determination {
@@ -298,13 +297,13 @@ impl Determination {
             signals: aside.signals,
             consumed,
             forward_to: aside.forward_to,
-            trace: aside.trace,
+            trace: Vec::new(),
         })
     }
 
     /// A claim that a person must look at, whatever its lines were to become: its charge is the sum of
     /// theirs, so it is balanced.
-    pub fn pended(lines: Vec<LineDetermination>, reason: PendReason, trace: Vec<Step>) -> Determination {
+    pub fn pended(lines: Vec<LineDetermination>, reason: PendReason) -> Determination {
         let lines: Vec<LineDetermination> = lines
             .into_iter()
             .map(|line| LineDetermination::pended(line.number, line.charge, line.rule))
@@ -318,13 +317,17 @@ impl Determination {
             signals: Vec::new(),
             consumed: Vec::new(),
             forward_to: None,
-            trace,
+            trace: Vec::new(),
         }
     }
 
     /// A claim without lines that a person must look at.
     pub fn empty(reason: PendReason) -> Determination {
-        Determination::pended(Vec::new(), reason, Vec::new())
+        Determination::pended(Vec::new(), reason)
+    }
+
+    pub fn with_trace(self, trace: Vec<Step>) -> Determination {
+        Determination { trace, ..self }
     }
 
     /// As it is stored and compared: the trace belongs to one run.
@@ -358,7 +361,7 @@ impl Determination {
     pub fn forward_to(&self) -> Option<&str> {
         self.forward_to.as_deref()
     }
-    /// The steps; empty on a determination read back from the ledger.
+    /// The steps; empty unless they were asked for, as on a determination read back from the ledger.
     pub fn trace(&self) -> &[Step] {
         &self.trace
     }

@@ -7,8 +7,8 @@ use chrono::Datelike;
 
 use super::case::{Case, OpenLine, SoFar};
 use super::ruling::{Reason, Ruling};
-use crate::claim::{Claim, ClaimDetail};
 use crate::claim::service_line::ServiceLine;
+use crate::claim::{Claim, ClaimDetail};
 use crate::ids::{Modifier, PlaceOfService, Qualifier};
 use crate::phi::Purpose;
 use crate::tables::reasons::AdjustmentGroup;
@@ -53,7 +53,17 @@ pub fn line_identity(claim: &Claim, line: &ServiceLine) -> Option<Vec<u8>> {
     let [first, second, third, fourth] = modifiers.each_ref().map(|modifier| modifier.as_ref().map_or(&b""[..], Modifier::as_bytes));
     let cin = cin.expose_for(Purpose::Tokenise);
     let mut identity = Vec::with_capacity(96);
-    for text in [claim.form.as_str().as_bytes(), cin.as_bytes(), npi.as_str().as_bytes(), code, first, second, third, fourth, place?] {
+    for text in [
+        claim.form.as_str().as_bytes(),
+        cin.as_bytes(),
+        npi.as_str().as_bytes(),
+        code,
+        first,
+        second,
+        third,
+        fourth,
+        place?,
+    ] {
         identity.extend_from_slice(text);
         // Codes hold no control characters, so parts cannot run into each other.
         identity.push(0);
@@ -68,9 +78,10 @@ pub fn line_identity(claim: &Claim, line: &ServiceLine) -> Option<Vec<u8>> {
 
 /// Whether two lines of one claim have the same identity.
 fn equal(claim: &Claim, a: &ServiceLine, b: &ServiceLine) -> bool {
-    a.charge == b.charge
+    // Cheap comparisons first: decimals are dearer than codes.
+    a.procedure == b.procedure
+        && a.charge == b.charge
         && a.units == b.units
-        && a.procedure == b.procedure
         && (a.procedure.is_some() || (a.revenue.is_some() && a.revenue == b.revenue))
         && claim.service_dates(a).map(|dates| dates.value) == claim.service_dates(b).map(|dates| dates.value)
         && claim.rendering_npi(a) == claim.rendering_npi(b)

@@ -27,7 +27,9 @@ pub(super) fn exempt(case: &Case<'_>, line: &OpenLine<'_>, need: Need) -> Option
     if let Some(note) = by_service {
         return Some(Ruling::skipped(note).at(line.line.at));
     }
-    let reason = primary_care(case, line).or_else(|| open_network(case, need)).or_else(|| cheap_repair(case, line))?;
+    let reason = primary_care(case, line)
+        .or_else(|| open_network(case, need))
+        .or_else(|| cheap_repair(case, line))?;
     Some(Ruling::skipped(reason).at(line.line.at))
 }
 
@@ -70,7 +72,8 @@ fn open_network(case: &Case<'_>, need: Need) -> Option<&'static str> {
 fn cheap_repair(case: &Case<'_>, line: &OpenLine<'_>) -> Option<&'static str> {
     let repairs = &case.tables.rules.prior_authorization.wheelchair_repairs;
     let is_repair = |line: &crate::claim::service_line::ServiceLine| {
-        line.procedure.is_some_and(|procedure| repairs.codes.contains(CodeKey::of(procedure.as_bytes())))
+        line.procedure
+            .is_some_and(|procedure| repairs.codes.contains(CodeKey::of(procedure.as_bytes())))
     };
     if !is_repair(line.line) {
         return None;
@@ -253,8 +256,11 @@ mod tests {
 
     #[test]
     fn primary_care_and_cheap_repairs() {
-        let listed = "code_from,code_to,modifier,line_of_business,effective_from,effective_to,requirement,note\n99213,99214,,*,,,required,\nK0739,,,*,,,required,\n";
-        let plan = plan().with_table(crate::tables::refdata::ReferenceTable::PriorAuthCodes, listed.as_bytes()).unwrap();
+        let listed =
+            "code_from,code_to,modifier,line_of_business,effective_from,effective_to,requirement,note\n99213,99214,,*,,,required,\nK0739,,,*,,,required,\n";
+        let plan = plan()
+            .with_table(crate::tables::refdata::ReferenceTable::PriorAuthCodes, listed.as_bytes())
+            .unwrap();
         let visit = || claim(vec![line("99213", 1, "80", "2025-01-20")]);
         let paid = "paid 72.40 CO-45 7.60";
         let group_tin = |tin: &'static str| visit().with(|claim| Arc::make_mut(&mut claim.billing_provider).tin = tin.parse().ok());
@@ -264,7 +270,11 @@ mod tests {
             ("P1", visit().rendered_by(FAMILY_DOCTOR), paid),
             ("P2", group_tin("953000001"), paid),
             ("another group", group_tin("953000002"), "denied CO-197 80.00"),
-            ("no assigned provider", visit().rendered_by(FAMILY_DOCTOR).of_member(UNASSIGNED), "denied CO-197 80.00"),
+            (
+                "no assigned provider",
+                visit().rendered_by(FAMILY_DOCTOR).of_member(UNASSIGNED),
+                "denied CO-197 80.00",
+            ),
             ("cheap", repair(["100", "149.99"]), "paid 20.00 CO-45 80.00; paid 20.00 CO-45 129.99"),
             ("not cheap", repair(["100", "150"]), "denied CO-197 100.00; denied CO-197 150.00"),
         ] {

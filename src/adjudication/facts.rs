@@ -12,7 +12,7 @@ use crate::phi::{Phi, Purpose, sealing};
 use crate::tables::code_range::CodeRange;
 use crate::tables::period::Period;
 use crate::tables::refdata::ReferenceData;
-use crate::tables::refdata::authorizations::{Authorization, AuthorizationRow, Authorizations, AuthorizationStatus, AuthorizationType, UnitBasis};
+use crate::tables::refdata::authorizations::{Authorization, AuthorizationRow, AuthorizationStatus, AuthorizationType, Authorizations, UnitBasis};
 use crate::tables::refdata::members::{Coverage, Member, Sex};
 use crate::tables::refdata::providers::{Provider, ProviderKind};
 
@@ -44,7 +44,9 @@ impl Facts {
         original: Option<OriginalClaim>,
     ) -> Facts {
         let cin = claim.subscriber.cin.as_ref().map(|cin| cin.expose_for(Purpose::Adjudicate));
-        let member = Known::look_up(reference.members.as_deref(), |members| cin.and_then(|cin| members.find(cin)).map(MemberFacts::of));
+        let member = Known::look_up(reference.members.as_deref(), |members| {
+            cin.and_then(|cin| members.find(cin)).map(MemberFacts::of)
+        });
         Facts {
             providers: providers(claim, reference, member.found()),
             authorizations: match &reference.authorizations {
@@ -59,7 +61,10 @@ impl Facts {
 
     pub fn provider(&self, npi: Option<Npi>) -> Option<&ProviderFacts> {
         let npi = npi?;
-        self.providers.iter().find(|(known, _)| *known == npi).and_then(|(_, provider)| provider.found())
+        self.providers
+            .iter()
+            .find(|(known, _)| *known == npi)
+            .and_then(|(_, provider)| provider.found())
     }
 }
 
@@ -262,12 +267,7 @@ fn providers(claim: &Claim, reference: &ReferenceData, member: Option<&MemberFac
     found
 }
 
-fn authorizations(
-    claim: &Claim,
-    table: &Authorizations,
-    cin: Option<&Cin>,
-    units_used: &dyn Fn(AuthorizationRow) -> Quantity,
-) -> Vec<AuthorizationFacts> {
+fn authorizations(claim: &Claim, table: &Authorizations, cin: Option<&Cin>, units_used: &dyn Fn(AuthorizationRow) -> Quantity) -> Vec<AuthorizationFacts> {
     let named = claim.prior_authorization.iter().chain(claim.lines.iter().flat_map(|line| &line.authorizations));
     let mut found: Vec<AuthorizationFacts> = Vec::new();
     let mut take = |row: &Authorization| {

@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::determination::{Raised, Signal};
-use super::ruling::{Note, Reason};
+use super::ruling::Reason;
 use crate::claim::Located;
 use crate::money::Money;
 use crate::tables::reasons::AdjustmentGroup;
@@ -16,7 +16,7 @@ pub(super) struct Review {
     /// What may be taken off as PR-142, over all lines.
     pub share_of_cost: Money,
     pub signals: Vec<Raised>,
-    pub note: Note,
+    pub note: &'static str,
     pub evidence: Option<Located<Money>>,
 }
 
@@ -26,7 +26,7 @@ pub(super) fn review(case: &Case<'_>) -> Review {
     let mut review = Review {
         share_of_cost: Money::ZERO,
         signals: Vec::new(),
-        note: "nothing paid by the patient".into(),
+        note: "nothing paid by the patient",
         evidence: None,
     };
     if let Some(estimate) = case.claim.institutional().and_then(|claim| claim.patient_estimate).filter(is_positive) {
@@ -45,9 +45,13 @@ pub(super) fn review(case: &Case<'_>) -> Review {
     if let Some(met) = met.filter(is_positive) {
         review.share_of_cost = met.value.min(on_record);
         if met.value != on_record && !(on_record.is_zero() && paid == Some(met)) {
-            review.raise(Signal::ShareOfCostMismatch, met, "the patient paid another amount than the share of cost on record");
+            review.raise(
+                Signal::ShareOfCostMismatch,
+                met,
+                "the patient paid another amount than the share of cost on record",
+            );
         } else if met.value == on_record {
-            review.note = "the patient paid the share of cost".into();
+            review.note = "the patient paid the share of cost";
             review.evidence = Some(met);
         }
     }
@@ -81,7 +85,7 @@ impl Review {
             line: 0,
             amount: Some(amount.value),
         });
-        self.note = note.into();
+        self.note = note;
         self.evidence = Some(amount);
     }
 }
@@ -110,8 +114,18 @@ mod tests {
             (MEMBER, "20", full, &["patient-paid 20.00"]),
             (SHARING, "0", full, &[]),
             (SHARING, "100", ["paid 22.05 CO-45 27.95 PR-142 100.00", full[1]], &[]),
-            (SHARING, "60", ["paid 62.05 CO-45 27.95 PR-142 60.00", full[1]], &["share-of-cost-mismatch 60.00"]),
-            (SHARING, "130", ["paid 22.05 CO-45 27.95 PR-142 100.00", full[1]], &["share-of-cost-mismatch 130.00"]),
+            (
+                SHARING,
+                "60",
+                ["paid 62.05 CO-45 27.95 PR-142 60.00", full[1]],
+                &["share-of-cost-mismatch 60.00"],
+            ),
+            (
+                SHARING,
+                "130",
+                ["paid 22.05 CO-45 27.95 PR-142 100.00", full[1]],
+                &["share-of-cost-mismatch 130.00"],
+            ),
         ] {
             let determination = decided(&with_patient_paid(member, paid), &plan());
             assert_eq!(lines_of(&determination), lines, "{member} {paid}");
@@ -123,7 +137,10 @@ mod tests {
     fn a_share_of_cost_goes_on_to_the_next_line() {
         let claim = with_patient_paid(SHARING, "100").with(|claim| claim.lines.reverse());
         let determination = decided(&claim, &plan());
-        assert_eq!(lines_of(&determination), ["paid CO-45 58.75 PR-142 16.25", "paid 38.30 CO-45 27.95 PR-142 83.75"]);
+        assert_eq!(
+            lines_of(&determination),
+            ["paid CO-45 58.75 PR-142 16.25", "paid 38.30 CO-45 27.95 PR-142 83.75"]
+        );
         assert_eq!(determination.patient_responsibility(), money("100"));
     }
 
@@ -136,23 +153,29 @@ mod tests {
             (SHARING, &[("23", "100")], None, "paid CO-45 150.00 PR-142 100.00", &[]),
             (MEMBER, &[], Some("40"), "paid 100.00 CO-45 150.00", &["patient-estimate 40.00"]),
         ] {
-            let claim = stay("2025-01-01/2025-01-02", vec![line("0250", 1, "250", "2025-01-01")]).of_member(member).with(|claim| {
-                let detail = claim.institutional_mut();
-                detail.value_codes = codes
-                    .iter()
-                    .map(|(code, amount)| ValueCode {
-                        at: at("HI"),
-                        code: code.parse().unwrap(),
-                        amount: money(amount),
-                    })
-                    .collect();
-                detail.patient_estimate = estimate.map(|amount| Located {
-                    value: money(amount),
-                    at: at("AMT"),
+            let claim = stay("2025-01-01/2025-01-02", vec![line("0250", 1, "250", "2025-01-01")])
+                .of_member(member)
+                .with(|claim| {
+                    let detail = claim.institutional_mut();
+                    detail.value_codes = codes
+                        .iter()
+                        .map(|(code, amount)| ValueCode {
+                            at: at("HI"),
+                            code: code.parse().unwrap(),
+                            amount: money(amount),
+                        })
+                        .collect();
+                    detail.patient_estimate = estimate.map(|amount| Located {
+                        value: money(amount),
+                        at: at("AMT"),
+                    });
                 });
-            });
             let determination = decided(&claim, &plan());
-            assert_eq!((outcome(&determination).as_str(), &signals(&determination)[..]), (result, &raised.iter().map(ToString::to_string).collect::<Vec<_>>()[..]), "{member} {codes:?}");
+            assert_eq!(
+                (outcome(&determination).as_str(), &signals(&determination)[..]),
+                (result, &raised.iter().map(ToString::to_string).collect::<Vec<_>>()[..]),
+                "{member} {codes:?}"
+            );
         }
     }
 }

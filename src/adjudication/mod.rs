@@ -26,5 +26,5 @@ mod testing;
 mod timely_filing;
 pub mod trace;
 
-pub use adjudicate::{Tables, adjudicate};
+pub use adjudicate::{Tables, adjudicate, adjudicate_untold};
 pub use duplicate::line_identity;

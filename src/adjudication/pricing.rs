@@ -43,16 +43,6 @@ pub(super) fn price<'a>(case: &Case<'a>, line: &OpenLine<'_>, so_far: &SoFar<'a>
     Price::Rated { allowed, row }
 }
 
-/// How a rate is told in a trace.
-pub(super) fn method(row: &FeeRow) -> &'static str {
-    match row.rate {
-        Rate::Fee(_) => "fee",
-        Rate::PerDiem(_) => "per diem",
-        Rate::Percent(_) => "percent of charge",
-        Rate::Case(_) => "case rate",
-    }
-}
-
 /// An institutional claim is priced by its group if the group has a rate, else by procedure, else by
 /// revenue code; a professional line by procedure.
 fn rate<'a>(case: &Case<'a>, line: &OpenLine<'_>, schedule: &'a FeeSchedule) -> Option<&'a FeeRow> {
@@ -123,7 +113,10 @@ mod tests {
     #[test]
     fn without_a_rate_the_rule_pack_decides() {
         let unpriced = claim(vec![line("99999", 1, "150", "2025-01-20")]);
-        let pack = RulePack::EMBEDDED_TEXT.replace(r#"unpriced = { action = "deny", group = "CO", carc = "147" }"#, r#"unpriced = { action = "pend" }"#);
+        let pack = RulePack::EMBEDDED_TEXT.replace(
+            r#"unpriced = { action = "deny", group = "CO", carc = "147" }"#,
+            r#"unpriced = { action = "pend" }"#,
+        );
         let pack = RulePack::parse(&pack).unwrap();
         let plan = plan();
         let tables = Tables {
@@ -131,15 +124,24 @@ mod tests {
             reference: &plan,
         };
         let determination = adjudicate(&unpriced, &received("2025-02-15"), &facts(&unpriced, &plan), &tables);
-        assert_eq!((outcome(&determination).as_str(), determination.pend_reason()), ("pended", Some(PendReason::Unpriced)));
+        assert_eq!(
+            (outcome(&determination).as_str(), determination.pend_reason()),
+            ("pended", Some(PendReason::Unpriced))
+        );
     }
 
     #[test]
     fn without_a_schedule_nothing_is_paid() {
         let members = "cin,birth_date,sex,eligible_from,eligible_to,aid_code,network,pcp_npi,share_of_cost,death_date,other_coverage,added_on\n\
                        91234567A,1980-05-05,F,2020-01-01,,,CCN,,,,,\n";
-        let plan = ReferenceData::embedded().unwrap().with_table(ReferenceTable::Members, members.as_bytes()).unwrap();
+        let plan = ReferenceData::embedded()
+            .unwrap()
+            .with_table(ReferenceTable::Members, members.as_bytes())
+            .unwrap();
         let determination = decided(&claim(vec![line("99214", 1, "150", "2025-01-20")]), &plan);
-        assert_eq!((outcome(&determination).as_str(), determination.pend_reason()), ("pended", Some(PendReason::Unpriced)));
+        assert_eq!(
+            (outcome(&determination).as_str(), determination.pend_reason()),
+            ("pended", Some(PendReason::Unpriced))
+        );
     }
 }

@@ -163,7 +163,7 @@ fn candidates<'a>(case: &Case<'_>, line: &OpenLine<'_>, on_file: &'a [Authorizat
     rows.retain(|row| row.is_of_member);
     if rows.is_empty() {
         let foreign = Ruling::denied(NUMBER_INVALID, "the authorization is another member's").at(at);
-        return Err(Box::new(foreign.signalling(Signal::ForeignAuthorization, None)));
+        return Err(Box::new(foreign.signalling(Signal::ForeignAuthorization)));
     }
     Ok(Candidates { rows, at })
 }
@@ -215,7 +215,11 @@ fn is_for_service(line: &OpenLine<'_>, row: &AuthorizationFacts, need: Need) -> 
 /// C4 step 10. DTP*435 has no hour here, so the time starts at the end of the day of admission, in the
 /// payer's (Pacific) time.
 fn notified(case: &Case<'_>, rows: &[&AuthorizationFacts], first_day: NaiveDate) -> Ruling {
-    let admission = case.claim.institutional().and_then(|claim| claim.admission).map_or(first_day, |admission| admission.value);
+    let admission = case
+        .claim
+        .institutional()
+        .and_then(|claim| claim.admission)
+        .map_or(first_day, |admission| admission.value);
     let Some(notified_at) = rows.iter().filter_map(|row| row.notified_at).min() else {
         return Ruling::denied(NOT_NOTIFIED, "the plan was not notified");
     };
@@ -246,7 +250,9 @@ fn drawn(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, rows: &[&Auth
             std::cmp::Reverse(left.map_or((true, Quantity::ZERO), |left| (false, left))),
         )
     };
-    let chosen = rows.iter().min_by(|a, b| preference(a).cmp(&preference(b)).then_with(|| (&a.number, a.row).cmp(&(&b.number, b.row))));
+    let chosen = rows
+        .iter()
+        .min_by(|a, b| preference(a).cmp(&preference(b)).then_with(|| (&a.number, a.row).cmp(&(&b.number, b.row))));
     let Some(row) = chosen else {
         return absent(need);
     };
@@ -291,10 +297,16 @@ fn needed(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, row: &Author
         UnitBasis::Visit => {
             let is_same_visit = so_far.consumed.iter().filter(|consumed| consumed.row == row.row).any(|consumed| {
                 let earlier = case.claim.lines.iter().find(|earlier| earlier.number == consumed.line);
-                earlier.and_then(|earlier| case.claim.service_dates(earlier)).is_some_and(|dates| dates.value == line.dates.value)
+                earlier
+                    .and_then(|earlier| case.claim.service_dates(earlier))
+                    .is_some_and(|dates| dates.value == line.dates.value)
             });
             let days = Quantity::count(line.dates.value.days());
-            if is_same_visit { Quantity::ZERO } else { days.min(line.units.max(Quantity::ONE)) }
+            if is_same_visit {
+                Quantity::ZERO
+            } else {
+                days.min(line.units.max(Quantity::ONE))
+            }
         }
     }
 }
@@ -336,8 +348,18 @@ mod tests {
             ("cancelled", named(), row("approved", "cancelled"), "denied CO-197 50.00"),
             ("expired since", named(), row("approved", "expired"), PAID),
             ("the group's", named(), row("1457389991", "1679576722"), PAID),
-            ("another provider", named(), row("1457389991,951234567", "1679576722,957654321"), "denied CO-296 50.00"),
-            ("another provider, any group", named(), row("1457389991,951234567", "1679576722,"), "denied CO-296 50.00"),
+            (
+                "another provider",
+                named(),
+                row("1457389991,951234567", "1679576722,957654321"),
+                "denied CO-296 50.00",
+            ),
+            (
+                "another provider, any group",
+                named(),
+                row("1457389991,951234567", "1679576722,"),
+                "denied CO-296 50.00",
+            ),
             ("any provider", named(), row("1457389991,951234567", ","), PAID),
             ("another code", named(), row("97112,97112", "70553,70553"), "denied CO-284/N54 50.00"),
             ("any code", named(), row("97112,97112", "*,"), PAID),
@@ -346,11 +368,31 @@ mod tests {
             ("its last day", named(), row("2025-01-31", "2025-01-20"), PAID),
             ("after its dates", named(), row("2025-01-31", "2025-01-19"), "denied CO-302/N351 50.00"),
             ("two left", therapy(2).authorized_by("A1"), row("", ""), "paid 62.10 CO-45 37.90"),
-            ("one short", therapy(3).authorized_by("A1"), row("", ""), "paid 62.10 CO-198x1/N640 50.00 CO-45 37.90"),
+            (
+                "one short",
+                therapy(3).authorized_by("A1"),
+                row("", ""),
+                "paid 62.10 CO-198x1/N640 50.00 CO-45 37.90",
+            ),
             ("none left", named(), row("4,unit,2", "4,unit,4"), "denied CO-198/N640 50.00"),
-            ("no limit", therapy(9).authorized_by("A1"), row("4,unit,2", ",unit,2"), "paid 279.45 CO-45 170.55"),
-            ("dollars", therapy(3).authorized_by("A1"), row("4,unit,2", "100,$,60"), "paid 40.00 CO-45 56.85 CO-198/N640 53.15"),
-            ("dollars gone", therapy(3).authorized_by("A1"), row("4,unit,2", "100,$,100"), "denied CO-198/N640 150.00"),
+            (
+                "no limit",
+                therapy(9).authorized_by("A1"),
+                row("4,unit,2", ",unit,2"),
+                "paid 279.45 CO-45 170.55",
+            ),
+            (
+                "dollars",
+                therapy(3).authorized_by("A1"),
+                row("4,unit,2", "100,$,60"),
+                "paid 40.00 CO-45 56.85 CO-198/N640 53.15",
+            ),
+            (
+                "dollars gone",
+                therapy(3).authorized_by("A1"),
+                row("4,unit,2", "100,$,100"),
+                "denied CO-198/N640 150.00",
+            ),
         ] {
             let determination = with(&claim, &[&row]);
             assert_eq!(outcome(&determination), result, "{what}");
@@ -398,7 +440,13 @@ mod tests {
 
     #[test]
     fn lines_see_what_the_lines_before_them_use() {
-        let consumed = |determination: &Determination| determination.consumed().iter().map(|used| (used.line, used.units.to_string())).collect::<Vec<_>>();
+        let consumed = |determination: &Determination| {
+            determination
+                .consumed()
+                .iter()
+                .map(|used| (used.line, used.units.to_string()))
+                .collect::<Vec<_>>()
+        };
         let two = |first: &str| {
             let lines = vec![line(first, 1, "60", "2025-01-20"), line("97112", 2, "100", "2025-01-21")];
             claim(lines).rendered_by(SPECIALIST).authorized_by("A1")
@@ -441,9 +489,16 @@ mod tests {
         let days = claim(lines.to_vec()).rendered_by(SPECIALIST).authorized_by("A1");
         assert_eq!(
             lines_of(&with(&days, &[&visits])),
-            ["paid 124.20 CO-45 175.80", "paid 62.10 CO-45 237.90", "paid 124.20 CO-45 175.80", "denied CO-198/N640 300.00"]
+            [
+                "paid 124.20 CO-45 175.80",
+                "paid 62.10 CO-45 237.90",
+                "paid 124.20 CO-45 175.80",
+                "denied CO-198/N640 300.00"
+            ]
         );
-        let week = claim(vec![line("97112", 6, "300", "2025-01-20/2025-01-22")]).rendered_by(SPECIALIST).authorized_by("A1");
+        let week = claim(vec![line("97112", 6, "300", "2025-01-20/2025-01-22")])
+            .rendered_by(SPECIALIST)
+            .authorized_by("A1");
         assert_eq!(outcome(&with(&week, &[&visits])), "paid 124.20 CO-198x2/N640 100.00 CO-45 75.80");
     }
 
@@ -462,8 +517,20 @@ mod tests {
             ("P4 without", by_specialist("99213"), "", "denied CO-197 200.00", None),
             ("P4", by_specialist("99213"), CONSULT, "paid 72.40 CO-45 127.60", Some("0")),
             ("P4 again", by_specialist("99213"), &used_up, "paid 72.40 CO-45 127.60", Some("0")),
-            ("P4 named", by_specialist("99213").authorized_by("A1"), &used_up, "paid 72.40 CO-45 127.60", Some("0")),
-            ("P5 consult only", by_specialist("99215").authorized_by("A1"), CONSULT, "denied CO-284/N54 200.00", None),
+            (
+                "P4 named",
+                by_specialist("99213").authorized_by("A1"),
+                &used_up,
+                "paid 72.40 CO-45 127.60",
+                Some("0"),
+            ),
+            (
+                "P5 consult only",
+                by_specialist("99215").authorized_by("A1"),
+                CONSULT,
+                "denied CO-284/N54 200.00",
+                None,
+            ),
             ("P5", by_specialist("99215").authorized_by("A1"), OWN, "paid 170.00 CO-45 30.00", Some("1")),
             ("not an E/M", by_specialist("93000"), "", "paid 16.25 CO-45 183.75", None),
             ("P6", by_specialist("99204").of_member(UNASSIGNED), "", "paid 153.60 CO-45 46.40", None),

@@ -30,28 +30,48 @@ fn any_line() -> impl Strategy<Value = ServiceLine> {
     let codes = prop::sample::select(vec![
         "99214", "99213", "99204", "99215", "93000", "97112", "97112:GP", "70553", "K0739", "00000", "99999", "0120", "0122", "0250", "0200",
     ]);
-    let days = prop::sample::select(vec!["2025-01-10", "2025-01-10/2025-01-13", "2024-01-01", "2023-12-30/2024-01-02", "2025-01-13/2025-01-10"]);
-    (codes, 0u32..6, 0i64..60_000, days, prop::option::weighted(0.2, (cents(), cents())), 0u8..20).prop_map(|(code, units, charge, service, adjudicated, odd)| {
-        let mut line = line(code, units, &Money::from_cents(charge).to_x12(), service);
-        if let Some((paid, patient)) = adjudicated {
-            line.other_payers.push(LineAdjudication {
-                paid,
-                adjustments: vec![adjustment(AdjustmentGroup::PatientResponsibility, "1", &patient.to_x12())],
-                ..LineAdjudication::default()
-            });
-        }
-        match odd {
-            0 => line.service = None,
-            1 => line.procedure = None,
-            2 => line.units = Quantity::parse_x12(b"-1.5").unwrap_or_default(),
-            _ => {}
-        }
-        line
-    })
+    let days = prop::sample::select(vec![
+        "2025-01-10",
+        "2025-01-10/2025-01-13",
+        "2024-01-01",
+        "2023-12-30/2024-01-02",
+        "2025-01-13/2025-01-10",
+    ]);
+    (codes, 0u32..6, 0i64..60_000, days, prop::option::weighted(0.2, (cents(), cents())), 0u8..20).prop_map(
+        |(code, units, charge, service, adjudicated, odd)| {
+            let mut line = line(code, units, &Money::from_cents(charge).to_x12(), service);
+            if let Some((paid, patient)) = adjudicated {
+                line.other_payers.push(LineAdjudication {
+                    paid,
+                    adjustments: vec![adjustment(AdjustmentGroup::PatientResponsibility, "1", &patient.to_x12())],
+                    ..LineAdjudication::default()
+                });
+            }
+            match odd {
+                0 => line.service = None,
+                1 => line.procedure = None,
+                2 => line.units = Quantity::parse_x12(b"-1.5").unwrap_or_default(),
+                _ => {}
+            }
+            line
+        },
+    )
 }
 
 fn any_claim() -> impl Strategy<Value = (Claim, Receipt, bool)> {
-    let members = prop::sample::select(vec![MEMBER, UNASSIGNED, SHARING, INSURED, LAPSED, DECEASED, CAPITATED, DELEGATED, MISPLACED, CHILD, "90000000A"]);
+    let members = prop::sample::select(vec![
+        MEMBER,
+        UNASSIGNED,
+        SHARING,
+        INSURED,
+        LAPSED,
+        DECEASED,
+        CAPITATED,
+        DELEGATED,
+        MISPLACED,
+        CHILD,
+        "90000000A",
+    ]);
     let head = (
         members,
         any::<bool>(),
@@ -66,60 +86,57 @@ fn any_claim() -> impl Strategy<Value = (Claim, Receipt, bool)> {
         prop::sample::select(vec!["I10", "A539", "Z3400"]),
         any::<bool>(),
     );
-    (prop::collection::vec(any_line(), 0..5), head, more).prop_map(|(lines, (member, is_institutional, frequency, number, paid), (other, on, odd, dx, by_specialist))| {
-        let mut claim = match is_institutional {
-            true => stay("2025-01-10/2025-01-13", lines),
-            false => claim(lines),
-        }
-        .of_member(member)
-        .with(|claim| {
-            // Mostly originals.
-            claim.frequency = qualifier(if odd < 15 { "1" } else { frequency });
-            claim.diagnoses = vec![diagnosis(DiagnosisKind::Principal, dx)];
-            if odd == 0 {
-                claim.charge += Money::from_cents(1);
+    (prop::collection::vec(any_line(), 0..5), head, more).prop_map(
+        |(lines, (member, is_institutional, frequency, number, paid), (other, on, odd, dx, by_specialist))| {
+            let mut claim = match is_institutional {
+                true => stay("2025-01-10/2025-01-13", lines),
+                false => claim(lines),
             }
-            let amount = |tag| {
-                paid.map(|value| Located {
-                    value,
-                    at: at(tag),
-                })
-            };
-            if is_institutional {
-                let detail = claim.institutional_mut();
-                detail.patient_estimate = amount("AMT");
-                let codes = paid.iter().flat_map(|amount| ["23", "FC"].map(|code| (code, *amount)));
-                detail.value_codes = codes
-                    .map(|(code, amount)| ValueCode {
-                        at: at("HI"),
-                        code: code.parse().unwrap(),
-                        amount,
-                    })
-                    .collect();
-            } else {
-                claim.professional_mut().patient_paid = amount("AMT");
-            }
-        });
-        if let Some(number) = number {
-            claim = claim.authorized_by(number);
-        }
-        if by_specialist {
-            claim = claim.rendered_by(SPECIALIST);
-        }
-        if let Some((paid, remaining, patient)) = other {
-            claim = claim.after(OtherPayer {
-                paid,
-                remaining_patient_liability: remaining,
-                adjustments: vec![adjustment(AdjustmentGroup::PatientResponsibility, "1", &patient.to_x12())],
-                ..OtherPayer::default()
+            .of_member(member)
+            .with(|claim| {
+                // Mostly originals.
+                claim.frequency = qualifier(if odd < 15 { "1" } else { frequency });
+                claim.diagnoses = vec![diagnosis(DiagnosisKind::Principal, dx)];
+                if odd == 0 {
+                    claim.charge += Money::from_cents(1);
+                }
+                let amount = |tag| paid.map(|value| Located { value, at: at(tag) });
+                if is_institutional {
+                    let detail = claim.institutional_mut();
+                    detail.patient_estimate = amount("AMT");
+                    let codes = paid.iter().flat_map(|amount| ["23", "FC"].map(|code| (code, *amount)));
+                    detail.value_codes = codes
+                        .map(|(code, amount)| ValueCode {
+                            at: at("HI"),
+                            code: code.parse().unwrap(),
+                            amount,
+                        })
+                        .collect();
+                } else {
+                    claim.professional_mut().patient_paid = amount("AMT");
+                }
             });
-        }
-        let receipt = Receipt {
-            is_encounter: odd == 1,
-            ..received(on)
-        };
-        (claim, receipt, odd == 2)
-    })
+            if let Some(number) = number {
+                claim = claim.authorized_by(number);
+            }
+            if by_specialist {
+                claim = claim.rendered_by(SPECIALIST);
+            }
+            if let Some((paid, remaining, patient)) = other {
+                claim = claim.after(OtherPayer {
+                    paid,
+                    remaining_patient_liability: remaining,
+                    adjustments: vec![adjustment(AdjustmentGroup::PatientResponsibility, "1", &patient.to_x12())],
+                    ..OtherPayer::default()
+                });
+            }
+            let receipt = Receipt {
+                is_encounter: odd == 1,
+                ..received(on)
+            };
+            (claim, receipt, odd == 2)
+        },
+    )
 }
 
 fn check(claim: &Claim, facts: &Facts, determination: &Determination) -> Result<(), TestCaseError> {
@@ -137,7 +154,10 @@ fn check(claim: &Claim, facts: &Facts, determination: &Determination) -> Result<
             prop_assert!(adjustment.amount > Money::ZERO);
             let is_patients = adjustment.group == AdjustmentGroup::PatientResponsibility;
             prop_assert_eq!(is_patients, adjustment.carc.as_str() == "142");
-            prop_assert!(adjustment.carc.as_str() != "45" || adjustment.amount < line.charge(), "CO-45 takes a whole charge");
+            prop_assert!(
+                adjustment.carc.as_str() != "45" || adjustment.amount < line.charge(),
+                "CO-45 takes a whole charge"
+            );
             let reasons = crate::tables::reasons::Reasons::embedded().unwrap();
             prop_assert_eq!(reasons.check(adjustment.group, &adjustment.carc, &adjustment.rarcs), Ok(()));
         }
@@ -146,10 +166,18 @@ fn check(claim: &Claim, facts: &Facts, determination: &Determination) -> Result<
         }
     }
     prop_assert_eq!(determination.paid(), paid);
-    let owed = facts.member.found().map(|member| member.coverage.iter().map(|segment| segment.share_of_cost).max().unwrap_or_default());
+    let owed = facts
+        .member
+        .found()
+        .map(|member| member.coverage.iter().map(|segment| segment.share_of_cost).max().unwrap_or_default());
     prop_assert!(determination.patient_responsibility() <= owed.unwrap_or_default());
     for row in facts.authorizations.found().into_iter().flatten() {
-        let consumed: Quantity = determination.consumed().iter().filter(|consumed| consumed.row == row.row).map(|consumed| consumed.units).sum();
+        let consumed: Quantity = determination
+            .consumed()
+            .iter()
+            .filter(|consumed| consumed.row == row.row)
+            .map(|consumed| consumed.units)
+            .sum();
         prop_assert!(!consumed.is_negative());
         prop_assert!(row.units.is_none_or(|units| consumed <= units.less(row.units_used)));
     }
@@ -171,7 +199,9 @@ proptest! {
         let determination = decided_with(&claim, &receipt, &facts, &plan);
         check(&claim, &facts, &determination)?;
         prop_assert_eq!(&determination, &decided_with(&claim, &receipt, &facts, &plan));
-        // Facts that were stored decide the same.
+        // Told or not, and with facts that were stored.
+        let tables = super::Tables { rules: crate::tables::rules::RulePack::embedded().unwrap(), reference: &plan };
+        prop_assert_eq!(&super::adjudicate_untold(&claim, &receipt, &facts, &tables), &determination.clone().without_trace());
         let stored: Facts = postcard::from_bytes(&postcard::to_stdvec(&facts).unwrap()).unwrap();
         prop_assert_eq!(&stored, &facts);
         prop_assert_eq!(&determination, &decided_with(&claim, &receipt, &stored, &plan));

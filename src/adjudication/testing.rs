@@ -106,7 +106,8 @@ FCHS,Family Choice,professional,,,network,
 CHOC,CHOC Health Alliance,professional,,,network,CHOC-HA
 ";
 
-pub(super) const AUTHORIZATIONS: &str = "auth_number,cin,status,type,service_from,service_to,provider_npi,group_tin,code_from,code_to,modifier,units,unit_basis,units_used,notified_at";
+pub(super) const AUTHORIZATIONS: &str =
+    "auth_number,cin,status,type,service_from,service_to,provider_npi,group_tin,code_from,code_to,modifier,units,unit_basis,units_used,notified_at";
 
 static PLAN: LazyLock<ReferenceData> = LazyLock::new(|| {
     let authorizations = format!("{AUTHORIZATIONS}\n");
@@ -119,7 +120,9 @@ static PLAN: LazyLock<ReferenceData> = LazyLock::new(|| {
         (ReferenceTable::Authorizations, &authorizations),
     ];
     let embedded = ReferenceData::embedded().unwrap();
-    tables.iter().fold(embedded, |plan, (table, text)| plan.with_table(*table, text.as_bytes()).unwrap())
+    tables
+        .iter()
+        .fold(embedded, |plan, (table, text)| plan.with_table(*table, text.as_bytes()).unwrap())
 });
 
 /// The plan with these authorizations.
@@ -402,5 +405,9 @@ pub(super) fn note(determination: &Determination, line: u16, rule: Rule) -> Stri
 /// `signal` for each signal, with its amount.
 pub(super) fn signals(determination: &Determination) -> Vec<String> {
     let text = |amount: Option<Money>| amount.map(|amount| format!(" {amount}")).unwrap_or_default();
-    determination.signals().iter().map(|raised| format!("{}{}", raised.signal.as_str(), text(raised.amount))).collect()
+    determination
+        .signals()
+        .iter()
+        .map(|raised| format!("{}{}", raised.signal.as_str(), text(raised.amount)))
+        .collect()
 }
