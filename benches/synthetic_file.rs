@@ -18,7 +18,7 @@ pub fn professional(claims: usize) -> SyntheticFile {
     text.push_str("NM1*41*2*BENCH CLEARINGHOUSE*****46*330897513~PER*IC*EDI DESK*TE*5555550100~NM1*40*2*BENCH PLAN*****46*CALOP~");
     let (mut hl, mut parent) = (0, 0);
     for number in 0..claims {
-        if number % 100 == 0 {
+        if number.is_multiple_of(100) {
             hl += 1;
             parent = hl;
             write!(
@@ -53,7 +53,7 @@ fn one_claim(text: &mut String, number: usize, hl: usize, parent: usize) {
     )
     .unwrap();
     write!(text, "CLM*PCN{number:08}*{}***11:B:1*Y*A*Y*Y~REF*D9*OA{number:010}~", amount(charge)).unwrap();
-    if number % 4 == 0 {
+    if number.is_multiple_of(4) {
         write!(text, "REF*G1*AUTH{number:06}~").unwrap();
     }
     text.push_str("HI*ABK:E119*ABF:I10~NM1*82*1*DOCTOR*DANA****XX*1000000012~PRV*PE*PXC*207RC0000X~");

@@ -48,7 +48,7 @@
 //! | 1 | `clock` `telemetry` | rim |
 //! | 2 | `ids` `money` `position` | pure |
 //! | 3 | `finding` | pure |
-//! | 3 | `sealing` | rim |
+//! | 3 | `durable` `sealing` | rim |
 //! | 4 | `config` | rim |
 //! | 5 | `tables` | rim |
 //! | 6 | `x12` | pure |
@@ -105,6 +105,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod delivery;
+pub mod durable;
 pub mod edits;
 pub mod envelope;
 pub mod events;

@@ -10,10 +10,10 @@ pub const SEGMENT_ELEMENTS_MAX: usize = 100;
 /// Loops inside each other: ST, 2000A, 2000B, 2000C, 2300, 2320 or 2400, 2330 or 2420 are seven.
 pub const LOOP_DEPTH_MAX: usize = 8;
 
-/// Slots (segments and child loops) of one loop, held as bits of a `u64`. The widest, the 837P 2300, has 51.
+/// Slots (segments and child loops) of one loop, held as bits of a `u64`. The widest, the 837P 2300, has 54.
 pub const LOOP_SLOTS_MAX: usize = 64;
 
-/// Slots of one loop that may repeat a limited number of times; the 837P 2300 has ten.
+/// Slots of one loop that may repeat a limited number of times; the 837I 2300 has thirteen.
 pub const LOOP_COUNTERS_MAX: usize = 16;
 
 /// Bytes read at once: 256 KiB measured four times faster than reading a whole file.
@@ -49,7 +49,6 @@ pub const CLAIMS_PER_REMITTANCE_MAX: usize = 10_000;
 /// Plaintext bytes of one authenticated chunk of a sealed file.
 pub const SEALED_CHUNK_BYTES: usize = 64 * 1024;
 
-
 /// Findings about one subscriber or patient that are looked at again when the next one begins.
 pub const OPEN_FINDINGS_MAX: usize = 1_000;
 /// Parts of one claim, each the most that either guide lets in: 1 principal, 1 admitting, 3 reasons
@@ -78,3 +77,12 @@ pub const TEXT_BYTES_MAX: usize = 256;
 /// Findings kept per claim: it is rejected by the first, and a thousand show what is wrong.
 pub const FINDINGS_PER_CLAIM_MAX: usize = 1_000;
 pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;
+
+/// Committed batches whose line fingerprints stay in memory before they become a run on disk: about a
+/// quarter of a million lines, 16 MB.
+pub const LINE_BATCHES_IN_MEMORY: usize = 24;
+
+/// Runs smaller than this are merged once there are this many of them. A run of two million lines has a
+/// filter of 2.3 MB; twenty million claims make about 26 of them.
+pub const LINE_RUN_MERGED_MIN: u64 = 2_000_000;
+pub const LINE_RUNS_SMALL_MAX: usize = 8;

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
+use std::str::FromStr;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -116,6 +117,19 @@ impl fmt::Debug for Money {
     }
 }
 
+impl TryFrom<Decimal> for Money {
+    type Error = DecimalError;
+
+    fn try_from(amount: Decimal) -> Result<Money, DecimalError> {
+        let amount = amount.normalize();
+        if amount.scale() > 2 {
+            Err(DecimalError::TooPrecise)
+        } else {
+            Ok(Money(amount))
+        }
+    }
+}
+
 impl Add for Money {
     type Output = Money;
     fn add(self, other: Money) -> Money {
@@ -169,8 +183,7 @@ impl Serialize for Money {
 impl<'de> Deserialize<'de> for Money {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Money, D::Error> {
         if deserializer.is_human_readable() {
-            let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-            Money::parse_x12(text.as_bytes()).map_err(serde::de::Error::custom)
+            stored(deserializer)?.try_into().map_err(serde::de::Error::custom)
         } else {
             i64::deserialize(deserializer).map(Money::from_cents)
         }
@@ -246,6 +259,15 @@ impl Quantity {
     }
 }
 
+/// As [`Quantity`] shows itself: a sum may be larger than what one line may bill.
+impl FromStr for Quantity {
+    type Err = DecimalError;
+
+    fn from_str(text: &str) -> Result<Quantity, DecimalError> {
+        Decimal::from_str_exact(text).map(Quantity).map_err(|_| DecimalError::NotADecimal)
+    }
+}
+
 impl Add for Quantity {
     type Output = Quantity;
     fn add(self, other: Quantity) -> Quantity {
@@ -279,9 +301,15 @@ impl Serialize for Quantity {
 
 impl<'de> Deserialize<'de> for Quantity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Quantity, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        Quantity::parse_x12(text.as_bytes()).map_err(serde::de::Error::custom)
+        stored(deserializer).map(Quantity)
     }
+}
+
+/// A decimal that this program wrote. Sums outgrow the limits of what comes from outside, so those do
+/// not apply: a store that refuses what it was given would never open again.
+fn stored<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+    let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+    Decimal::from_str_exact(&text).map_err(|_| serde::de::Error::custom(DecimalError::NotADecimal))
 }
 
 /// `mantissa / 10^scale` with no needless zero behind the point.
@@ -390,12 +418,30 @@ mod tests {
     }
 
     #[test]
+    fn sums_beyond_the_limits_of_one_amount_are_stored_and_read() {
+        let most = Money::parse_x12(b"9999999999.99").unwrap();
+        for sum in [most + most, -(most + most), Money::from_cents(-25), Money::ZERO] {
+            assert_eq!(serde_json::from_str::<Money>(&serde_json::to_string(&sum).unwrap()).unwrap(), sum);
+            assert_eq!(postcard::from_bytes::<Money>(&postcard::to_stdvec(&sum).unwrap()).unwrap(), sum);
+        }
+        let units = Quantity::parse_x12(b"9999999999").unwrap();
+        for sum in [units + units, Quantity::whole(10_000) + Quantity::parse_x12(b"0.12345678901234").unwrap()] {
+            assert_eq!(serde_json::from_str::<Quantity>(&serde_json::to_string(&sum).unwrap()).unwrap(), sum);
+            assert_eq!(postcard::from_bytes::<Quantity>(&postcard::to_stdvec(&sum).unwrap()).unwrap(), sum);
+        }
+        assert!(serde_json::from_str::<Money>("\"1.005\"").is_err());
+    }
+
+    #[test]
     fn rounding_is_half_up() {
         assert_eq!(Money::rounded(Decimal::new(1005, 3)), Money::from_cents(101));
         assert_eq!(Money::rounded(Decimal::new(-1005, 3)), Money::from_cents(-101));
         assert_eq!(Money::from_cents(333).percent(Decimal::from(50)), Money::from_cents(167));
         let third = |money: Money| money.share(Quantity::ONE, Quantity::whole(3));
-        assert_eq!([third(Money::from_cents(500)), third(Money::from_cents(100))], [Money::from_cents(167), Money::from_cents(33)]);
+        assert_eq!(
+            [third(Money::from_cents(500)), third(Money::from_cents(100))],
+            [Money::from_cents(167), Money::from_cents(33)]
+        );
         assert_eq!(Money::from_cents(500).share(Quantity::ONE, Quantity::ZERO), Money::from_cents(500));
         assert_eq!(Quantity::whole(10).share(Quantity::whole(2), Quantity::whole(3)), Quantity::whole(6));
     }

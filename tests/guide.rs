@@ -357,6 +357,31 @@ fn lines_over_the_limit_are_found_and_named() {
 }
 
 #[test]
+fn claims_over_the_limit_of_a_patient_are_found() {
+    let text = fs::read_to_string(PROFESSIONAL).unwrap();
+    let claim = &text[text.find("CLM*P-0002").unwrap()..text.rfind("SE*").unwrap()];
+    let (findings, _) = walk(text.replace(claim, &claim.repeat(101)).as_bytes()).unwrap();
+    assert_eq!(findings.iter().map(brief).collect::<Vec<_>>(), ["S204 IK304:4 2300 CLM"]);
+    assert_eq!(findings_of(&text.replace(claim, "")), ["S201 IK304:3 2000C CLM"]);
+}
+
+#[test]
+fn loops_start_where_the_guide_says() {
+    let text = fs::read_to_string(PROFESSIONAL).unwrap();
+    let (mut walker, mut started) = (Walker::new(guide(Form::Professional).unwrap()), Vec::new());
+    for_each_segment(text.as_bytes(), usize::MAX, |segment| {
+        if segment.at.ordinal > 0 {
+            let placed = walker.accept(segment);
+            started.extend(placed.loop_id.filter(|_| placed.starts_loop).map(|loop_id| loop_id.as_str()));
+        }
+    })
+    .unwrap();
+    let expected = "ST 1000A 1000B 2000A 2010AA 2000B 2010BA 2010BB 2300 2310B 2320 2330A 2330B 2400 2420A 2430 2400 2410 2430 \
+                    2000C 2010CA 2300 2400 SE";
+    assert_eq!(started.join(" "), expected);
+}
+
+#[test]
 fn findings_stand_at_their_byte() {
     let text = fs::read_to_string(PROFESSIONAL).unwrap();
     let changed = Swap(SV1, "SV1*HC:99214:2*150*XX*1***1:2").apply(&text);

@@ -37,10 +37,10 @@ pub(super) fn review(case: &Case<'_>) -> Review {
         return review;
     };
     let on_record = coverage.share_of_cost;
-    if on_record.is_zero() {
-        if let Some(paid) = paid.filter(is_positive) {
-            review.raise(Signal::PatientPaid, paid, "the patient paid and owes no share of cost");
-        }
+    if on_record.is_zero()
+        && let Some(paid) = paid.filter(is_positive)
+    {
+        review.raise(Signal::PatientPaid, paid, "the patient paid and owes no share of cost");
     }
     if let Some(met) = met.filter(is_positive) {
         review.share_of_cost = met.value.min(on_record);

@@ -12,10 +12,10 @@ use super::generate::{default_anchor, to_file, write_reference};
 use super::ingest::{ingest_files, open_house};
 use super::output::{Exit, Failure, Output, claims, claims_text};
 use crate::config::Config;
-use crate::ids::ClaimId;
-use crate::intake::data_directory::create_directory;
-use crate::ledger::Ledger;
+use crate::durable::create_directory;
 use crate::events::fact::Fact;
+use crate::ids::ClaimId;
+use crate::ledger::Ledger;
 use crate::pipeline::house::House;
 use crate::pipeline::outcome_check::check;
 use crate::pipeline::reference_store;
@@ -23,7 +23,9 @@ use crate::synthetic::{Mix, Recipe, write_claims, write_key};
 
 /// The main job on synthetic claims: reference data, files, decisions, events, 835s.
 #[derive(Debug, Args)]
-#[command(after_help = "Everything goes under the data directory; nothing else needs to run. Exit 0 when every claim came out\nas the answer key says.\n\nExample:\n  claimstream demo --claims 20000")]
+#[command(
+    after_help = "Everything goes under the data directory; nothing else needs to run. Exit 0 when every claim came out\nas the answer key says.\n\nExample:\n  claimstream demo --claims 20000"
+)]
 pub struct Demo {
     /// Number of claims.
     #[arg(long, value_name = "N", default_value_t = 2_000)]
@@ -38,18 +40,28 @@ pub struct Demo {
 
 impl Demo {
     pub fn run(self, config: Config, output: &Output) -> Result<Exit, Failure> {
-        let per_mille = (self.errors * Decimal::TEN).to_u32().ok_or_else(|| Failure::usage("--errors: expected a percentage from 0 to 90"))?;
+        let per_mille = (self.errors * Decimal::TEN)
+            .to_u32()
+            .ok_or_else(|| Failure::usage("--errors: expected a percentage from 0 to 90"))?;
         let recipe = Recipe::new(Mix::Both, self.claims, self.seed, per_mille, default_anchor(&config)).map_err(Failure::usage)?;
         let mut house = open_house(config, output)?;
         let place = house.directory.root().join("demo");
         create_directory(&place).map_err(Failure::unfinished)?;
-        let (file, key, tables) = (place.join(format!("claims-{}-{}.837", self.seed, self.claims)), place.join("key.csv"), place.join("refdata"));
+        let (file, key, tables) = (
+            place.join(format!("claims-{}-{}.837", self.seed, self.claims)),
+            place.join("key.csv"),
+            place.join("refdata"),
+        );
         to_file(&file, |out| write_claims(&recipe, out))?;
         to_file(&key, |out| write_key(&recipe, out))?;
         write_reference(&recipe, &tables)?;
         house.reference = reference_store::load(&house.directory.refdata(), &house.keys, &house.reference, &tables).map_err(Failure::unfinished)?;
-        output.text(&format!("made {} claims, their reference data and answer key under {}", self.claims, place.display()))?;
-        let ingested = ingest_files(&mut house, &[file.clone()], None, None, None, false, output)?;
+        output.text(&format!(
+            "made {} claims, their reference data and answer key under {}",
+            self.claims,
+            place.display()
+        ))?;
+        let ingested = ingest_files(&mut house, std::slice::from_ref(&file), None, None, None, false, output)?;
         let outcomes = check(&house.ledger, File::open(&key)?).map_err(Failure::unfinished)?;
         if output.is_json() {
             output.object(&json!({
@@ -60,7 +72,10 @@ impl Demo {
             }))?;
         } else {
             ingested.print(output)?;
-            output.text(&format!("{} outcomes as the answer key says, {} different, {} missing", outcomes.matched, outcomes.different, outcomes.missing))?;
+            output.text(&format!(
+                "{} outcomes as the answer key says, {} different, {} missing",
+                outcomes.matched, outcomes.different, outcomes.missing
+            ))?;
         }
         for difference in &outcomes.differences {
             output.note(difference);
@@ -89,7 +104,10 @@ fn next_steps(house: &House, file: &Path, output: &Output) -> Result<(), Failure
     output.text(&format!("  claimstream --data-dir {root} explain {claim} --verify"))?;
     output.text(&format!("  claimstream remit check {root}/outbound/835/*/*.835"))?;
     output.text(&format!("  claimstream --data-dir {root} replay --all --dry-run"))?;
-    output.text(&format!("  claimstream --data-dir {root} ingest {}      # the same file again pays nothing more", file.display()))?;
+    output.text(&format!(
+        "  claimstream --data-dir {root} ingest {}      # the same file again pays nothing more",
+        file.display()
+    ))?;
     output.text(&format!("  head -1 {root}/events/claims.decisions.ndjson"))?;
     Ok(())
 }

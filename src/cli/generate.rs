@@ -13,12 +13,14 @@ use serde_json::json;
 use super::output::{Exit, Failure, Output};
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::intake::data_directory::create_directory;
+use crate::durable::create_directory;
 use crate::synthetic::{Mix, REFERENCE_FILES, Recipe, write_claims, write_key};
 
 /// Deterministic synthetic claim files, the reference data that fits them, and the answer key.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  claimstream gen mix --claims 20000 --seed 1 --errors 3 --out claims.837 --refdata refdata --key key.csv\n  claimstream gen 837p --claims 100 --seed 7 > claims.837\n\nThe same arguments give the same bytes. Service dates lie before --anchor (default: the first day of\nthis month), so the key holds for files that are ingested within six months after it.")]
+#[command(
+    after_help = "Examples:\n  claimstream gen mix --claims 20000 --seed 1 --errors 3 --out claims.837 --refdata refdata --key key.csv\n  claimstream gen 837p --claims 100 --seed 7 > claims.837\n\nThe same arguments give the same bytes. Service dates lie before --anchor (default: the first day of\nthis month), so the key holds for files that are ingested within six months after it."
+)]
 pub struct Generate {
     /// Which forms.
     form: FormChoice,
@@ -61,7 +63,9 @@ impl Generate {
             FormChoice::Institutional => Mix::Institutional,
             FormChoice::Mix => Mix::Both,
         };
-        let per_mille = (self.errors * Decimal::TEN).to_u32().ok_or_else(|| Failure::usage("--errors: expected a percentage from 0 to 90"))?;
+        let per_mille = (self.errors * Decimal::TEN)
+            .to_u32()
+            .ok_or_else(|| Failure::usage("--errors: expected a percentage from 0 to 90"))?;
         let recipe = Recipe::new(form, self.claims, self.seed, per_mille, self.anchor.unwrap_or_else(|| default_anchor(config))).map_err(Failure::usage)?;
         let written = match &self.out {
             Some(path) => to_file(path, |out| write_claims(&recipe, out))?,
@@ -84,7 +88,10 @@ impl Generate {
             "transaction_sets": written.transaction_sets, "seed": self.seed, "anchor": recipe.anchor(),
         }))?;
         if self.out.is_some() {
-            output.text(&format!("{} claims, {} bytes, {} interchanges, {} transaction sets", written.claims, written.bytes, written.interchanges, written.transaction_sets))?;
+            output.text(&format!(
+                "{} claims, {} bytes, {} interchanges, {} transaction sets",
+                written.claims, written.bytes, written.interchanges, written.transaction_sets
+            ))?;
         }
         Ok(Exit::Done)
     }

@@ -23,7 +23,9 @@ use crate::pipeline::seen::Seen;
 
 /// Take in claim files: seal, validate, decide, acknowledge, pay.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  claimstream ingest claims.837\n  sftp … | claimstream ingest -\n  claimstream ingest --json claims.837 --received-at 2026-01-16T12:00:00-08:00 --pay-date 2026-02-20")]
+#[command(
+    after_help = "Examples:\n  claimstream ingest claims.837\n  sftp … | claimstream ingest -\n  claimstream ingest --json claims.837 --received-at 2026-01-16T12:00:00-08:00 --pay-date 2026-02-20"
+)]
 pub struct Ingest {
     /// Claim files; `-` reads standard input.
     #[arg(required = true, value_name = "FILE")]
@@ -64,7 +66,15 @@ pub struct Ingested {
 impl Ingest {
     pub fn run(self, config: Config, output: &Output) -> Result<Exit, Failure> {
         let mut house = open_house(config, output)?;
-        let ingested = ingest_files(&mut house, &self.files, self.partner.map(PartnerId::new).as_ref(), self.received_at, self.pay_date, self.no_remit, output)?;
+        let ingested = ingest_files(
+            &mut house,
+            &self.files,
+            self.partner.map(PartnerId::new).as_ref(),
+            self.received_at,
+            self.pay_date,
+            self.no_remit,
+            output,
+        )?;
         ingested.print(output)?;
         Ok(ingested.exit())
     }
@@ -90,7 +100,7 @@ pub fn ingest_files(
     output: &Output,
 ) -> Result<Ingested, Failure> {
     let start = Instant::now();
-    let seen = Seen::load(&house.ledger)?;
+    let seen = Seen::load(&house.ledger, &house.directory.index())?;
     let mut ingested = Ingested::default();
     let resumed = inbound::resume(house, &seen, &|_, _| {})?;
     if !resumed.is_empty() {
@@ -140,7 +150,11 @@ fn open(path: &Path) -> Result<(Box<dyn Read>, u64), Failure> {
     }
     let at = |error: io::Error| {
         let message = format!("{}: {error}", path.display());
-        if error.kind() == io::ErrorKind::NotFound { Failure::not_found(message) } else { Failure::unfinished(message) }
+        if error.kind() == io::ErrorKind::NotFound {
+            Failure::not_found(message)
+        } else {
+            Failure::unfinished(message)
+        }
     };
     let file = File::open(path).map_err(at)?;
     let metadata = file.metadata().map_err(at)?;
@@ -176,7 +190,10 @@ impl Ingested {
             "charge": self.counts.charge, "paid": self.counts.amount_paid, "interest": self.interest, "remittances": self.remittances,
             "events": self.delivery.events, "conservation": self.counts.conservation(), "seconds": (self.seconds * 1000.0).round() / 1000.0,
         }))?;
-        output.text(&format!("charged {}, paid {}, interest {}", self.counts.charge, self.counts.amount_paid, self.interest))?;
+        output.text(&format!(
+            "charged {}, paid {}, interest {}",
+            self.counts.charge, self.counts.amount_paid, self.interest
+        ))?;
         output.text(&format!(
             "{} remittances, {} acknowledgements, {} events, conservation {}, {:.2} s",
             self.remittances,

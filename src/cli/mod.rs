@@ -30,7 +30,12 @@ use crate::telemetry::{self, LogLevel};
 
 /// 837 claim files in; explained decisions, events and balanced 835 remittances out.
 #[derive(Debug, Parser)]
-#[command(name = "claimstream", version, max_term_width = 100, after_help = "Exit codes: 0 done · 1 could not finish · 2 usage or configuration · 3 not found · 4 finished with findings · 5 integrity failure · 6 partial · 75 try again")]
+#[command(
+    name = "claimstream",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done · 1 could not finish · 2 usage or configuration · 3 not found · 4 finished with findings · 5 integrity failure · 6 partial · 75 try again"
+)]
 pub struct Arguments {
     /// Configuration file (TOML); every key is documented in config/claimstream.toml.
     #[arg(long, global = true, value_name = "FILE", env = "CLAIMSTREAM_CONFIG")]
@@ -105,7 +110,7 @@ pub fn run() -> ExitCode {
     });
     match outcome {
         Ok(exit) => exit.into(),
-        Err(failure) => fail(&failure, arguments.json).into(),
+        Err(failure) => fail(&failure, arguments.json),
     }
 }
 

@@ -45,22 +45,34 @@ pub struct Failure {
 impl Failure {
     /// Exit 1: I/O, broker, store.
     pub fn unfinished(source: impl Into<Box<dyn Error>>) -> Failure {
-        Failure { code: 1, source: source.into() }
+        Failure {
+            code: 1,
+            source: source.into(),
+        }
     }
 
     /// Exit 2: usage or configuration.
     pub fn usage(source: impl Into<Box<dyn Error>>) -> Failure {
-        Failure { code: 2, source: source.into() }
+        Failure {
+            code: 2,
+            source: source.into(),
+        }
     }
 
     /// Exit 3.
     pub fn not_found(source: impl Into<Box<dyn Error>>) -> Failure {
-        Failure { code: 3, source: source.into() }
+        Failure {
+            code: 3,
+            source: source.into(),
+        }
     }
 
     /// Exit 5.
     pub fn integrity(source: impl Into<Box<dyn Error>>) -> Failure {
-        Failure { code: 5, source: source.into() }
+        Failure {
+            code: 5,
+            source: source.into(),
+        }
     }
 }
 
@@ -74,7 +86,10 @@ impl From<HouseError> for Failure {
     fn from(error: HouseError) -> Failure {
         match &error {
             HouseError::UnknownPartner { .. } | HouseError::Rules(_) => Failure::usage(error),
-            HouseError::Directory(crate::intake::data_directory::DataDirectoryError::Locked { .. }) => Failure { code: 75, source: error.into() },
+            HouseError::Directory(crate::intake::data_directory::DataDirectoryError::Locked { .. }) => Failure {
+                code: 75,
+                source: error.into(),
+            },
             HouseError::Directory(_) | HouseError::Ledger(_) | HouseError::Reference(_) | HouseError::Io { .. } => Failure::unfinished(error),
         }
     }
@@ -91,7 +106,11 @@ impl From<InboundError> for Failure {
 
 impl From<OutboundError> for Failure {
     fn from(error: OutboundError) -> Failure {
-        if error.is_integrity_failure() { Failure::integrity(error) } else { Failure::unfinished(error) }
+        if error.is_integrity_failure() {
+            Failure::integrity(error)
+        } else {
+            Failure::unfinished(error)
+        }
     }
 }
 
@@ -115,7 +134,11 @@ pub fn fail(failure: &Failure, json: bool) -> ExitCode {
     let text = messages.join(": ");
     let mut stderr = io::stderr();
     // A closed stderr leaves only the exit code, which says enough.
-    let _ = if json { writeln!(stderr, "{}", json!({"type": "error", "code": failure.code, "message": text})) } else { writeln!(stderr, "error: {text}") };
+    let _ = if json {
+        writeln!(stderr, "{}", json!({"type": "error", "code": failure.code, "message": text}))
+    } else {
+        writeln!(stderr, "error: {text}")
+    };
     ExitCode::from(failure.code)
 }
 
@@ -157,7 +180,11 @@ impl Output {
 
     /// A progress bar that shows only where someone watches.
     pub fn progress(&self, length: u64, what: &'static str) -> ProgressBar {
-        let target = if io::stderr().is_terminal() && !self.json { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if io::stderr().is_terminal() && !self.json {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(Some(length), target).with_message(what);
         if let Ok(style) = ProgressStyle::with_template("{msg:>10} {wide_bar} {percent:>3}% {eta}") {
             bar.set_style(style);

@@ -61,7 +61,12 @@ fn print(reference: &ReferenceData, output: &Output) -> Result<(), Failure> {
         Origin::Loaded => "loaded",
     };
     for content in reference.contents() {
-        output.text(&format!("{:<22} {:>9} rows  {}", content.table.file_name(), content.rows, origin(content.origin)))?;
+        output.text(&format!(
+            "{:<22} {:>9} rows  {}",
+            content.table.file_name(),
+            content.rows,
+            origin(content.origin)
+        ))?;
     }
     output.text(&format!("digest {}", reference.digest()))?;
     let tables: Vec<_> = reference

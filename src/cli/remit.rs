@@ -63,7 +63,10 @@ fn build(config: Config, pay_date: Option<NaiveDate>, dry_run: bool, output: &Ou
     output.object(&json!({
         "type": "result", "remittances": run.remittances, "claims": run.claims, "paid": run.paid, "interest": run.interest, "pay_date": pay_date, "dry_run": false,
     }))?;
-    output.text(&format!("{} remittances for {} claims: paid {}, interest {}", run.remittances, run.claims, run.paid, run.interest))?;
+    output.text(&format!(
+        "{} remittances for {} claims: paid {}, interest {}",
+        run.remittances, run.claims, run.paid, run.interest
+    ))?;
     Ok(Exit::Done)
 }
 
@@ -84,7 +87,13 @@ fn check(files: &[PathBuf], output: &Output) -> Result<Exit, Failure> {
             "type": "file", "file": path.display().to_string(), "verdict": verdict, "transaction_sets": report.sets, "claims": report.claims, "lines": report.lines,
             "charge": report.charge, "paid": report.paid, "provider_adjustments": report.provider_adjustments, "payment": report.payment,
         }))?;
-        output.text(&format!("{}: {verdict}, {} claims, paid {}, payment {}", path.display(), report.claims, report.paid, report.payment))?;
+        output.text(&format!(
+            "{}: {verdict}, {} claims, paid {}, payment {}",
+            path.display(),
+            report.claims,
+            report.paid,
+            report.payment
+        ))?;
     }
     output.object(&json!({"type": "result", "files": files.len(), "balanced": balanced, "unbalanced": files.len() - balanced}))?;
     Ok(if balanced == files.len() { Exit::Done } else { Exit::Integrity })
@@ -92,7 +101,13 @@ fn check(files: &[PathBuf], output: &Output) -> Result<Exit, Failure> {
 
 fn check_file(path: &Path) -> Result<BalanceReport, Failure> {
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let mut file = File::open(path).map_err(|error| if error.kind() == std::io::ErrorKind::NotFound { Failure::not_found(named(&error)) } else { Failure::unfinished(named(&error)) })?;
+    let mut file = File::open(path).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            Failure::not_found(named(&error))
+        } else {
+            Failure::unfinished(named(&error))
+        }
+    })?;
     let mut check = BalanceCheck::default();
     for_each_segment(&mut file, |segment| {
         check.accept(segment);
@@ -116,7 +131,14 @@ fn show(config: Config, output: &Output) -> Result<Exit, Failure> {
                     "type": "remittance", "trn02": remit.trace, "payee_npi": remit.payee_npi, "pay_date": remit.pay_date, "claims": remit.claims.len(),
                     "charge": remit.charge, "paid": remit.paid, "interest": remit.interest, "payment": remit.payment(),
                 }))?;
-                output.text(&format!("{} to {} on {}: {} claims, payment {}", remit.trace, remit.payee_npi, remit.pay_date, remit.claims.len(), remit.payment()))?;
+                output.text(&format!(
+                    "{} to {} on {}: {} claims, payment {}",
+                    remit.trace,
+                    remit.payee_npi,
+                    remit.pay_date,
+                    remit.claims.len(),
+                    remit.payment()
+                ))?;
             }
         }
     }

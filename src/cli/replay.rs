@@ -16,7 +16,9 @@ use crate::pipeline::replay::{Instead, replay};
 
 /// Decide archived claims again and compare with what was decided.
 #[derive(Debug, Args)]
-#[command(after_help = "Without --rules and --refdata the rules and facts that each decision pinned are used, and nothing may\nchange. The digest covers every determination: the same on any machine and number of threads.\n\nExamples:\n  claimstream replay --all --dry-run\n  claimstream replay --file sha256:… --refdata new-fees --dry-run --json")]
+#[command(
+    after_help = "Without --rules and --refdata the rules and facts that each decision pinned are used, and nothing may\nchange. The digest covers every determination: the same on any machine and number of threads.\n\nExamples:\n  claimstream replay --all --dry-run\n  claimstream replay --file sha256:… --refdata new-fees --dry-run --json"
+)]
 pub struct Replay {
     /// Every archived claim.
     #[arg(long, required_unless_present_any = ["file", "partner"])]
@@ -41,7 +43,9 @@ pub struct Replay {
 impl Replay {
     pub fn run(self, config: Config, output: &Output) -> Result<Exit, Failure> {
         if !self.dry_run {
-            return Err(Failure::usage("this version replays with --dry-run only: committing a replay needs reversals, which it does not write"));
+            return Err(Failure::usage(
+                "this version replays with --dry-run only: committing a replay needs reversals, which it does not write",
+            ));
         }
         let start = Instant::now();
         let rules = match &self.rules {
@@ -53,7 +57,12 @@ impl Replay {
             None => None,
         };
         let house = open_house(config, output)?;
-        let reference = self.refdata.as_deref().map(|directory| read_directory(&house.reference, directory)).transpose().map_err(Failure::usage)?;
+        let reference = self
+            .refdata
+            .as_deref()
+            .map(|directory| read_directory(&house.reference, directory))
+            .transpose()
+            .map_err(Failure::usage)?;
         let bar = output.progress(0, "replaying");
         let mut printed = Ok(());
         let report = replay(
@@ -62,13 +71,23 @@ impl Replay {
             &|row| self.file.is_none_or(|file| file == row.file) && self.partner.as_deref().is_none_or(|partner| partner == row.partner.as_str()),
             &mut |difference| {
                 let (before, after) = (&difference.before, &difference.after);
-                let carcs = |determination: &crate::adjudication::determination::Determination| determination.carcs().map(|carc| carc.to_string()).collect::<Vec<_>>();
+                let carcs =
+                    |determination: &crate::adjudication::determination::Determination| determination.carcs().map(|carc| carc.to_string()).collect::<Vec<_>>();
                 let line = output
                     .object(&json!({
                         "type": "difference", "claim_id": difference.claim, "outcome": [before.outcome(), after.outcome()],
                         "paid": [before.paid(), after.paid()], "carcs": [carcs(before), carcs(after)],
                     }))
-                    .and_then(|()| output.text(&format!("{}: {} {} → {} {}", difference.claim, before.outcome().as_str(), before.paid(), after.outcome().as_str(), after.paid())));
+                    .and_then(|()| {
+                        output.text(&format!(
+                            "{}: {} {} → {} {}",
+                            difference.claim,
+                            before.outcome().as_str(),
+                            before.paid(),
+                            after.outcome().as_str(),
+                            after.paid()
+                        ))
+                    });
                 if printed.is_ok() {
                     printed = line;
                 }
@@ -83,8 +102,15 @@ impl Replay {
             "type": "result", "run": run, "claims": report.claims, "unchanged": report.unchanged, "changed": report.changed,
             "errors": report.errors, "net": report.net, "digest": report.digest, "committed": false, "seconds": (seconds * 1000.0).round() / 1000.0,
         }))?;
-        output.text(&format!("{} claims: {} unchanged, {} changed, {} errors, net {}", report.claims, report.unchanged, report.changed, report.errors, report.net))?;
+        output.text(&format!(
+            "{} claims: {} unchanged, {} changed, {} errors, net {}",
+            report.claims, report.unchanged, report.changed, report.errors, report.net
+        ))?;
         output.text(&format!("digest {} in {seconds:.2} s", report.digest))?;
-        Ok(if report.changed > 0 || report.errors > 0 { Exit::Findings } else { Exit::Done })
+        Ok(if report.changed > 0 || report.errors > 0 {
+            Exit::Findings
+        } else {
+            Exit::Done
+        })
     }
 }

@@ -51,18 +51,36 @@ fn all(house: &House, output: &Output) -> Result<Exit, Failure> {
         "type": "result", "files": files.len(), "claims": claims(&total), "charge": total.charge, "paid": total.amount_paid,
         "conservation": total.conservation(), "waiting_for_payment": waiting, "outbox_lag": lag,
     }))?;
-    output.text(&format!("{} files, {}, conservation {}", files.len(), claims_text(&total), total.conservation()))?;
-    output.text(&format!("charged {}, paid {}; {waiting} claims wait for payment, {lag} facts wait for delivery", total.charge, total.amount_paid))?;
+    output.text(&format!(
+        "{} files, {}, conservation {}",
+        files.len(),
+        claims_text(&total),
+        total.conservation()
+    ))?;
+    output.text(&format!(
+        "charged {}, paid {}; {waiting} claims wait for payment, {lag} facts wait for delivery",
+        total.charge, total.amount_paid
+    ))?;
     Ok(if total.conservation() == 0 { Exit::Done } else { Exit::Integrity })
 }
 
 fn of_file(house: &House, subject: &str, output: &Output) -> Result<Exit, Failure> {
-    let digest = if Path::new(subject).is_file() { Some(digest_of(&mut File::open(subject)? as &mut dyn Read)?) } else { subject.parse::<FileDigest>().ok() };
+    let digest = if Path::new(subject).is_file() {
+        Some(digest_of(&mut File::open(subject)? as &mut dyn Read)?)
+    } else {
+        subject.parse::<FileDigest>().ok()
+    };
     let row = digest.and_then(|digest| house.ledger.files().ok()?.into_iter().find(|row| row.file == digest));
-    let Some(row) = row else { return Err(Failure::not_found(format!("{subject}: no such file or claim in this data directory"))) };
+    let Some(row) = row else {
+        return Err(Failure::not_found(format!("{subject}: no such file or claim in this data directory")));
+    };
     print_file(&row, output)?;
     output.object(&json!({"type": "result", "conservation": row.progress.counts.conservation()}))?;
-    Ok(if row.progress.counts.conservation() == 0 { Exit::Done } else { Exit::Integrity })
+    Ok(if row.progress.counts.conservation() == 0 {
+        Exit::Done
+    } else {
+        Exit::Integrity
+    })
 }
 
 fn print_file(row: &FileRow, output: &Output) -> Result<(), Failure> {
@@ -81,7 +99,10 @@ fn print_file(row: &FileRow, output: &Output) -> Result<(), Failure> {
 }
 
 fn of_claim(house: &House, claim: &ClaimId, output: &Output) -> Result<Exit, Failure> {
-    let seq = house.ledger.find_claim(claim)?.ok_or_else(|| Failure::not_found(format!("claim {claim} is not in this data directory")))?;
+    let seq = house
+        .ledger
+        .find_claim(claim)?
+        .ok_or_else(|| Failure::not_found(format!("claim {claim} is not in this data directory")))?;
     let value = match house.ledger.fact(seq)? {
         Fact::ClaimAdjudicated(decision) => decided(house, &decision),
         Fact::ClaimRejected(rejection) => json!({

@@ -13,7 +13,9 @@ use crate::pipeline::validation::{Validation, ValidationFinding, Verdict, valida
 
 /// Report findings of files and the acknowledgements they would get; changes nothing.
 #[derive(Debug, Args)]
-#[command(after_help = "Needs no data directory: members and providers are not looked up (S702 and S703 check the format only).\n\nExamples:\n  claimstream validate claims.837\n  claimstream validate --snip 1-2 --json claims.837 | jq .code\n  claimstream validate claims.837 --ack-dir acks")]
+#[command(
+    after_help = "Needs no data directory: members and providers are not looked up (S702 and S703 check the format only).\n\nExamples:\n  claimstream validate claims.837\n  claimstream validate --snip 1-2 --json claims.837 | jq .code\n  claimstream validate claims.837 --ack-dir acks"
+)]
 pub struct Validate {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -44,14 +46,23 @@ impl Validate {
             let name = path.display().to_string();
             let mut found: u64 = 0;
             let mut printed = Ok(());
-            let validation = validate(config, path, partner.as_ref(), (SnipLevel(self.snip.0), SnipLevel(self.snip.1)), self.ack_dir.as_deref(), &mut |finding| {
-                found += 1;
-                if printed.is_ok() {
-                    printed = print(&name, finding, output);
-                }
-            })
+            let validation = validate(
+                config,
+                path,
+                partner.as_ref(),
+                (SnipLevel(self.snip.0), SnipLevel(self.snip.1)),
+                self.ack_dir.as_deref(),
+                &mut |finding| {
+                    found += 1;
+                    if printed.is_ok() {
+                        printed = print(&name, finding, output);
+                    }
+                },
+            )
             .map_err(|error| match error {
-                crate::pipeline::validation::ValidationError::Open { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => Failure::not_found(error),
+                crate::pipeline::validation::ValidationError::Open { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                    Failure::not_found(error)
+                }
                 crate::pipeline::validation::ValidationError::House(error) => error.into(),
                 other => Failure::unfinished(other),
             })?;
@@ -64,7 +75,13 @@ impl Validate {
 }
 
 fn print(file: &str, found: &ValidationFinding, output: &Output) -> std::io::Result<()> {
-    let Finding { check, code, severity, position, line } = &found.finding;
+    let Finding {
+        check,
+        code,
+        severity,
+        position,
+        line,
+    } = &found.finding;
     output.object(&json!({
         "type": "finding", "file": file, "severity": severity, "snip": check.snip(), "check": check, "code": code.to_string(),
         "loop": position.loop_id.map(|loop_id| loop_id.as_str()), "segment": position.segment.as_str(), "segment_ordinal": position.ordinal,
@@ -85,5 +102,8 @@ fn result(file: &str, validation: &Validation, findings: u64, output: &Output) -
         "claims": {"received": validation.received, "accepted": validation.received - validation.rejected, "rejected": validation.rejected},
         "findings": findings, "reason": validation.reason,
     }))?;
-    output.text(&format!("{file}: {verdict}, {} claims received, {} rejected, {findings} findings", validation.received, validation.rejected))
+    output.text(&format!(
+        "{file}: {verdict}, {} claims received, {} rejected, {findings} findings",
+        validation.received, validation.rejected
+    ))
 }

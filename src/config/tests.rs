@@ -112,8 +112,8 @@ fn the_environment_goes_before_the_file() {
 #[test]
 fn errors_say_where_what_and_the_way_out() {
     let sasl = "[kafka]\nbrokers = [\"k:1\"]\n[kafka.sasl]\nusername = \"u\"\npassword = \"hunter2\"";
-    let sftp = "[[partner]]\nid = \"a\"\nisa_sender = \"ZZ:1\"\nisa_receiver = \"ZZ:2\"\n[partner.sftp]\nhost = \"h\"\nuser = \"u\"\nkey_file = \"k\"\nin = \"i\"\nout = \"o\"";
-    let pair = "id = \"a\"\nisa_sender = \"ZZ:1\"\nisa_receiver = \"ZZ:2\"\n[partner.folder]\nin = \"i\"\nout = \"o\"";
+    let sftp = "[[partner]]\nid = \"a\"\nisa_sender = \"ZZ:11\"\nisa_receiver = \"ZZ:22\"\n[partner.sftp]\nhost = \"h\"\nuser = \"u\"\nkey_file = \"k\"\nin = \"i\"\nout = \"o\"";
+    let pair = "id = \"a\"\nisa_sender = \"ZZ:11\"\nisa_receiver = \"ZZ:22\"\n[partner.folder]\nin = \"i\"\nout = \"o\"";
     for (text, message) in [
         (
             "[payer]\n\ntimezon = \"UTC\"",

@@ -10,8 +10,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use crate::durable::private_file;
 use crate::events::cloudevent::{CloudEvent, Topic};
-use crate::intake::data_directory::private_file;
 
 /// The open files of the log.
 #[derive(Debug)]
@@ -31,7 +31,10 @@ impl EventLog {
             let mut file = private_file(&path)?.open(&path)?;
             let recorded = lengths.get(topic.name()).copied().unwrap_or(0);
             if file.metadata()?.len() < recorded {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{}: shorter than the ledger recorded, events are missing", path.display())));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("{}: shorter than the ledger recorded, events are missing", path.display()),
+                ));
             }
             file.set_len(recorded)?;
             file.seek(SeekFrom::Start(recorded))?;
@@ -60,13 +63,20 @@ impl EventLog {
     /// # Errors
     /// I/O; after a failed sync nothing may be retried.
     pub fn sync(&mut self) -> io::Result<BTreeMap<String, u64>> {
-        self.files.iter_mut().map(|(topic, (file, length))| file.sync_data().map(|()| ((*topic).to_string(), *length))).collect()
+        self.files
+            .iter_mut()
+            .map(|(topic, (file, length))| file.sync_data().map(|()| ((*topic).to_string(), *length)))
+            .collect()
     }
 }
 
 /// One event as a line: `{"key","headers","value"}`.
 pub fn line(event: &CloudEvent) -> Vec<u8> {
-    let headers: Map<String, Value> = event.headers().into_iter().map(|(name, value)| (name.to_string(), Value::String(value))).collect();
+    let headers: Map<String, Value> = event
+        .headers()
+        .into_iter()
+        .map(|(name, value)| (name.to_string(), Value::String(value)))
+        .collect();
     let mut line = json!({"key": event.key, "headers": headers, "value": event.value}).to_string().into_bytes();
     line.push(b'\n');
     line

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::intake::data_directory::{create_directory, private_file, publish};
+use crate::durable::{create_directory, private_file, publish};
 use crate::sealing::{Keys, SealedWriter};
 
 /// The outbound directory.
@@ -30,7 +30,7 @@ impl<'k> OutboundFiles<'k> {
         let mut path = self.root.clone();
         path.extend(name);
         if let Some(directory) = path.parent() {
-            create_directory(directory).map_err(io::Error::other)?;
+            create_directory(directory)?;
         }
         let temporary = path.with_extension("tmp");
         let file = private_file(&temporary)?.truncate(true).open(&temporary)?;

@@ -25,6 +25,9 @@ pub struct EnvelopeReader {
     interchange: Option<(Interchange, u32)>,
     group: Option<(Group, u32)>,
     set: Option<TransactionSet>,
+    /// Segments that stand in no set of the open group, or in no group of the open interchange.
+    strays_in_group: Vec<Finding>,
+    strays_in_interchange: Vec<Finding>,
     /// ST02 of the current group, to find repeats. Bounded by the sets of one group.
     control_numbers: std::collections::HashSet<compact_str::CompactString>,
 }
@@ -37,6 +40,7 @@ impl EnvelopeReader {
             b"ISA" => {
                 let mut events = self.close_interchange(segment, 23);
                 let (interchange, findings) = interchange::begin(segment);
+                self.strays_in_interchange.clear();
                 self.interchange = Some((interchange.clone(), 0));
                 events.push(Event::InterchangeBegan(interchange, findings));
                 events
@@ -44,9 +48,9 @@ impl EnvelopeReader {
             b"IEA" => {
                 let mut events = self.close_group(segment);
                 if let Some((interchange, groups)) = self.interchange.take() {
-                    events.push(Event::InterchangeEnded {
-                        findings: interchange::end(&interchange, groups, segment),
-                    });
+                    let mut findings = std::mem::take(&mut self.strays_in_interchange);
+                    findings.extend(interchange::end(&interchange, groups, segment));
+                    events.push(Event::InterchangeEnded { findings });
                 }
                 events
             }
@@ -57,6 +61,7 @@ impl EnvelopeReader {
                     *groups += 1;
                 }
                 self.control_numbers.clear();
+                self.strays_in_group.clear();
                 self.group = Some((group.clone(), 0));
                 events.push(Event::GroupBegan(group, findings));
                 events
@@ -64,9 +69,9 @@ impl EnvelopeReader {
             b"GE" => {
                 let mut events = self.close_set(segment);
                 if let Some((group, sets)) = self.group.take() {
-                    events.push(Event::GroupEnded {
-                        findings: group::end(&group, sets, segment),
-                    });
+                    let mut findings = std::mem::take(&mut self.strays_in_group);
+                    findings.extend(group::end(&group, sets, segment));
+                    events.push(Event::GroupEnded { findings });
                 }
                 events
             }
@@ -88,10 +93,24 @@ impl EnvelopeReader {
                     segments: segment.at.ordinal,
                     findings: transaction_set::end(&set, segment.at.ordinal, segment),
                 }],
-                None => Vec::new(),
+                None => self.stray(segment),
             },
-            _ => Vec::new(),
+            _ if self.set.is_some() => Vec::new(),
+            _ => self.stray(segment),
         }
+    }
+
+    /// A segment outside every set: one finding for the first of a group or interchange is enough.
+    fn stray(&mut self, segment: &Segment<'_>) -> Vec<Event> {
+        let position = Position::of_segment(None, segment.at);
+        if self.group.is_some() {
+            if self.strays_in_group.is_empty() {
+                self.strays_in_group.push(Finding::new(Check::S106, ReportCode::Group(6), position));
+            }
+        } else if self.strays_in_interchange.is_empty() {
+            self.strays_in_interchange.push(Finding::new(Check::S101, ReportCode::Ta1(22), position));
+        }
+        Vec::new()
     }
 
     /// The file ended: whatever is open is closed as truncated (TA1 023).
@@ -214,6 +233,8 @@ mod tests {
             (format!("{ISA}{GS}{ST}{se}GE*1*7~IEA*2*000000001~"), vec!["TA1:021"]),
             (format!("{ISA}{GS}{ST}{se}GE*1*7~"), vec!["TA1:023"]),
             (format!("{ISA}{GS}{ST}{se}IEA*1*000000001~"), vec!["AK905:3"]),
+            (format!("{ISA}{GS}{ST}{se}NM1*85~REF*G1~GE*1*7~IEA*1*000000001~"), vec!["AK905:6"]),
+            (format!("{ISA}NM1*85~{GS}{ST}{se}GE*1*7~IEA*1*000000001~"), vec!["TA1:022"]),
             (format!("{ISA}{GS}{ST}{se}GE*1*8~IEA*1*000000001~"), vec!["AK905:4"]),
             (format!("{ISA}{GS}{ST}{se}GE*2*7~IEA*1*000000001~"), vec!["AK905:5"]),
             (format!("{ISA}{GS}{ST}GE*1*7~IEA*1*000000001~"), vec!["IK502:2"]),

@@ -1,4 +1,6 @@
 //! Segments → loops, driven by the guide tables; findings of SNIP types 1 and 2.
 
 mod element_check;
+mod hierarchy;
+mod value_check;
 pub mod walker;

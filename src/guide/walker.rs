@@ -7,7 +7,8 @@
 //! or after the last position), then out of its place: at an earlier position, or where its tag stands
 //! but not its code. Only what is found in its place moves the walker.
 
-use super::element_check;
+use super::hierarchy::OpenLevels;
+use super::{element_check, hierarchy};
 use crate::finding::{Check, ElementError, Finding, ReportCode, SegmentError};
 use crate::limits;
 use crate::loop_id::LoopId;
@@ -15,7 +16,8 @@ use crate::position::Position;
 use crate::tables::guides::{Guide, GuideLoop, KeyPlace, LoopIndex, PackedCode, Slot, TagEntry, TagNumber};
 use crate::x12::segment::Segment;
 
-/// Walks one transaction set. Hand it every segment from ST to SE.
+/// Walks one transaction set. Hand it every segment from ST to SE; whether there is an SE, and what it
+/// counts, is the envelope's to check.
 #[derive(Debug)]
 pub struct Walker<'g> {
     guide: &'g Guide,
@@ -24,10 +26,7 @@ pub struct Walker<'g> {
     /// Where in `open` a loop stands that came out of order: on top of the loops it interrupts, which
     /// go on when it ends.
     interrupting: Option<usize>,
-    /// The open HL levels: billing provider, subscriber, patient.
-    levels: [Level; 3],
-    /// HL01 expected next.
-    next_hl: u64,
+    hierarchy: OpenLevels,
     /// LX01 of the open service line.
     line: Option<u16>,
 }
@@ -60,17 +59,6 @@ struct OpenLoop<'g> {
     counts: [u16; limits::LOOP_COUNTERS_MAX],
 }
 
-/// One open HL.
-#[derive(Debug, Clone, Copy, Default)]
-struct Level {
-    id: Option<u64>,
-    /// HL04 as it was read: whether children follow; `None` when it was neither 0 nor 1.
-    declares_children: Option<bool>,
-    has_children: bool,
-    /// Of HL04.
-    position: Option<Position>,
-}
-
 /// Where the search for a segment ended.
 enum Found<'g> {
     InPlace(usize, u32, &'g Slot),
@@ -86,12 +74,11 @@ impl<'g> Walker<'g> {
             guide,
             open: Vec::with_capacity(2 * limits::LOOP_DEPTH_MAX),
             interrupting: None,
-            levels: [Level::default(); 3],
-            next_hl: 1,
+            hierarchy: OpenLevels::default(),
             line: None,
         };
         walker.push(Guide::ROOT);
-        // The root opens with its ST, which no loop above can have met.
+        // ST starts the root, and no loop around it can have taken it.
         if let Some(root) = walker.open.last_mut() {
             root.onwards = u64::MAX;
             root.met = 0;
@@ -197,8 +184,8 @@ impl<'g> Walker<'g> {
             let position = Position::of_segment(Some(loop_id), segment.at);
             placed.findings.push(Finding::new(error.0, ReportCode::Segment(error.1), position));
         }
-        if slot.enters.is_some() {
-            self.check_hierarchy(segment, placed);
+        if let Some(hierarchy) = self.open.last().and_then(|open| open.guide.hierarchy).filter(|_| slot.enters.is_some()) {
+            self.hierarchy.open(hierarchy, loop_id, segment, &mut placed.findings);
         }
         element_check::check(self.guide, slot, segment, loop_id, &mut placed.findings);
         self.name_line(loop_id, &mut placed.findings);
@@ -237,56 +224,13 @@ impl<'g> Walker<'g> {
                 report_missing(self.guide, closed.guide, missing, segment, self.line, &mut placed.closed);
             }
             if let Some(hierarchy) = closed.guide.hierarchy {
-                let level = self.levels.get_mut(usize::from(hierarchy.depth)).map(std::mem::take).unwrap_or_default();
-                if hierarchy.children_optional
-                    && level.declares_children == Some(true)
-                    && !level.has_children
-                    && let Some(position) = level.position
-                {
-                    placed.closed.push(invalid_hierarchy(position));
-                }
+                placed.closed.extend(self.hierarchy.close(hierarchy));
             }
             if closed.guide.id == LoopId::L2400 {
                 self.line = None;
             }
         }
         self.interrupting = self.interrupting.filter(|at| *at < self.open.len());
-    }
-
-    /// S206 for the HL that has just started the innermost loop.
-    fn check_hierarchy(&mut self, segment: &Segment<'_>, placed: &mut Placed) {
-        let Some((hierarchy, loop_id)) = self.open.last().and_then(|open| Some((open.guide.hierarchy?, open.guide.id))) else {
-            return;
-        };
-        let position = |number| segment.position_of(Some(loop_id), number);
-        let id = hierarchy_number(segment.element(1));
-        if id != Some(self.next_hl) && !segment.element(1).is_empty() {
-            placed.findings.push(invalid_hierarchy(position(1)));
-        }
-        self.next_hl = id.unwrap_or(self.next_hl).saturating_add(1);
-        let parent = usize::from(hierarchy.depth).checked_sub(1).and_then(|above| self.levels.get_mut(above));
-        if let Some(parent) = parent {
-            let named = segment.element(2);
-            if !named.is_empty() && parent.id.is_some() && hierarchy_number(named) != parent.id {
-                placed.findings.push(invalid_hierarchy(position(2)));
-            }
-            if let (Some(false), false, Some(position)) = (parent.declares_children, parent.has_children, parent.position) {
-                placed.findings.push(invalid_hierarchy(position));
-            }
-            parent.has_children = true;
-        }
-        if let Some(level) = self.levels.get_mut(usize::from(hierarchy.depth)) {
-            *level = Level {
-                id,
-                declares_children: match segment.element(4) {
-                    b"1" => Some(true),
-                    b"0" => Some(false),
-                    _ => None,
-                },
-                has_children: false,
-                position: Some(position(4)),
-            };
-        }
     }
 
     /// An HL whose parent is not open: reported, then entered below parents that are taken as read, so
@@ -308,7 +252,7 @@ impl<'g> Walker<'g> {
         let slots = self.open.last().map_or(&[][..], |open| &open.guide.slots);
         if let Some((place, slot)) = (0..).zip(slots).find(|(_, slot)| slot.enters == Some(index)) {
             self.enter(self.open.len() - 1, place, slot, segment, true, placed);
-            placed.findings.push(invalid_hierarchy(segment.position_of(placed.loop_id, 3)));
+            placed.findings.push(hierarchy::broken(segment.position_of(placed.loop_id, 3)));
         }
     }
 
@@ -350,7 +294,7 @@ impl<'g> Walker<'g> {
         let finding = if segment.elements().all(|(_, value)| value.is_empty()) {
             empty_segment(None, segment)
         } else if segment.is("HL") {
-            invalid_hierarchy(segment.position_of(None, 3))
+            hierarchy::broken(segment.position_of(None, 3))
         } else {
             Finding::new(
                 Check::S110,
@@ -432,18 +376,15 @@ fn line_number(text: &[u8]) -> Option<u16> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// HL01 and HL02: up to twelve digits.
-fn hierarchy_number(text: &[u8]) -> Option<u64> {
-    let digits = (1..=12).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
-    digits.then(|| text.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
-}
-
 /// One finding for each slot of `missing`, at the segment where its absence showed.
 #[cold]
 fn report_missing(guide: &Guide, in_loop: &GuideLoop, mut missing: u64, segment: &Segment<'_>, line: Option<u16>, findings: &mut Vec<Finding>) {
     while missing != 0 {
         if let Some(slot) = in_loop.slot(missing.trailing_zeros()) {
-            let loop_id = slot.enters.and_then(|index| guide.loop_at(index)).map_or(in_loop.id, |child| child.id);
+            // A claim or HL that never came has no place of its own: it is missed in the loop around it.
+            let child = slot.enters.and_then(|index| guide.loop_at(index));
+            let child = child.filter(|child| child.id != LoopId::L2300 && child.hierarchy.is_none());
+            let loop_id = child.map_or(in_loop.id, |child| child.id);
             let position = Position {
                 segment: slot.tag,
                 ..Position::of_segment(Some(loop_id), segment.at)
@@ -456,10 +397,6 @@ fn report_missing(guide: &Guide, in_loop: &GuideLoop, mut missing: u64, segment:
         }
         missing &= missing - 1;
     }
-}
-
-fn invalid_hierarchy(position: Position) -> Finding {
-    Finding::new(Check::S206, ReportCode::Element(ElementError::InvalidCode), position)
 }
 
 fn empty_segment(loop_id: Option<LoopId>, segment: &Segment<'_>) -> Finding {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest;
 
-use super::data_directory::{private_file, publish};
+use crate::durable::{private_file, publish};
 use crate::ids::FileDigest;
 use crate::limits;
 use crate::sealing::{Keys, SealedReader, SealedWriter};

@@ -1,12 +1,12 @@
 //! The data directory (INTERFACE 2): its places, its modes, its lock and its keys.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{File, TryLockError};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::durable::{create_directory, private_file, write_private};
 use crate::sealing::{Keys, SealError};
 
 /// Why a data directory can't be used.
@@ -35,8 +35,8 @@ impl DataDirectory {
     /// # Errors
     /// [`DataDirectoryError::Locked`] when another process has it; I/O otherwise.
     pub fn open(root: &Path) -> Result<DataDirectory, DataDirectoryError> {
-        for place in ["", "archive", "events", "outbound", "refdata", "rules", "audit"] {
-            create_directory(&root.join(place))?;
+        for place in ["", "archive", "index", "events", "outbound", "refdata", "rules", "audit"] {
+            make(&root.join(place))?;
         }
         let path = root.join("lock");
         let lock = private_file(&path)
@@ -64,6 +64,11 @@ impl DataDirectory {
         self.root.join("ledger.db")
     }
 
+    /// Runs of line fingerprints; can be rebuilt from the ledger.
+    pub fn index(&self) -> PathBuf {
+        self.root.join("index")
+    }
+
     pub fn events(&self) -> PathBuf {
         self.root.join("events")
     }
@@ -87,7 +92,7 @@ impl DataDirectory {
         let path = key_file.unwrap_or(&default);
         let is_new = key_file.is_none() && may_create && !path.exists();
         if is_new {
-            create_directory(&self.root.join("keys"))?;
+            make(&self.root.join("keys"))?;
             let text = Keys::generate().map_err(|source| DataDirectoryError::Keys {
                 path: path.to_path_buf(),
                 source,
@@ -116,66 +121,18 @@ impl DataDirectory {
     }
 }
 
-/// Creates a directory and its parents, 0700.
-///
-/// # Errors
-/// I/O, with the path.
-pub fn create_directory(path: &Path) -> Result<(), DataDirectoryError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|source| DataDirectoryError::Io {
-            path: path.to_path_buf(),
-            source,
-        })
-}
-
-/// Writes a whole file (0600) so that it appears complete or not at all: temporary name, sync, rename,
-/// sync of the directory.
-///
-/// # Errors
-/// I/O.
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension("tmp");
-    let mut file = private_file(&temporary)?.truncate(true).open(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    publish(&temporary, path)
-}
-
-/// Renames a synced file into place and syncs the directory.
-///
-/// # Errors
-/// I/O.
-pub fn publish(temporary: &Path, path: &Path) -> io::Result<()> {
-    fs::rename(temporary, path)?;
-    match path.parent() {
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => Ok(()),
-    }
-}
-
-/// Options that create a file 0600 for reading and writing, never through a symbolic link's target
-/// that is not ours: an existing link is refused.
-///
-/// # Errors
-/// When the path is a symbolic link.
-pub fn private_file(path: &Path) -> io::Result<OpenOptions> {
-    if path.is_symlink() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "a symbolic link stands where a file of ours belongs",
-        ));
-    }
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    Ok(options)
+fn make(path: &Path) -> Result<(), DataDirectoryError> {
+    create_directory(path).map_err(|source| DataDirectoryError::Io {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+
+    use std::fs;
 
     use super::*;
 

@@ -4,6 +4,7 @@
 //! its order. Every change is one [`Batch`] in one transaction. The trait is what the pipeline knows;
 //! [`sqlite::SqliteLedger`] is the embedded store behind it.
 
+pub mod line_index;
 pub mod sqlite;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,8 @@ pub type LineFingerprint = [u8; 16];
 pub enum LedgerError {
     #[error("the ledger database failed")]
     Store(#[from] rusqlite::Error),
+    #[error("the line index cannot be read or written")]
+    Index(#[from] std::io::Error),
     #[error("a stored fact cannot be read")]
     Record(#[from] postcard::Error),
     #[error("a sealed column cannot be opened")]
@@ -126,7 +129,10 @@ impl Numbers {
     /// # Errors
     /// [`LedgerError`].
     pub fn after_last(ledger: &impl Ledger, counter: Counter) -> Result<Numbers, LedgerError> {
-        Ok(Numbers { counter, last: ledger.counter(counter)? })
+        Ok(Numbers {
+            counter,
+            last: ledger.counter(counter)?,
+        })
     }
 
     /// Numbers from 1 on, for answers that no ledger records.
@@ -217,11 +223,12 @@ pub trait Ledger {
     /// [`LedgerError`].
     fn knows_control_number(&self, sender: &str, receiver: &str, isa13: &str) -> Result<bool, LedgerError>;
 
-    /// Every line fingerprint with its claim, oldest first.
+    /// The line fingerprints of every batch that begins after a position, oldest batch first, with the
+    /// batch's own position.
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn fingerprints(&self, each: &mut dyn FnMut(LineFingerprint, ClaimId)) -> Result<(), LedgerError>;
+    fn fingerprints(&self, after: Seq, each: &mut dyn FnMut(Seq, &[line_index::LineEntry])) -> Result<(), LedgerError>;
 
     /// Units consumed by decisions, per authorization row.
     ///

@@ -10,7 +10,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Admission, Arrival, Batch, Counter, Delivered, FileRow, FileState, Ledger, LedgerError, LineFingerprint, PayeeDue, Progress, Seq};
+use super::line_index::{self, LineEntry};
+use super::{Admission, Arrival, Batch, Counter, Delivered, FileRow, FileState, Ledger, LedgerError, PayeeDue, Progress, Seq};
 use crate::clock::Timestamp;
 use crate::events::fact::Fact;
 use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin};
@@ -194,7 +195,7 @@ impl Ledger for SqliteLedger {
             for (row, units) in &batch.units {
                 let key = row.as_u64().cast_signed();
                 let before: Option<String> = statement.query_row([key], |row| row.get(0)).optional()?;
-                let before = before.and_then(|text| Quantity::parse_x12(text.as_bytes()).ok()).unwrap_or(Quantity::ZERO);
+                let before = before.as_deref().map_or(Ok(Quantity::ZERO), stored_units)?;
                 write.execute(params![key, (before + *units).to_string()])?;
             }
         }
@@ -226,7 +227,9 @@ impl Ledger for SqliteLedger {
             }
         }
         for (counter, value) in &batch.counters {
-            transaction.prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?.execute(params![counter.name(), value])?;
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?
+                .execute(params![counter.name(), value])?;
         }
         if let Some((delivery, delivered)) = &batch.delivered {
             let state = serde_json::to_string(delivered).unwrap_or_default();
@@ -264,7 +267,9 @@ impl Ledger for SqliteLedger {
     fn fact(&self, seq: Seq) -> Result<Fact, LedgerError> {
         match self.facts(seq, 1)?.pop() {
             Some((found, fact)) if found == seq => Ok(fact),
-            _ => Err(LedgerError::Inconsistent { what: "a journal position without fact" }),
+            _ => Err(LedgerError::Inconsistent {
+                what: "a journal position without fact",
+            }),
         }
     }
 
@@ -275,17 +280,15 @@ impl Ledger for SqliteLedger {
         Ok(statement.exists(params![sender, receiver, isa13])?)
     }
 
-    fn fingerprints(&self, each: &mut dyn FnMut(LineFingerprint, ClaimId)) -> Result<(), LedgerError> {
-        let mut statement = self.connection.prepare("SELECT entries FROM line_run ORDER BY first_seq")?;
-        let mut rows = statement.query([])?;
+    fn fingerprints(&self, after: Seq, each: &mut dyn FnMut(Seq, &[LineEntry])) -> Result<(), LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT first_seq, entries FROM line_run WHERE first_seq > ?1 ORDER BY first_seq")?;
+        let mut rows = statement.query([as_i64(after)])?;
         while let Some(row) = rows.next()? {
-            let entries = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-            for entry in entries.as_chunks::<32>().0 {
-                let (fingerprint, claim) = entry.split_at(16);
-                if let (Ok(fingerprint), Ok(claim)) = (fingerprint.try_into(), claim.try_into()) {
-                    each(fingerprint, ClaimId::from_bytes(claim));
-                }
-            }
+            let entries = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let entries: Vec<LineEntry> = entries.as_chunks::<32>().0.iter().map(line_index::split).collect();
+            each(row.get::<_, i64>(0)?.unsigned_abs(), &entries);
         }
         Ok(())
     }
@@ -295,10 +298,7 @@ impl Ledger for SqliteLedger {
         let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
         rows.map(|row| {
             let (row, units) = row?;
-            Ok((
-                AuthorizationRow::from_u64(row.cast_unsigned()),
-                Quantity::parse_x12(units.as_bytes()).unwrap_or(Quantity::ZERO),
-            ))
+            Ok((AuthorizationRow::from_u64(row.cast_unsigned()), stored_units(&units)?))
         })
         .collect()
     }
@@ -366,6 +366,13 @@ impl Ledger for SqliteLedger {
             }),
         }
     }
+}
+
+/// Units as this ledger wrote them. Taking unreadable ones for none would give them out again.
+fn stored_units(text: &str) -> Result<Quantity, LedgerError> {
+    text.parse().map_err(|_| LedgerError::Inconsistent {
+        what: "the used units of an authorization are unreadable",
+    })
 }
 
 fn last_seq(connection: &Connection) -> rusqlite::Result<Seq> {
@@ -529,8 +536,16 @@ mod tests {
         let mut ledger = open(directory.path());
         let mut numbers = Numbers::after_last(&ledger, Counter::Interchange).unwrap();
         assert_eq!((numbers.take(), numbers.take()), (1, 2));
-        ledger.append(&Batch { counters: vec![numbers.used()], ..Batch::default() }).unwrap();
-        assert_eq!((ledger.counter(Counter::Interchange).unwrap(), ledger.counter(Counter::Payment).unwrap()), (2, 0));
+        ledger
+            .append(&Batch {
+                counters: vec![numbers.used()],
+                ..Batch::default()
+            })
+            .unwrap();
+        assert_eq!(
+            (ledger.counter(Counter::Interchange).unwrap(), ledger.counter(Counter::Payment).unwrap()),
+            (2, 0)
+        );
         for _ in 0..2 {
             ledger
                 .append(&Batch {
@@ -540,6 +555,17 @@ mod tests {
                 .unwrap();
         }
         assert_eq!(ledger.units_used().unwrap(), [(AuthorizationRow::from_u64(u64::MAX), Quantity::whole(4))]);
+        // A sum has more digits than one line may bill, and is still the sum.
+        let most: Quantity = "9999999999.99".parse().unwrap();
+        for _ in 0..2 {
+            ledger
+                .append(&Batch {
+                    units: vec![(AuthorizationRow::from_u64(1), most)],
+                    ..Batch::default()
+                })
+                .unwrap();
+        }
+        assert_eq!(ledger.units_used().unwrap().last(), Some(&(AuthorizationRow::from_u64(1), most + most)));
     }
 
     #[test]

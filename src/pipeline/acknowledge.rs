@@ -4,8 +4,8 @@
 use super::verdict::{GroupVerdict, InterchangeVerdict, SetVerdict, Survey};
 use crate::claim::assembler::SetHeader;
 use crate::clock::Timestamp;
-use crate::config::Profile;
 use crate::config::AckPolicy;
+use crate::config::Profile;
 use crate::events::fact::{AckBuilt, Answer, Fact, RejectReason, SetAnswer, SetParties};
 use crate::finding::{Finding, ReportCode};
 use crate::ledger::{FileRow, Numbers, Seq};
@@ -21,10 +21,25 @@ pub struct SetAnswered {
 }
 
 /// The acknowledgements of a file, in the order in which they are sent.
-pub fn acknowledgements(numbers: &mut Numbers, row: &FileRow, profile: &Profile, survey: &Survey, rejection: Option<RejectReason>, answered: &[SetAnswered], at: Timestamp) -> Vec<Fact> {
+pub fn acknowledgements(
+    numbers: &mut Numbers,
+    row: &FileRow,
+    profile: &Profile,
+    survey: &Survey,
+    rejection: Option<RejectReason>,
+    answered: &[SetAnswered],
+    at: Timestamp,
+) -> Vec<Fact> {
     let mut facts = Vec::new();
     let mut build = |interchange: &InterchangeVerdict, answer: Answer| {
-        let ack = AckBuilt { file: row.file, partner: row.partner.clone(), interchange: interchange.interchange.clone(), control_number: numbers.take(), built_at: at, answer };
+        let ack = AckBuilt {
+            file: row.file,
+            partner: row.partner.clone(),
+            interchange: interchange.interchange.clone(),
+            control_number: numbers.take(),
+            built_at: at,
+            answer,
+        };
         facts.push(Fact::AckBuilt(Box::new(ack)));
     };
     for interchange in &survey.interchanges {
@@ -42,9 +57,16 @@ pub fn acknowledgements(numbers: &mut Numbers, row: &FileRow, profile: &Profile,
                 build(interchange, answer);
             }
             for set in &group.sets {
-                let Some(answered) = answered.iter().find(|answered| answered.st_byte == set.set.byte && answered.claims > 0) else { continue };
+                let Some(answered) = answered.iter().find(|answered| answered.st_byte == set.set.byte && answered.claims > 0) else {
+                    continue;
+                };
                 if profile.ack.x277ca == AckPolicy::Always || !set.rejected.is_empty() {
-                    let answer = Answer::Claims { set: set.set.clone(), header: parties(&answered.header), first: answered.first, last: answered.last };
+                    let answer = Answer::Claims {
+                        set: set.set.clone(),
+                        header: parties(&answered.header),
+                        first: answered.first,
+                        last: answered.last,
+                    };
                     build(interchange, answer);
                 }
             }
@@ -64,13 +86,28 @@ fn note(interchange: &InterchangeVerdict, rejection: Option<RejectReason>) -> Op
 }
 
 fn group_answer(verdict: &GroupVerdict) -> Answer {
-    Answer::Group { group: verdict.group.clone(), sets: verdict.sets.iter().map(set_answer).collect(), findings: verdict.findings.clone() }
+    Answer::Group {
+        group: verdict.group.clone(),
+        sets: verdict.sets.iter().map(set_answer).collect(),
+        findings: verdict.findings.clone(),
+    }
 }
 
 fn set_answer(verdict: &SetVerdict) -> SetAnswer {
-    let mut findings: Vec<Finding> = verdict.findings.iter().chain(verdict.claim_findings.iter().map(|claim| &claim.finding)).copied().filter(|finding| !matches!(finding.code, ReportCode::Status(_))).collect();
+    let mut findings: Vec<Finding> = verdict
+        .findings
+        .iter()
+        .chain(verdict.claim_findings.iter().map(|claim| &claim.finding))
+        .copied()
+        .filter(|finding| !matches!(finding.code, ReportCode::Status(_)))
+        .collect();
     findings.sort_by_key(|finding| finding.position.ordinal);
-    SetAnswer { set: verdict.set.clone(), findings, is_rejected: !verdict.is_accepted(), rejected_claims: verdict.rejected.len() }
+    SetAnswer {
+        set: verdict.set.clone(),
+        findings,
+        is_rejected: !verdict.is_accepted(),
+        rejected_claims: verdict.rejected.len(),
+    }
 }
 
 fn parties(header: &SetHeader) -> SetParties {

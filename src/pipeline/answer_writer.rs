@@ -66,17 +66,30 @@ pub fn write_acknowledgement(claims: &impl ClaimFacts, config: &Config, ack: &Ac
     let envelope = envelope_back(config, &ack.interchange, ack.control_number, ack.built_at);
     match &ack.answer {
         Answer::Interchange { note } => {
-            let Interchange { control_number, date, time, .. } = ack.interchange.clone();
+            let Interchange {
+                control_number, date, time, ..
+            } = ack.interchange.clone();
             let verdict = note.map_or(InterchangeVerdict::Accepted, InterchangeVerdict::Rejected);
             out.write_all(&ta1::render(&envelope, &ReceivedInterchange { control_number, date, time }, verdict))?;
         }
         Answer::Group { group, sets, findings } => {
             let mut acknowledgement = Acknowledgement::open(&envelope);
             let included_sets = u32::try_from(sets.len()).ok();
-            let received = ReceivedGroup { functional_id: group.functional_id.clone(), control_number: group.control_number.clone(), version: group.guide.clone(), included_sets };
+            let received = ReceivedGroup {
+                functional_id: group.functional_id.clone(),
+                control_number: group.control_number.clone(),
+                version: group.guide.clone(),
+                included_sets,
+            };
             out.write_all(&acknowledgement.begin_group(&received))?;
             for set in sets {
-                let received = ReceivedSet { set_id: &set.set.id, control_number: &set.set.control_number, version: &set.set.guide, is_rejected: set.is_rejected, findings: &set.findings };
+                let received = ReceivedSet {
+                    set_id: &set.set.id,
+                    control_number: &set.set.control_number,
+                    version: &set.set.guide,
+                    is_rejected: set.is_rejected,
+                    findings: &set.findings,
+                };
                 out.write_all(&acknowledgement.set(&received))?;
             }
             out.write_all(&acknowledgement.end_group(findings))?;
@@ -88,7 +101,15 @@ pub fn write_acknowledgement(claims: &impl ClaimFacts, config: &Config, ack: &Ac
 }
 
 /// Two walks over the set's facts: the totals stand above the claims.
-fn write_claim_status(claims: &impl ClaimFacts, config: &Config, ack: &AckBuilt, envelope: &Envelope, header: &SetParties, (first, last): (Seq, Seq), out: &mut dyn Write) -> Result<(), AnswerError> {
+fn write_claim_status(
+    claims: &impl ClaimFacts,
+    config: &Config,
+    ack: &AckBuilt,
+    envelope: &Envelope,
+    header: &SetParties,
+    (first, last): (Seq, Seq),
+    out: &mut dyn Write,
+) -> Result<(), AnswerError> {
     let zone = config.payer.timezone;
     let mut totals = StatusTotals::default();
     let mut runs: Vec<ProviderRun> = Vec::new();
@@ -104,9 +125,15 @@ fn write_claim_status(claims: &impl ClaimFacts, config: &Config, ack: &AckBuilt,
         }
         Ok(())
     })?;
-    let payer = Organisation { name: config.payer.name.as_str().into(), id: payer_id(&config.payer) };
+    let payer = Organisation {
+        name: config.payer.name.as_str().into(),
+        id: payer_id(&config.payer),
+    };
     let mut acknowledgement = ClaimAcknowledgement::open(envelope, payer);
-    let submitter = Organisation { name: header.submitter_name.clone(), id: header.submitter_id.clone() };
+    let submitter = Organisation {
+        name: header.submitter_name.clone(),
+        id: header.submitter_id.clone(),
+    };
     out.write_all(&acknowledgement.begin_set(&AnsweredSet {
         reference: format!("{:09}", ack.control_number).into(),
         submitter,
@@ -137,7 +164,12 @@ fn is_same_provider(run: &ProviderRun, claim: &AnsweredClaim<'_>) -> bool {
     run.npi == echo.billing_npi && run.tin == echo.billing_tin
 }
 
-fn for_each_claim_fact(claims: &impl ClaimFacts, first: Seq, last: Seq, each: &mut dyn FnMut(&AnsweredClaim<'_>) -> Result<(), AnswerError>) -> Result<(), AnswerError> {
+fn for_each_claim_fact(
+    claims: &impl ClaimFacts,
+    first: Seq,
+    last: Seq,
+    each: &mut dyn FnMut(&AnsweredClaim<'_>) -> Result<(), AnswerError>,
+) -> Result<(), AnswerError> {
     let mut from = first;
     while from <= last {
         let wanted = usize::try_from(last - from + 1).unwrap_or(usize::MAX).min(FACTS_AT_ONCE);
@@ -150,7 +182,13 @@ fn for_each_claim_fact(claims: &impl ClaimFacts, first: Seq, last: Seq, each: &m
             match fact {
                 Fact::ClaimAdjudicated(decision) => each(&AnsweredClaim::Accepted(decision))?,
                 Fact::ClaimRejected(rejection) => each(&AnsweredClaim::Rejected(rejection))?,
-                Fact::FileReceived(_) | Fact::FileDuplicate(_) | Fact::FileRejected(_) | Fact::FileCompleted(_) | Fact::AckBuilt(_) | Fact::RemitBuilt(_) | Fact::RemitDelivered(_) => return Err(AnswerError::NotAClaim),
+                Fact::FileReceived(_)
+                | Fact::FileDuplicate(_)
+                | Fact::FileRejected(_)
+                | Fact::FileCompleted(_)
+                | Fact::AckBuilt(_)
+                | Fact::RemitBuilt(_)
+                | Fact::RemitDelivered(_) => return Err(AnswerError::NotAClaim),
             }
         }
     }
@@ -169,11 +207,20 @@ pub fn write_remittance(ledger: &impl Ledger, config: &Config, remit: &RemitBuil
         tin: remit.payee_tin,
         name: remit.payee_name.clone(),
         payment: match &remit.payee_bank {
-            Some(bank) => PaymentMethod::Ach(BankAccount { routing: bank.routing.clone(), account: bank.account.clone() }),
+            Some(bank) => PaymentMethod::Ach(BankAccount {
+                routing: bank.routing.clone(),
+                account: bank.account.clone(),
+            }),
             None => PaymentMethod::Check,
         },
     };
-    let totals = PaymentTotals { claims: remit.claims.len() as u64, charge: remit.charge, paid: remit.paid, interest: remit.interest, payment: remit.payment() };
+    let totals = PaymentTotals {
+        claims: remit.claims.len() as u64,
+        charge: remit.charge,
+        paid: remit.paid,
+        interest: remit.interest,
+        payment: remit.payment(),
+    };
     let envelope = Envelope {
         sender: config.payer.receiver_id,
         receiver: payee_party(remit.payee_npi).unwrap_or(config.payer.receiver_id),
@@ -183,12 +230,28 @@ pub fn write_remittance(ledger: &impl Ledger, config: &Config, remit: &RemitBuil
         created_at: remit.built_at,
         zone: config.payer.timezone,
     };
-    let header = RemittanceHeader { envelope: &envelope, payer: &payer, payee: &payee, trace: &remit.trace, pay_date: remit.pay_date, produced_on: remit.built_at.date_in(config.payer.timezone), totals };
+    let header = RemittanceHeader {
+        envelope: &envelope,
+        payer: &payer,
+        payee: &payee,
+        trace: &remit.trace,
+        pay_date: remit.pay_date,
+        produced_on: remit.built_at.date_in(config.payer.timezone),
+        totals,
+    };
     let mut gate = ReleaseGate::default();
     let mut remittance = Remittance::begin(&header)?;
     for claim in &remit.claims {
-        let Fact::ClaimAdjudicated(decision) = ledger.fact(claim.seq)? else { return Err(AnswerError::NotAClaim) };
-        gate.pass(&remittance.claim(&RemittedClaim { decision: &decision, interest: claim.interest })?, out)?;
+        let Fact::ClaimAdjudicated(decision) = ledger.fact(claim.seq)? else {
+            return Err(AnswerError::NotAClaim);
+        };
+        gate.pass(
+            &remittance.claim(&RemittedClaim {
+                decision: &decision,
+                interest: claim.interest,
+            })?,
+            out,
+        )?;
     }
     gate.pass(&remittance.end()?, out)?;
     gate.close(remit)
@@ -228,10 +291,16 @@ impl ReleaseGate {
         let report = self.check.finish();
         let trace = remit.trace.to_string();
         if let Some(finding) = report.findings.first() {
-            return Err(AnswerError::Unbalanced { trace, finding: finding.to_string() });
+            return Err(AnswerError::Unbalanced {
+                trace,
+                finding: finding.to_string(),
+            });
         }
         if (report.claims, report.charge, report.paid, report.payment) != (remit.claims.len() as u64, remit.charge, remit.paid, remit.payment()) {
-            return Err(AnswerError::Unbalanced { trace, finding: "its sums are not those of the payment".to_string() });
+            return Err(AnswerError::Unbalanced {
+                trace,
+                finding: "its sums are not those of the payment".to_string(),
+            });
         }
         Ok(())
     }
@@ -249,7 +318,10 @@ fn payer(payer: &Payer) -> payment_batch::Payer {
         contact_name: payer.contact.name.as_str().into(),
         contact_phone: payer.contact.phone.as_str().into(),
         web_site: payer.contact.url.as_deref().map(CompactString::from),
-        bank: Some(BankAccount { routing: Phi::new(payer.bank.routing.as_str().into()), account: Phi::new(payer.bank.account.as_str().into()) }),
+        bank: Some(BankAccount {
+            routing: Phi::new(payer.bank.routing.as_str().into()),
+            account: Phi::new(payer.bank.account.as_str().into()),
+        }),
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::decide::{Desk, Pending};
 use super::inbound::{InboundError, for_each_claim, pending};
 use super::survey::survey;
-use crate::adjudication::{Tables, adjudicate};
 use crate::adjudication::facts::{Facts, Receipt};
+use crate::adjudication::{Tables, adjudicate_untold};
 use crate::claim::Claim;
 use crate::claim::assembler::Assembler;
 use crate::envelope::{EnvelopeReader, Event};
@@ -42,38 +42,88 @@ pub struct BenchReport {
 /// [`InboundError`] when the file is no X12.
 pub fn bench(bytes: &[u8], desk: &Desk<'_>) -> Result<BenchReport, InboundError> {
     let survey = survey(&mut &*bytes, desk.severity, &mut |_, _| Vec::new())?;
-    let row = FileRow { number: 0, file: FileDigest::from_bytes([0; 32]), partner: PartnerId::new("bench"), bytes: bytes.len() as u64, received_at: desk.received_at, state: FileState::Open, progress: Progress::default() };
+    let row = FileRow {
+        number: 0,
+        file: FileDigest::from_bytes([0; 32]),
+        partner: PartnerId::new("bench"),
+        bytes: bytes.len() as u64,
+        received_at: desk.received_at,
+        state: FileState::Open,
+        progress: Progress::default(),
+    };
     let mut held: Vec<Pending> = Vec::new();
-    for_each_claim(&mut &*bytes, &survey, &mut |open, header, assembled, _| {
-        held.push(pending(&row, &open, header, assembled));
-        Ok::<(), InboundError>(())
-    }, &mut |_| {})?;
+    for_each_claim(
+        &mut &*bytes,
+        &survey,
+        &mut |open, header, assembled, _| {
+            held.push(pending(&row, &open, header, assembled));
+            Ok::<(), InboundError>(())
+        },
+        &mut |_| {},
+    )?;
     let claims = held.len() as u64;
-    let receipt = |pending: &Pending| Receipt { received_on: desk.received_at.date_in(desk.zone), is_encounter: pending.is_encounter };
+    let receipt = |pending: &Pending| Receipt {
+        received_on: desk.received_at.date_in(desk.zone),
+        is_encounter: pending.is_encounter,
+    };
     let tokenize = timed(|| {
         let mut elements = 0;
-        for_each_segment(bytes, usize::MAX, |segment| elements += segment.element_count()).map(|()| elements).unwrap_or_default()
+        for_each_segment(bytes, usize::MAX, |segment| elements += segment.element_count())
+            .map(|()| elements)
+            .unwrap_or_default()
     });
     let parse = timed(|| parse(bytes));
     let validate = timed(|| {
         let mut rejected = 0;
-        let result = for_each_claim(&mut &*bytes, &survey, &mut |open, header, assembled, _| {
-            let pending = pending(&row, &open, header, assembled);
-            let receipt = receipt(&pending);
-            rejected += usize::from(desk.edit(&pending.assembled.claim, &receipt).iter().any(Finding::rejects));
-            Ok::<(), InboundError>(())
-        }, &mut |_| {});
+        let result = for_each_claim(
+            &mut &*bytes,
+            &survey,
+            &mut |open, header, assembled, _| {
+                let pending = pending(&row, &open, header, assembled);
+                let receipt = receipt(&pending);
+                rejected += usize::from(desk.edit(&pending.assembled.claim, &receipt).iter().any(Finding::rejects));
+                Ok::<(), InboundError>(())
+            },
+            &mut |_| {},
+        );
         rejected + usize::from(result.is_err())
     });
     let facts: Vec<(Receipt, Facts, &Claim)> = held
         .iter()
-        .map(|pending| (receipt(pending), Facts::gather(&pending.assembled.claim, desk.reference, &|_| Quantity::ZERO, Vec::new(), None), &pending.assembled.claim))
+        .map(|pending| {
+            (
+                receipt(pending),
+                Facts::gather(&pending.assembled.claim, desk.reference, &|_| Quantity::ZERO, Vec::new(), None),
+                &pending.assembled.claim,
+            )
+        })
         .collect();
-    let tables = Tables { rules: desk.rules, reference: desk.reference };
-    let adjudicated = timed(|| facts.iter().map(|(receipt, facts, claim)| adjudicate(claim, receipt, facts, &tables).lines().len()).sum());
-    let stage = |stage, seconds: f64| Stage { stage, mb_per_s: bytes.len() as f64 / 1e6 / seconds, claims_per_s: claims as f64 / seconds };
-    let stages = vec![stage("tokenize", tokenize), stage("parse", parse), stage("validate", validate), stage("adjudicate", adjudicated)];
-    Ok(BenchReport { bytes: bytes.len() as u64, claims, stages })
+    let tables = Tables {
+        rules: desk.rules,
+        reference: desk.reference,
+    };
+    let adjudicated = timed(|| {
+        facts
+            .iter()
+            .map(|(receipt, facts, claim)| adjudicate_untold(claim, receipt, facts, &tables).lines().len())
+            .sum()
+    });
+    let stage = |stage, seconds: f64| Stage {
+        stage,
+        mb_per_s: bytes.len() as f64 / 1e6 / seconds,
+        claims_per_s: claims as f64 / seconds,
+    };
+    let stages = vec![
+        stage("tokenize", tokenize),
+        stage("parse", parse),
+        stage("validate", validate),
+        stage("adjudicate", adjudicated),
+    ];
+    Ok(BenchReport {
+        bytes: bytes.len() as u64,
+        claims,
+        stages,
+    })
 }
 
 /// Segments to typed claims in one pass.
@@ -82,7 +132,12 @@ fn parse(bytes: &[u8]) -> usize {
     let read = for_each_segment(bytes, usize::MAX, |segment| {
         for event in envelope.accept(segment) {
             match event {
-                Event::SetBegan(..) => current = envelope.group().and_then(|group| group.form).and_then(|form| Some((Walker::new(guide(form).ok()?), Assembler::new(form)))),
+                Event::SetBegan(..) => {
+                    current = envelope
+                        .group()
+                        .and_then(|group| group.form)
+                        .and_then(|form| Some((Walker::new(guide(form).ok()?), Assembler::new(form))))
+                }
                 Event::SetEnded { .. } => claims += usize::from(current.take().and_then(|(_, mut assembler)| assembler.finish()).is_some()),
                 Event::InterchangeBegan(..) | Event::GroupBegan(..) | Event::GroupEnded { .. } | Event::InterchangeEnded { .. } => {}
             }

@@ -10,7 +10,7 @@ use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
 use crate::adjudication::determination::{Aside, Determination, LineDetermination, LineOutcome, PendReason};
 use crate::adjudication::facts::{EarlierLine, Facts, Receipt};
 use crate::adjudication::trace::Rule;
-use crate::adjudication::{Tables, adjudicate, line_identity};
+use crate::adjudication::{Tables, adjudicate_untold, line_identity};
 use crate::claim::Claim;
 use crate::claim::assembler::Assembled;
 use crate::claim::echo::ClaimEcho;
@@ -60,8 +60,16 @@ pub struct Desk<'a> {
 impl Desk<'_> {
     /// Rejects or adjudicates one claim. The order of calls per member is the order of decisions.
     pub fn decide(&self, pending: Pending, seen: &Seen) -> Decided {
-        let Pending { source, assembled: Assembled { claim, findings: reading }, structural, is_encounter } = pending;
-        let receipt = Receipt { received_on: self.received_at.date_in(self.zone), is_encounter };
+        let Pending {
+            source,
+            assembled: Assembled { claim, findings: reading },
+            structural,
+            is_encounter,
+        } = pending;
+        let receipt = Receipt {
+            received_on: self.received_at.date_in(self.zone),
+            is_encounter,
+        };
         let mut findings = structural;
         if !findings.iter().any(Finding::rejects) {
             findings.extend(reading);
@@ -75,11 +83,26 @@ impl Desk<'_> {
         let (member_token, pcn_token) = self.tokens(&claim);
         if findings.iter().any(Finding::rejects) {
             let (received_at, decided_at) = (self.received_at, self.decided_at);
-            let rejection = Rejection { claim_id, source, received_at, decided_at, member_token, pcn_token, echo: ClaimEcho::of(&claim), findings };
-            return Decided { fact: Fact::ClaimRejected(Box::new(rejection)), fingerprints: Vec::new() };
+            let rejection = Rejection {
+                claim_id,
+                source,
+                received_at,
+                decided_at,
+                member_token,
+                pcn_token,
+                echo: ClaimEcho::of(&claim),
+                findings,
+            };
+            return Decided {
+                fact: Fact::ClaimRejected(Box::new(rejection)),
+                fingerprints: Vec::new(),
+            };
         }
         let fingerprints = self.fingerprints(&claim);
-        let duplicates = fingerprints.iter().filter_map(|(line, fingerprint)| seen.line(fingerprint).map(|earlier_claim| EarlierLine { line: *line, earlier_claim })).collect();
+        let duplicates = fingerprints
+            .iter()
+            .filter_map(|(line, fingerprint)| seen.line(fingerprint).map(|earlier_claim| EarlierLine { line: *line, earlier_claim }))
+            .collect();
         let facts = Facts::gather(&claim, self.reference, &|row| seen.units_used(row), duplicates, None);
         let determination = self.determine(&claim, &receipt, &facts);
         for consumed in determination.consumed() {
@@ -88,7 +111,12 @@ impl Desk<'_> {
         // Lines that were denied are no originals (DOMAIN E4): the provider may send them again.
         let fingerprints: Vec<(LineFingerprint, ClaimId)> = fingerprints
             .into_iter()
-            .filter(|(number, _)| determination.lines().iter().any(|line| line.number() == *number && matches!(line.outcome(), LineOutcome::Paid | LineOutcome::Pended)))
+            .filter(|(number, _)| {
+                determination
+                    .lines()
+                    .iter()
+                    .any(|line| line.number() == *number && matches!(line.outcome(), LineOutcome::Paid | LineOutcome::Pended))
+            })
             .map(|(_, fingerprint)| (fingerprint, claim_id))
             .collect();
         for (fingerprint, claim) in &fingerprints {
@@ -111,13 +139,19 @@ impl Desk<'_> {
             rules: self.rules.digest(),
             refdata: self.reference.digest(),
         };
-        Decided { fact: Fact::ClaimAdjudicated(Box::new(decision)), fingerprints }
+        Decided {
+            fact: Fact::ClaimAdjudicated(Box::new(decision)),
+            fingerprints,
+        }
     }
 
     /// Adjudicates; a panic or an unbalanced result pends the claim for a person.
     pub fn determine(&self, claim: &Claim, receipt: &Receipt, facts: &Facts) -> Determination {
-        let tables = Tables { rules: self.rules, reference: self.reference };
-        catch_unwind(AssertUnwindSafe(|| adjudicate(claim, receipt, facts, &tables))).unwrap_or_else(|_| {
+        let tables = Tables {
+            rules: self.rules,
+            reference: self.reference,
+        };
+        catch_unwind(AssertUnwindSafe(|| adjudicate_untold(claim, receipt, facts, &tables))).unwrap_or_else(|_| {
             metrics::counter!(crate::telemetry::RULE_PANICS_TOTAL).increment(1);
             rule_failure(claim)
         })
@@ -160,12 +194,19 @@ impl Desk<'_> {
             Some(cin) => self.keys.token("member", cin.expose_for(Purpose::Tokenise).as_bytes()),
             None => self.keys.token("member", subscriber.member_id.expose_for(Purpose::Tokenise).as_bytes()),
         };
-        (member, self.keys.token("pcn", claim.patient_control_number.expose_for(Purpose::Tokenise).as_bytes()))
+        (
+            member,
+            self.keys.token("pcn", claim.patient_control_number.expose_for(Purpose::Tokenise).as_bytes()),
+        )
     }
 
     fn fingerprints(&self, claim: &Claim) -> Vec<(u16, LineFingerprint)> {
         let fingerprint = |identity: Vec<u8>| *self.keys.token("line", &identity).as_bytes();
-        claim.lines.iter().filter_map(|line| line_identity(claim, line).map(|identity| (line.number, fingerprint(identity)))).collect()
+        claim
+            .lines
+            .iter()
+            .filter_map(|line| line_identity(claim, line).map(|identity| (line.number, fingerprint(identity))))
+            .collect()
     }
 }
 
@@ -188,7 +229,19 @@ fn payer_claim_number(claim: &ClaimId) -> PayerClaimNumber {
 }
 
 fn rule_failure(claim: &Claim) -> Determination {
-    let lines: Vec<LineDetermination> = claim.lines.iter().map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule)).collect();
+    let lines: Vec<LineDetermination> = claim
+        .lines
+        .iter()
+        .map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule))
+        .collect();
     let charge = lines.iter().map(LineDetermination::charge).sum();
-    Determination::new(charge, lines, Aside { pend_reason: Some(PendReason::RuleFailure), ..Aside::default() }).unwrap_or_else(|_| Determination::empty(PendReason::RuleFailure))
+    Determination::new(
+        charge,
+        lines,
+        Aside {
+            pend_reason: Some(PendReason::RuleFailure),
+            ..Aside::default()
+        },
+    )
+    .unwrap_or_else(|_| Determination::empty(PendReason::RuleFailure))
 }

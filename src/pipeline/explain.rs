@@ -4,9 +4,9 @@ use super::house::House;
 use super::inbound::{InboundError, for_each_claim};
 use super::replay::open_reference;
 use super::survey::survey;
-use crate::adjudication::{Tables, adjudicate};
 use crate::adjudication::decision::Decision;
 use crate::adjudication::trace::Step;
+use crate::adjudication::{Tables, adjudicate};
 use crate::claim::Claim;
 use crate::events::fact::Fact;
 use crate::finding::Finding;
@@ -40,11 +40,24 @@ pub fn explain(house: &House, claim_id: &ClaimId, verify: bool) -> Result<Option
     };
     let claim = read_claim(house, &decision)?.ok_or(InboundError::Unstable)?;
     let reference = open_reference(house, decision.refdata).map_err(super::house::HouseError::Reference)?;
-    let again = adjudicate(&claim, &decision.receipt, &decision.facts, &Tables { rules: &house.rules, reference: &reference });
+    let again = adjudicate(
+        &claim,
+        &decision.receipt,
+        &decision.facts,
+        &Tables {
+            rules: &house.rules,
+            reference: &reference,
+        },
+    );
     let steps = again.trace().to_vec();
     let same_again = again.without_trace() == decision.determination;
     let bytes_hold = !verify || evidence_holds(house, &decision, &steps)?;
-    Ok(Some(Explanation::Decided { decision, steps, same_again, bytes_hold }))
+    Ok(Some(Explanation::Decided {
+        decision,
+        steps,
+        same_again,
+        bytes_hold,
+    }))
 }
 
 /// Reads the bytes of every piece of evidence again: the segment must begin where the trace says.

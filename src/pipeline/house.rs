@@ -63,7 +63,16 @@ impl House {
         let reference = reference_store::current(&directory.refdata(), &keys)?;
         let rules = rule_pack(&config)?;
         let archive = Archive::new(directory.archive());
-        Ok(House { config, directory, keys, keys_are_new, archive, ledger, reference, rules })
+        Ok(House {
+            config,
+            directory,
+            keys,
+            keys_are_new,
+            archive,
+            ledger,
+            reference,
+            rules,
+        })
     }
 
     /// The profile under which an interchange is treated: the named partner's, else the one whose
@@ -82,10 +91,16 @@ impl House {
 /// [`HouseError::UnknownPartner`].
 pub fn profile(config: &Config, named: Option<&PartnerId>, interchange: Option<&Interchange>) -> Result<Profile, HouseError> {
     if let Some(partner) = named {
-        return config.partner_named(partner.as_str()).map(|partner| partner.profile.clone()).ok_or_else(|| HouseError::UnknownPartner { partner: partner.clone() });
+        return config
+            .partner_named(partner.as_str())
+            .map(|partner| partner.profile.clone())
+            .ok_or_else(|| HouseError::UnknownPartner { partner: partner.clone() });
     }
     let matching = interchange.and_then(|interchange| {
-        config.partners.iter().find(|partner| partner.isa_sender.to_string() == interchange.sender.as_str() && partner.isa_receiver.to_string() == interchange.receiver.as_str())
+        config
+            .partners
+            .iter()
+            .find(|partner| partner.isa_sender.to_string() == interchange.sender.as_str() && partner.isa_receiver.to_string() == interchange.receiver.as_str())
     });
     Ok(matching.map(|partner| partner.profile.clone()).unwrap_or_default())
 }

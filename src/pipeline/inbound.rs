@@ -71,12 +71,27 @@ pub type OnProgress<'a> = &'a (dyn Fn(u64, u64) + Sync);
 ///
 /// # Errors
 /// [`InboundError`]; a file that is no X12 is no error but a rejected file in the report.
-pub fn ingest(house: &mut House, seen: &Seen, input: &mut dyn Read, partner: Option<&PartnerId>, received_at: Timestamp, progress: OnProgress<'_>) -> Result<FileReport, InboundError> {
+pub fn ingest(
+    house: &mut House,
+    seen: &Seen,
+    input: &mut dyn Read,
+    partner: Option<&PartnerId>,
+    received_at: Timestamp,
+    progress: OnProgress<'_>,
+) -> Result<FileReport, InboundError> {
     let archived = house.archive.receive(input, &house.keys)?;
     let profile = profile_of(house, &archived.file, partner)?;
-    let arrival = Arrival { file: archived.file, partner: profile.id.clone(), bytes: archived.bytes, received_at };
+    let arrival = Arrival {
+        file: archived.file,
+        partner: profile.id.clone(),
+        bytes: archived.bytes,
+        received_at,
+    };
     match house.ledger.admit(&arrival)? {
-        Admission::Duplicate(_) => Ok(FileReport { is_duplicate: true, ..FileReport::default() }),
+        Admission::Duplicate(_) => Ok(FileReport {
+            is_duplicate: true,
+            ..FileReport::default()
+        }),
         Admission::New(row) | Admission::Unfinished(row) => process(house, seen, &row, &profile, progress),
     }
 }
@@ -126,7 +141,11 @@ fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Su
     let mut failed = None;
     let mut numbers = Vec::new();
     let result = survey(&mut archived, &profile.severity, &mut |interchange, position| {
-        let number = (interchange.sender.to_string(), interchange.receiver.to_string(), interchange.control_number.to_string());
+        let number = (
+            interchange.sender.to_string(),
+            interchange.receiver.to_string(),
+            interchange.control_number.to_string(),
+        );
         let known = house.ledger.knows_control_number(&number.0, &number.1, &number.2).unwrap_or_else(|error| {
             failed = Some(error);
             true
@@ -145,13 +164,41 @@ fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Su
 }
 
 /// Records a file that lets no claim in, with its reason and its negative answers.
-fn reject(house: &mut House, row: &FileRow, profile: &Profile, survey: &Survey, reason: RejectReason, byte: u64, at: Timestamp) -> Result<FileReport, InboundError> {
-    let counts = ClaimCounts { received: survey.claims(), rejected: survey.claims(), ..ClaimCounts::default() };
-    let mut facts = vec![Fact::FileRejected(FileRejected { file: row.file, partner: row.partner.clone(), reason, byte, counts, rejected_at: at })];
+fn reject(
+    house: &mut House,
+    row: &FileRow,
+    profile: &Profile,
+    survey: &Survey,
+    reason: RejectReason,
+    byte: u64,
+    at: Timestamp,
+) -> Result<FileReport, InboundError> {
+    let counts = ClaimCounts {
+        received: survey.claims(),
+        rejected: survey.claims(),
+        ..ClaimCounts::default()
+    };
+    let mut facts = vec![Fact::FileRejected(FileRejected {
+        file: row.file,
+        partner: row.partner.clone(),
+        reason,
+        byte,
+        counts,
+        rejected_at: at,
+    })];
     let mut numbers = Numbers::after_last(&house.ledger, Counter::Interchange)?;
     facts.extend(acknowledgements(&mut numbers, row, profile, survey, Some(reason), &[], at));
-    let progress = Progress { claims: survey.claims(), counts, first_seq: 0 };
-    house.ledger.append(&Batch { facts, counters: vec![numbers.used()], file: Some((row.number, progress, FileState::Rejected)), ..Batch::default() })?;
+    let progress = Progress {
+        claims: survey.claims(),
+        counts,
+        first_seq: 0,
+    };
+    house.ledger.append(&Batch {
+        facts,
+        counters: vec![numbers.used()],
+        file: Some((row.number, progress, FileState::Rejected)),
+        ..Batch::default()
+    })?;
     Ok(report(survey, counts, Some(reason)))
 }
 
@@ -166,7 +213,15 @@ fn report(survey: &Survey, counts: ClaimCounts, rejected: Option<RejectReason>) 
 }
 
 /// Closes a file whose claims all have their outcome: acknowledgements, control numbers, completion.
-fn complete(house: &mut House, row: &FileRow, profile: &Profile, survey: &Survey, mut done: Progress, headers: &[SetHeader], at: Timestamp) -> Result<FileReport, InboundError> {
+fn complete(
+    house: &mut House,
+    row: &FileRow,
+    profile: &Profile,
+    survey: &Survey,
+    mut done: Progress,
+    headers: &[SetHeader],
+    at: Timestamp,
+) -> Result<FileReport, InboundError> {
     // Claims of sets that were rejected whole are counted here: they have no fact of their own.
     let outside = survey.claims() - done.claims;
     done.counts.received += outside;
@@ -177,13 +232,27 @@ fn complete(house: &mut House, row: &FileRow, profile: &Profile, survey: &Survey
         .map(|(open, header)| {
             let first = seq;
             seq += u64::from(open.verdict.claims);
-            SetAnswered { st_byte: open.verdict.set.byte, header: header.clone(), first, last: seq.saturating_sub(1), claims: open.verdict.claims }
+            SetAnswered {
+                st_byte: open.verdict.set.byte,
+                header: header.clone(),
+                first,
+                last: seq.saturating_sub(1),
+                claims: open.verdict.claims,
+            }
         })
         .collect();
     let mut numbers = Numbers::after_last(&house.ledger, Counter::Interchange)?;
     let mut facts = acknowledgements(&mut numbers, row, profile, survey, None, &answered, at);
     let interchanges = survey.interchanges.iter().filter(|interchange| interchange.is_accepted());
-    let control_numbers = interchanges.map(|accepted| (accepted.interchange.sender.to_string(), accepted.interchange.receiver.to_string(), accepted.interchange.control_number.to_string())).collect();
+    let control_numbers = interchanges
+        .map(|accepted| {
+            (
+                accepted.interchange.sender.to_string(),
+                accepted.interchange.receiver.to_string(),
+                accepted.interchange.control_number.to_string(),
+            )
+        })
+        .collect();
     let report = report(survey, done.counts, None);
     facts.push(Fact::FileCompleted(FileCompleted {
         file: row.file,
@@ -193,7 +262,20 @@ fn complete(house: &mut House, row: &FileRow, profile: &Profile, survey: &Survey
         counts: done.counts,
         completed_at: at,
     }));
-    house.ledger.append(&Batch { facts, counters: vec![numbers.used()], control_numbers, file: Some((row.number, Progress { claims: survey.claims(), ..done }, FileState::Completed)), ..Batch::default() })?;
+    house.ledger.append(&Batch {
+        facts,
+        counters: vec![numbers.used()],
+        control_numbers,
+        file: Some((
+            row.number,
+            Progress {
+                claims: survey.claims(),
+                ..done
+            },
+            FileState::Completed,
+        )),
+        ..Batch::default()
+    })?;
     Ok(report)
 }
 
@@ -207,18 +289,51 @@ pub struct OpenSet<'s> {
 
 /// The sets whose claims go on, in file order.
 pub fn open_sets(survey: &Survey) -> impl Iterator<Item = OpenSet<'_>> {
-    survey.interchanges.iter().filter(|interchange| interchange.is_accepted()).flat_map(|interchange| {
-        interchange.groups.iter().filter(|group| group.is_accepted()).flat_map(move |group| {
-            group.sets.iter().filter(|set| set.is_accepted()).map(move |verdict| OpenSet { interchange: &interchange.interchange, group: &group.group, verdict })
+    survey
+        .interchanges
+        .iter()
+        .filter(|interchange| interchange.is_accepted())
+        .flat_map(|interchange| {
+            interchange.groups.iter().filter(|group| group.is_accepted()).flat_map(move |group| {
+                group.sets.iter().filter(|set| set.is_accepted()).map(move |verdict| OpenSet {
+                    interchange: &interchange.interchange,
+                    group: &group.group,
+                    verdict,
+                })
+            })
         })
-    })
 }
 
 /// Pass 2: reads, decides and commits in three threads; returns the progress reached and the headers
 /// of the open sets.
-fn decide_claims(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profile, survey: &Survey, decided_at: Timestamp, progress: OnProgress<'_>) -> Result<(Progress, Vec<SetHeader>), InboundError> {
-    let House { config, keys, archive, ledger, reference, rules, .. } = house;
-    let desk = Desk { keys, reference, rules, severity: &profile.severity, payer_ids: &config.payer.ids, zone: config.payer.timezone, received_at: row.received_at, decided_at };
+fn decide_claims(
+    house: &mut House,
+    seen: &Seen,
+    row: &FileRow,
+    profile: &Profile,
+    survey: &Survey,
+    decided_at: Timestamp,
+    progress: OnProgress<'_>,
+) -> Result<(Progress, Vec<SetHeader>), InboundError> {
+    let House {
+        config,
+        keys,
+        archive,
+        ledger,
+        reference,
+        rules,
+        ..
+    } = house;
+    let desk = Desk {
+        keys,
+        reference,
+        rules,
+        severity: &profile.severity,
+        payer_ids: &config.payer.ids,
+        zone: config.payer.timezone,
+        received_at: row.received_at,
+        decided_at,
+    };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(config.limits.threads).build()?;
     let mut archived = archive.open(&row.file, keys)?;
     let (read, to_decide) = sync_channel::<Vec<Pending>>(2);
@@ -226,34 +341,51 @@ fn decide_claims(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profil
     let skip = row.progress.claims;
     thread::scope(|scope| {
         let reader = scope.spawn(move || read_claims(&mut archived, row, survey, skip, &read, progress));
-        let committer = scope.spawn(move || commit(ledger, row, &to_commit));
+        let committer = scope.spawn(move || commit(ledger, seen, row, &to_commit));
+        let mut looked_up = Ok(());
         for batch in to_decide {
-            if decided.send(decide_batch(&pool, &desk, seen, batch)).is_err() {
+            let batch = decide_batch(&pool, &desk, seen, batch);
+            looked_up = seen.batch_decided();
+            if looked_up.is_err() || decided.send(batch).is_err() {
                 break;
             }
         }
         drop(decided);
         let committed = committer.join().unwrap_or(Err(InboundError::Stopped))?;
+        looked_up?;
         let headers = reader.join().unwrap_or(Err(InboundError::Stopped))?;
         Ok((committed, headers))
     })
 }
 
 /// Reads the claims of the open sets, leaving out the first `skip`, and sends them in batches.
-fn read_claims(input: &mut dyn Read, row: &FileRow, survey: &Survey, skip: u64, out: &SyncSender<Vec<Pending>>, progress: OnProgress<'_>) -> Result<Vec<SetHeader>, InboundError> {
+fn read_claims(
+    input: &mut dyn Read,
+    row: &FileRow,
+    survey: &Survey,
+    skip: u64,
+    out: &SyncSender<Vec<Pending>>,
+    progress: OnProgress<'_>,
+) -> Result<Vec<SetHeader>, InboundError> {
     let mut batch = Vec::with_capacity(limits::BATCH_CLAIMS);
     let (mut count, mut headers) = (0, Vec::new());
-    for_each_claim(input, survey, &mut |open, header, assembled, end| {
-        count += 1;
-        if count > skip {
-            batch.push(pending(row, &open, header, assembled));
-        }
-        if batch.len() >= limits::BATCH_CLAIMS {
-            progress(end, row.bytes);
-            out.send(std::mem::replace(&mut batch, Vec::with_capacity(limits::BATCH_CLAIMS))).map_err(|_| InboundError::Stopped)?;
-        }
-        Ok::<(), InboundError>(())
-    }, &mut |header| headers.push(header))?;
+    for_each_claim(
+        input,
+        survey,
+        &mut |open, header, assembled, end| {
+            count += 1;
+            if count > skip {
+                batch.push(pending(row, &open, header, assembled));
+            }
+            if batch.len() >= limits::BATCH_CLAIMS {
+                progress(end, row.bytes);
+                out.send(std::mem::replace(&mut batch, Vec::with_capacity(limits::BATCH_CLAIMS)))
+                    .map_err(|_| InboundError::Stopped)?;
+            }
+            Ok::<(), InboundError>(())
+        },
+        &mut |header| headers.push(header),
+    )?;
     if !batch.is_empty() {
         out.send(batch).map_err(|_| InboundError::Stopped)?;
     }
@@ -277,10 +409,22 @@ pub fn pending(row: &FileRow, open: &OpenSet<'_>, header: &SetHeader, assembled:
     let mut structural: Vec<Finding> = open.verdict.findings_of(claim.ordinal).collect();
     if open.verdict.rejected.contains(claim.ordinal) && !structural.iter().any(Finding::rejects) {
         // Its own finding was beyond the bound of kept findings; the claim is rejected all the same.
-        structural.push(Finding::new(Check::S110, ReportCode::Segment(crate::finding::SegmentError::HasElementErrors), Position::of_segment(Some(crate::loop_id::LoopId::L2300), claim.at)));
+        structural.push(Finding::new(
+            Check::S110,
+            ReportCode::Segment(crate::finding::SegmentError::HasElementErrors),
+            Position::of_segment(Some(crate::loop_id::LoopId::L2300), claim.at),
+        ));
     }
-    Pending { source, structural, is_encounter: header.is_encounter(), assembled }
+    Pending {
+        source,
+        structural,
+        is_encounter: header.is_encounter(),
+        assembled,
+    }
 }
+
+/// Takes one claim with its set, the set's header, and the byte where reading it ended.
+pub type EachClaim<'e, E> = &'e mut dyn FnMut(OpenSet<'_>, &SetHeader, Assembled, u64) -> Result<(), E>;
 
 /// Runs `each` over every claim of the open sets, with the byte where its reading ended, and `ended`
 /// over every open set's header.
@@ -290,7 +434,7 @@ pub fn pending(row: &FileRow, open: &OpenSet<'_>, header: &SetHeader, assembled:
 pub fn for_each_claim<E: From<ReadError> + From<SurveyError>>(
     input: &mut dyn Read,
     survey: &Survey,
-    each: &mut dyn FnMut(OpenSet<'_>, &SetHeader, Assembled, u64) -> Result<(), E>,
+    each: EachClaim<'_, E>,
     ended: &mut dyn FnMut(SetHeader),
 ) -> Result<(), E> {
     let mut open_sets = open_sets(survey).peekable();
@@ -329,7 +473,7 @@ pub fn for_each_claim<E: From<ReadError> + From<SurveyError>>(
     })
 }
 
-fn step<E>(current: &mut Option<(OpenSet<'_>, Walker<'_>, Assembler)>, segment: &Segment<'_>, each: &mut dyn FnMut(OpenSet<'_>, &SetHeader, Assembled, u64) -> Result<(), E>) -> Result<(), E> {
+fn step<E>(current: &mut Option<(OpenSet<'_>, Walker<'_>, Assembler)>, segment: &Segment<'_>, each: EachClaim<'_, E>) -> Result<(), E> {
     let Some((open, walker, assembler)) = current else { return Ok(()) };
     let placed = walker.accept(segment);
     match assembler.accept(segment, placed.loop_id, placed.starts_loop) {
@@ -346,14 +490,18 @@ fn decide_batch(pool: &rayon::ThreadPool, desk: &Desk<'_>, seen: &Seen, batch: V
             shard.push((place, pending));
         }
     }
-    let mut decided: Vec<(usize, Decided)> =
-        pool.install(|| shards.into_par_iter().flat_map_iter(|shard| shard.into_iter().map(|(place, pending)| (place, desk.decide(pending, seen)))).collect());
+    let mut decided: Vec<(usize, Decided)> = pool.install(|| {
+        shards
+            .into_par_iter()
+            .flat_map_iter(|shard| shard.into_iter().map(|(place, pending)| (place, desk.decide(pending, seen))))
+            .collect()
+    });
     decided.sort_unstable_by_key(|(place, _)| *place);
     decided.into_iter().map(|(_, decided)| decided).collect()
 }
 
 /// Commits batches in order, each with the progress it makes true.
-fn commit(ledger: &mut impl Ledger, row: &FileRow, batches: &Receiver<Vec<Decided>>) -> Result<Progress, InboundError> {
+fn commit(ledger: &mut impl Ledger, seen: &Seen, row: &FileRow, batches: &Receiver<Vec<Decided>>) -> Result<Progress, InboundError> {
     let mut progress = row.progress;
     for decided in batches {
         let mut batch = Batch::default();
@@ -363,10 +511,18 @@ fn commit(ledger: &mut impl Ledger, row: &FileRow, batches: &Receiver<Vec<Decide
                 Fact::ClaimAdjudicated(decision) => {
                     let determination = &decision.determination;
                     progress.counts.decided(determination.outcome(), determination.charge(), determination.paid());
-                    batch.units.extend(determination.consumed().iter().map(|consumed| (consumed.row, consumed.units)));
+                    batch
+                        .units
+                        .extend(determination.consumed().iter().map(|consumed| (consumed.row, consumed.units)));
                 }
                 Fact::ClaimRejected(rejection) => progress.counts.rejected(rejection.echo.charge),
-                Fact::FileReceived(_) | Fact::FileDuplicate(_) | Fact::FileRejected(_) | Fact::FileCompleted(_) | Fact::AckBuilt(_) | Fact::RemitBuilt(_) | Fact::RemitDelivered(_) => {}
+                Fact::FileReceived(_)
+                | Fact::FileDuplicate(_)
+                | Fact::FileRejected(_)
+                | Fact::FileCompleted(_)
+                | Fact::AckBuilt(_)
+                | Fact::RemitBuilt(_)
+                | Fact::RemitDelivered(_) => {}
             }
             batch.fingerprints.extend(decided.fingerprints);
             batch.facts.push(decided.fact);
@@ -375,7 +531,8 @@ fn commit(ledger: &mut impl Ledger, row: &FileRow, batches: &Receiver<Vec<Decide
             progress.first_seq = ledger.last_seq()? + 1;
         }
         batch.file = Some((row.number, progress, FileState::Open));
-        ledger.append(&batch)?;
+        let first = ledger.append(&batch)?;
+        seen.batch_committed(first)?;
     }
     Ok(progress)
 }

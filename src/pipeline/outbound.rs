@@ -70,22 +70,32 @@ pub fn deliver(house: &mut House, progress: &dyn Fn(Seq, Seq)) -> Result<Deliver
         let made = publish_files(house, &facts, &mut total)?;
         let lengths: BTreeMap<String, u64> = log.sync().map_err(OutboundError::EventLog)?;
         delivered = Delivered { seq: last, lengths };
-        house.ledger.append(&Batch { facts: made, delivered: Some((DELIVERY, delivered.clone())), ..Batch::default() })?;
+        house.ledger.append(&Batch {
+            facts: made,
+            delivered: Some((DELIVERY, delivered.clone())),
+            ..Batch::default()
+        })?;
         progress(last, house.ledger.last_seq()?);
     }
 }
 
 /// Renders on all threads, appends in order.
 fn append_events(log: &mut EventLog, facts: &[(Seq, Fact)]) -> Result<u64, OutboundError> {
-    let rendered: Vec<Vec<(Topic, Vec<u8>)>> =
-        facts.par_iter().with_min_len(256).map(|(_, fact)| render(fact).iter().map(|event| (event.topic, event_log::line(event))).collect()).collect();
+    let rendered: Vec<Vec<(Topic, Vec<u8>)>> = facts
+        .par_iter()
+        .with_min_len(256)
+        .map(|(_, fact)| render(fact).iter().map(|event| (event.topic, event_log::line(event))).collect())
+        .collect();
     let mut lines: BTreeMap<Topic, Vec<u8>> = BTreeMap::new();
     let mut count = 0;
     for (topic, line) in rendered.into_iter().flatten() {
         lines.entry(topic).or_default().extend_from_slice(&line);
         count += 1;
     }
-    lines.into_iter().try_for_each(|(topic, lines)| log.append(topic, &lines)).map_err(OutboundError::EventLog)?;
+    lines
+        .into_iter()
+        .try_for_each(|(topic, lines)| log.append(topic, &lines))
+        .map_err(OutboundError::EventLog)?;
     Ok(count)
 }
 
@@ -97,16 +107,30 @@ fn publish_files(house: &House, facts: &[(Seq, Fact)], total: &mut Delivery) -> 
         match fact {
             Fact::AckBuilt(ack) => {
                 let name = format!("{:09}.{}", ack.control_number, ack.kind().as_str());
-                files.write(&[ack.partner.as_str(), &name], |out: &mut dyn Write| write_acknowledgement(&house.ledger, &house.config, ack, out))?;
+                files.write(&[ack.partner.as_str(), &name], |out: &mut dyn Write| {
+                    write_acknowledgement(&house.ledger, &house.config, ack, out)
+                })?;
                 total.acknowledgements += 1;
             }
             Fact::RemitBuilt(remit) => {
                 let name = format!("{}.835", remit.trace);
-                files.write(&["835", remit.payee_npi.as_str(), &name], |out: &mut dyn Write| write_remittance(&house.ledger, &house.config, remit, out))?;
+                files.write(&["835", remit.payee_npi.as_str(), &name], |out: &mut dyn Write| {
+                    write_remittance(&house.ledger, &house.config, remit, out)
+                })?;
                 total.remittances += 1;
-                made.push(Fact::RemitDelivered(RemitDelivered { trace: remit.trace.clone(), payee_npi: remit.payee_npi, delivered_at: Timestamp::now() }));
+                made.push(Fact::RemitDelivered(RemitDelivered {
+                    trace: remit.trace.clone(),
+                    payee_npi: remit.payee_npi,
+                    delivered_at: Timestamp::now(),
+                }));
             }
-            Fact::FileReceived(_) | Fact::FileDuplicate(_) | Fact::FileRejected(_) | Fact::FileCompleted(_) | Fact::ClaimRejected(_) | Fact::ClaimAdjudicated(_) | Fact::RemitDelivered(_) => {}
+            Fact::FileReceived(_)
+            | Fact::FileDuplicate(_)
+            | Fact::FileRejected(_)
+            | Fact::FileCompleted(_)
+            | Fact::ClaimRejected(_)
+            | Fact::ClaimAdjudicated(_)
+            | Fact::RemitDelivered(_) => {}
         }
     }
     Ok(made)

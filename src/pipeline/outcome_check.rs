@@ -11,7 +11,7 @@ use crate::ledger::{Ledger, LedgerError};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutcomeCheck {
     pub matched: u64,
-    /// The first differences, as `isa13/st02/ordinal scenario: expected …, found …`. Synthetic only.
+    /// The first differences, as `isa13/gs06/st02/ordinal scenario: expected …, found …`. Synthetic only.
     pub differences: Vec<String>,
     pub different: u64,
     /// Claims of the key without a decision.
@@ -32,6 +32,9 @@ pub enum OutcomeCheckError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
+
+/// ISA13, GS06, ST02 and the claim's ordinal.
+type Place = (String, String, String, u32);
 
 struct Expected {
     scenario: String,
@@ -58,22 +61,32 @@ pub fn check(ledger: &impl Ledger, key: impl Read) -> Result<OutcomeCheck, Outco
             let (source, outcome, paid, lines) = match fact {
                 Fact::ClaimAdjudicated(decision) => {
                     let determination = &decision.determination;
-                    (&decision.source, determination.outcome().as_str(), determination.paid().to_string(), lines(determination))
+                    (
+                        &decision.source,
+                        determination.outcome().as_str(),
+                        determination.paid().to_string(),
+                        lines(determination),
+                    )
                 }
                 Fact::ClaimRejected(rejection) => (&rejection.source, "rejected", "0.00".to_string(), String::new()),
                 _ => continue,
             };
-            let place = (source.isa13.to_string(), source.st02.to_string(), source.ordinal);
+            let place = (source.isa13.to_string(), source.gs06.to_string(), source.st02.to_string(), source.ordinal);
             let Some(wanted) = expected.remove(&place) else { continue };
             if (wanted.outcome.as_str(), &wanted.paid, &wanted.lines) == (outcome, &paid, &lines) {
                 check.matched += 1;
             } else {
                 check.different += 1;
                 if check.differences.len() < DIFFERENCES_SHOWN {
-                    let Expected { scenario, outcome: wanted_outcome, paid: wanted_paid, lines: wanted_lines } = wanted;
+                    let Expected {
+                        scenario,
+                        outcome: wanted_outcome,
+                        paid: wanted_paid,
+                        lines: wanted_lines,
+                    } = wanted;
                     check.differences.push(format!(
-                        "{}/{}/{} {scenario}: expected {wanted_outcome} {wanted_paid} {wanted_lines}, found {outcome} {paid} {lines}",
-                        place.0, place.1, place.2
+                        "{}/{}/{}/{} {scenario}: expected {wanted_outcome} {wanted_paid} {wanted_lines}, found {outcome} {paid} {lines}",
+                        place.0, place.1, place.2, place.3
                     ));
                 }
             }
@@ -83,10 +96,11 @@ pub fn check(ledger: &impl Ledger, key: impl Read) -> Result<OutcomeCheck, Outco
     Ok(check)
 }
 
-fn read_key(key: impl Read) -> Result<HashMap<(String, String, u32), Expected>, csv::Error> {
+fn read_key(key: impl Read) -> Result<HashMap<Place, Expected>, csv::Error> {
     #[derive(serde::Deserialize)]
     struct Row {
         isa13: String,
+        gs06: String,
         st02: String,
         ordinal: u32,
         scenario: String,
@@ -97,8 +111,25 @@ fn read_key(key: impl Read) -> Result<HashMap<(String, String, u32), Expected>, 
     csv::Reader::from_reader(key)
         .deserialize()
         .map(|row| {
-            let Row { isa13, st02, ordinal, scenario, outcome, paid, lines } = row?;
-            Ok(((isa13, st02, ordinal), Expected { scenario, outcome, paid, lines }))
+            let Row {
+                isa13,
+                gs06,
+                st02,
+                ordinal,
+                scenario,
+                outcome,
+                paid,
+                lines,
+            } = row?;
+            Ok((
+                (isa13, gs06, st02, ordinal),
+                Expected {
+                    scenario,
+                    outcome,
+                    paid,
+                    lines,
+                },
+            ))
         })
         .collect()
 }
@@ -109,8 +140,15 @@ fn lines(determination: &Determination) -> String {
         .lines()
         .iter()
         .map(|line| {
-            let adjustments: Vec<String> = line.adjustments().iter().map(|adjustment| format!("{}-{}={}", adjustment.group.code(), adjustment.carc, adjustment.amount)).collect();
-            let outcome = serde_json::to_value(line.outcome()).ok().and_then(|outcome| outcome.as_str().map(str::to_string)).unwrap_or_default();
+            let adjustments: Vec<String> = line
+                .adjustments()
+                .iter()
+                .map(|adjustment| format!("{}-{}={}", adjustment.group.code(), adjustment.carc, adjustment.amount))
+                .collect();
+            let outcome = serde_json::to_value(line.outcome())
+                .ok()
+                .and_then(|outcome| outcome.as_str().map(str::to_string))
+                .unwrap_or_default();
             format!("{}:{outcome}:{}:{}", line.number(), line.amount_paid(), adjustments.join("+"))
         })
         .collect();

@@ -43,7 +43,11 @@ pub fn run(house: &mut House, pay_date: NaiveDate, progress: &dyn Fn(u64, u64)) 
             run.claims += remit.claims.len() as u64;
             run.paid += remit.paid;
             run.interest += remit.interest;
-            house.ledger.append(&Batch { facts: vec![Fact::RemitBuilt(Box::new(remit))], counters: vec![controls.used(), traces.used()], ..Batch::default() })?;
+            house.ledger.append(&Batch {
+                facts: vec![Fact::RemitBuilt(Box::new(remit))],
+                counters: vec![controls.used(), traces.used()],
+                ..Batch::default()
+            })?;
             progress(run.claims, total);
         }
     }
@@ -67,7 +71,9 @@ fn build(house: &House, payee: &PayeeDue, claims: &[Seq], pay_date: NaiveDate, c
     };
     for &seq in claims {
         let Fact::ClaimAdjudicated(decision) = house.ledger.fact(seq)? else {
-            return Err(LedgerError::Inconsistent { what: "a payable position that is no decision" });
+            return Err(LedgerError::Inconsistent {
+                what: "a payable position that is no decision",
+            });
         };
         let determination = &decision.determination;
         let interest = interest(determination.paid(), decision.receipt.received_on, pay_date, &house.rules.prompt_pay);
@@ -86,7 +92,10 @@ fn build(house: &House, payee: &PayeeDue, claims: &[Seq], pay_date: NaiveDate, c
 fn payee_bank(house: &House, npi: &Npi, tin: Option<&Tin>) -> Option<PayeeBank> {
     let provider = house.reference.providers.as_ref()?.find_under(npi, tin)?;
     match provider.payment {
-        PaymentMethod::Ach => provider.bank.as_ref().map(|bank| PayeeBank { routing: bank.routing.clone(), account: bank.account.clone() }),
+        PaymentMethod::Ach => provider.bank.as_ref().map(|bank| PayeeBank {
+            routing: bank.routing.clone(),
+            account: bank.account.clone(),
+        }),
         PaymentMethod::Check => None,
     }
 }

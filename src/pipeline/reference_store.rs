@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 
+use crate::durable::{create_directory, private_file, publish, write_private};
 use crate::ids::ContentDigest;
-use crate::intake::data_directory::{DataDirectoryError, create_directory, private_file, publish, write_private};
 use crate::sealing::{Keys, SealedReader, SealedWriter};
 use crate::tables::LoadError;
 use crate::tables::refdata::{Origin, ReferenceData, ReferenceTable};
@@ -20,8 +20,6 @@ pub enum ReferenceStoreError {
     Embedded(#[source] LoadError),
     #[error("{path}: cannot be read or written")]
     Io { path: PathBuf, source: io::Error },
-    #[error(transparent)]
-    Directory(#[from] DataDirectoryError),
     #[error("{path}: none of the reference files is there, expected members.csv, providers.csv or the like")]
     Empty { path: PathBuf },
     #[error("reference data {digest} is not in the store")]
@@ -29,7 +27,10 @@ pub enum ReferenceStoreError {
 }
 
 fn io_at(path: &Path) -> impl FnOnce(io::Error) -> ReferenceStoreError + '_ {
-    move |source| ReferenceStoreError::Io { path: path.to_path_buf(), source }
+    move |source| ReferenceStoreError::Io {
+        path: path.to_path_buf(),
+        source,
+    }
 }
 
 /// The reference data that new claims are decided with: the last load, else the embedded tables.
@@ -55,7 +56,11 @@ pub fn by_digest(store: &Path, keys: &Keys, digest: ContentDigest) -> Result<Ref
         return read_tables(&directory, keys);
     }
     let embedded = ReferenceData::embedded().map_err(ReferenceStoreError::Embedded)?;
-    if embedded.digest() == digest { Ok(embedded) } else { Err(ReferenceStoreError::Missing { digest }) }
+    if embedded.digest() == digest {
+        Ok(embedded)
+    } else {
+        Err(ReferenceStoreError::Missing { digest })
+    }
 }
 
 /// Reads the tables of a directory of plain CSV files over `base`; files that are absent leave their
@@ -71,13 +76,20 @@ pub fn read_directory(base: &ReferenceData, directory: &Path) -> Result<Referenc
         match File::open(&path) {
             Ok(file) => {
                 found = true;
-                reference = reference.with_table(table, BufReader::new(file)).map_err(|source| ReferenceStoreError::Load { file: table.file_name(), source })?;
+                reference = reference.with_table(table, BufReader::new(file)).map_err(|source| ReferenceStoreError::Load {
+                    file: table.file_name(),
+                    source,
+                })?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(io_at(&path)(error)),
         }
     }
-    if found { Ok(reference) } else { Err(ReferenceStoreError::Empty { path: directory.to_path_buf() }) }
+    if found {
+        Ok(reference)
+    } else {
+        Err(ReferenceStoreError::Empty { path: directory.to_path_buf() })
+    }
 }
 
 /// Loads a directory: checks every row, seals a copy under the new digest, and makes it current.
@@ -93,7 +105,7 @@ pub fn load(store: &Path, keys: &Keys, base: &ReferenceData, directory: &Path) -
         if staging.exists() {
             fs::remove_dir_all(&staging).map_err(io_at(&staging))?;
         }
-        create_directory(&staging)?;
+        create_directory(&staging).map_err(io_at(&staging))?;
         let before = store.join(base.digest().hex());
         for content in reference.contents().iter().filter(|content| content.origin == Origin::Loaded) {
             let sealed = staging.join(sealed_name(content.table));
@@ -129,7 +141,10 @@ fn read_tables(directory: &Path, keys: &Keys) -> Result<ReferenceData, Reference
         match File::open(&path) {
             Ok(file) => {
                 let reader = SealedReader::new(BufReader::new(file), keys).map_err(io_at(&path))?;
-                reference = reference.with_table(table, reader).map_err(|source| ReferenceStoreError::Load { file: table.file_name(), source })?;
+                reference = reference.with_table(table, reader).map_err(|source| ReferenceStoreError::Load {
+                    file: table.file_name(),
+                    source,
+                })?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(io_at(&path)(error)),
@@ -142,7 +157,8 @@ fn read_tables(directory: &Path, keys: &Keys) -> Result<ReferenceData, Reference
 mod tests {
     use super::*;
 
-    const PROVIDERS: &str = "npi,tin,group_tin,taxonomy,kind,contracted,enrolled_from,enrolled_to,payment,routing,account\n1234567893,951234567,,207Q00000X,pcp,yes,,,check,,\n";
+    const PROVIDERS: &str =
+        "npi,tin,group_tin,taxonomy,kind,contracted,enrolled_from,enrolled_to,payment,routing,account\n1234567893,951234567,,207Q00000X,pcp,yes,,,check,,\n";
     const MEMBERS: &str = "cin,birth_date,sex,eligible_from,eligible_to,aid_code,network,pcp_npi,share_of_cost,death_date,other_coverage,added_on\n91234567A,1990-02-14,F,2020-01-01,,,CCN,,,,,\n";
 
     #[test]

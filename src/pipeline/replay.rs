@@ -12,10 +12,10 @@ use super::house::House;
 use super::inbound::{InboundError, for_each_claim};
 use super::reference_store::{self, ReferenceStoreError};
 use super::survey::survey;
-use crate::adjudication::{Tables, adjudicate};
 use crate::adjudication::decision::Decision;
 use crate::adjudication::determination::Determination;
 use crate::adjudication::facts::{Facts, Known};
+use crate::adjudication::{Tables, adjudicate_untold};
 use crate::claim::Claim;
 use crate::events::fact::Fact;
 use crate::ids::{ClaimId, ContentDigest, PartnerId};
@@ -33,7 +33,7 @@ pub struct Instead {
     pub reference: Option<ReferenceData>,
 }
 
-/// One decision that comes out differently.
+/// A decision, and how it comes out now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     pub claim: ClaimId,
@@ -58,24 +58,39 @@ pub struct ReplayReport {
 ///
 /// # Errors
 /// [`InboundError`] when the archive or ledger cannot be read.
-pub fn replay(house: &House, instead: &Instead, select: &dyn Fn(&FileRow) -> bool, each: &mut dyn FnMut(&Difference), progress: &dyn Fn(u64)) -> Result<ReplayReport, InboundError> {
+pub fn replay(
+    house: &House,
+    instead: &Instead,
+    select: &dyn Fn(&FileRow) -> bool,
+    each: &mut dyn FnMut(&Difference),
+    progress: &dyn Fn(u64),
+) -> Result<ReplayReport, InboundError> {
     let mut hasher = blake3::Hasher::new_derive_key("claimstream replay v1");
-    let mut report = ReplayReport { claims: 0, unchanged: 0, changed: 0, errors: 0, net: Money::ZERO, digest: ContentDigest::from_bytes([0; 32]) };
+    let mut report = ReplayReport {
+        claims: 0,
+        unchanged: 0,
+        changed: 0,
+        errors: 0,
+        net: Money::ZERO,
+        digest: ContentDigest::from_bytes([0; 32]),
+    };
     let mut pins = Pins::new(house);
     let files = house.ledger.files()?;
     for row in files.iter().filter(|row| row.state == FileState::Completed && select(row)) {
         replay_file(house, row, instead, &mut pins, &mut |outcome| {
             report.claims += 1;
             match outcome {
-                Outcome::Error => report.errors += 1,
-                Outcome::Decided { claim, before, after } => {
-                    hasher.update(claim.as_bytes()).update(&postcard::to_stdvec(&after).unwrap_or_default());
-                    if before == after {
+                None => report.errors += 1,
+                Some(decided) => {
+                    hasher
+                        .update(decided.claim.as_bytes())
+                        .update(&postcard::to_stdvec(&decided.after).unwrap_or_default());
+                    if decided.before == decided.after {
                         report.unchanged += 1;
                     } else {
                         report.changed += 1;
-                        report.net += after.paid() - before.paid();
-                        each(&Difference { claim, before, after });
+                        report.net += decided.after.paid() - decided.before.paid();
+                        each(&decided);
                     }
                 }
             }
@@ -86,10 +101,8 @@ pub fn replay(house: &House, instead: &Instead, select: &dyn Fn(&FileRow) -> boo
     Ok(report)
 }
 
-enum Outcome {
-    Decided { claim: ClaimId, before: Determination, after: Determination },
-    Error,
-}
+/// `None`: what the decision pinned is gone.
+type Outcome = Option<Difference>;
 
 /// Walks the archived file and the journal side by side: both have the claims in the same order.
 fn replay_file(house: &House, row: &FileRow, instead: &Instead, pins: &mut Pins<'_>, each: &mut dyn FnMut(Outcome)) -> Result<(), InboundError> {
@@ -107,7 +120,9 @@ fn replay_file(house: &House, row: &FileRow, instead: &Instead, pins: &mut Pins<
         let mut work: Vec<(Claim, Box<Decision>)> = Vec::with_capacity(batch.len());
         for (claim, (_, fact)) in batch.drain(..).zip(facts) {
             match fact {
-                Fact::ClaimAdjudicated(decision) if decision.source.ordinal == claim.ordinal && decision.source.bytes == claim.bytes => work.push((claim, decision)),
+                Fact::ClaimAdjudicated(decision) if decision.source.ordinal == claim.ordinal && decision.source.bytes == claim.bytes => {
+                    work.push((claim, decision))
+                }
                 Fact::ClaimRejected(rejection) if rejection.source.ordinal == claim.ordinal => {}
                 _ => return Err(InboundError::Unstable),
             }
@@ -115,7 +130,11 @@ fn replay_file(house: &House, row: &FileRow, instead: &Instead, pins: &mut Pins<
         for (_, decision) in &work {
             pins.pin(house, decision);
         }
-        let outcomes: Vec<Outcome> = work.into_par_iter().with_min_len(64).map(|(claim, decision)| decide_again(&claim, *decision, instead, pins)).collect();
+        let outcomes: Vec<Outcome> = work
+            .into_par_iter()
+            .with_min_len(64)
+            .map(|(claim, decision)| decide_again(&claim, *decision, instead, pins))
+            .collect();
         outcomes.into_iter().for_each(&mut *each);
         Ok(())
     };
@@ -135,29 +154,48 @@ fn replay_file(house: &House, row: &FileRow, instead: &Instead, pins: &mut Pins<
 fn decide_again(claim: &Claim, decision: Decision, instead: &Instead, pins: &Pins<'_>) -> Outcome {
     let rules = instead.rules.as_ref().or_else(|| pins.rules(&decision.rules));
     let pinned = pins.reference(&decision.refdata);
-    let (Some(rules), Some(pinned)) = (rules, pinned) else { return Outcome::Error };
+    let (rules, pinned) = (rules?, pinned?);
     let after = match &instead.reference {
-        None => adjudicate(claim, &decision.receipt, &decision.facts, &Tables { rules, reference: pinned }),
+        None => adjudicate_untold(claim, &decision.receipt, &decision.facts, &Tables { rules, reference: pinned }),
         Some(reference) => {
             let facts = regather(claim, &decision.facts, pinned, reference);
-            adjudicate(claim, &decision.receipt, &facts, &Tables { rules, reference })
+            adjudicate_untold(claim, &decision.receipt, &facts, &Tables { rules, reference })
         }
     };
-    Outcome::Decided { claim: decision.claim_id, before: decision.determination, after: after.without_trace() }
+    Some(Difference {
+        claim: decision.claim_id,
+        before: decision.determination,
+        after: after.without_trace(),
+    })
 }
 
 /// The facts of then with today's look-ups: members, providers and authorizations from `reference`,
 /// the ledger's part (duplicates, units consumed) as it was before the claim.
 fn regather(claim: &Claim, then: &Facts, pinned: &ReferenceData, reference: &ReferenceData) -> Facts {
     let table_units = |row: AuthorizationRow, number: &crate::ids::AuthorizationNumber| {
-        let rows = pinned.authorizations.as_ref().map(|authorizations| authorizations.by_number(number)).unwrap_or_default();
-        rows.iter().find(|authorization| authorization.row == row).map_or(Quantity::ZERO, |authorization| authorization.units_used)
+        let rows = pinned
+            .authorizations
+            .as_ref()
+            .map(|authorizations| authorizations.by_number(number))
+            .unwrap_or_default();
+        rows.iter()
+            .find(|authorization| authorization.row == row)
+            .map_or(Quantity::ZERO, |authorization| authorization.units_used)
     };
     let consumed: HashMap<AuthorizationRow, Quantity> = match &then.authorizations {
-        Known::Found(rows) => rows.iter().map(|row| (row.row, row.units_used.less(table_units(row.row, &row.number)))).collect(),
+        Known::Found(rows) => rows
+            .iter()
+            .map(|row| (row.row, row.units_used.less(table_units(row.row, &row.number))))
+            .collect(),
         Known::NotLoaded | Known::Unknown => HashMap::new(),
     };
-    Facts::gather(claim, reference, &|row| consumed.get(&row).copied().unwrap_or(Quantity::ZERO), then.duplicates.clone(), then.original.clone())
+    Facts::gather(
+        claim,
+        reference,
+        &|row| consumed.get(&row).copied().unwrap_or(Quantity::ZERO),
+        then.duplicates.clone(),
+        then.original.clone(),
+    )
 }
 
 /// Rule packs and reference data by the digests that decisions name; each is opened once.
@@ -168,11 +206,16 @@ struct Pins<'h> {
 
 impl<'h> Pins<'h> {
     fn new(house: &'h House) -> Pins<'h> {
-        Pins { rules: &house.rules, reference: HashMap::new() }
+        Pins {
+            rules: &house.rules,
+            reference: HashMap::new(),
+        }
     }
 
     fn pin(&mut self, house: &House, decision: &Decision) {
-        self.reference.entry(decision.refdata).or_insert_with(|| open_reference(house, decision.refdata).ok());
+        self.reference
+            .entry(decision.refdata)
+            .or_insert_with(|| open_reference(house, decision.refdata).ok());
     }
 
     fn reference(&self, digest: &ContentDigest) -> Option<&ReferenceData> {
@@ -189,5 +232,9 @@ impl<'h> Pins<'h> {
 /// # Errors
 /// [`ReferenceStoreError`].
 pub fn open_reference(house: &House, digest: ContentDigest) -> Result<ReferenceData, ReferenceStoreError> {
-    if house.reference.digest() == digest { Ok(house.reference.clone()) } else { reference_store::by_digest(&house.directory.refdata(), &house.keys, digest) }
+    if house.reference.digest() == digest {
+        Ok(house.reference.clone())
+    } else {
+        reference_store::by_digest(&house.directory.refdata(), &house.keys, digest)
+    }
 }

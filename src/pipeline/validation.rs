@@ -75,8 +75,20 @@ pub enum ValidationError {
 ///
 /// # Errors
 /// [`ValidationError`]; bad X12 is a finding, not an error.
-pub fn validate(config: &Config, path: &Path, partner: Option<&PartnerId>, levels: (SnipLevel, SnipLevel), ack_dir: Option<&Path>, each: &mut dyn FnMut(&ValidationFinding)) -> Result<Validation, ValidationError> {
-    let open = || File::open(path).map(BufReader::new).map_err(|source| ValidationError::Open { path: path.to_path_buf(), source });
+pub fn validate(
+    config: &Config,
+    path: &Path,
+    partner: Option<&PartnerId>,
+    levels: (SnipLevel, SnipLevel),
+    ack_dir: Option<&Path>,
+    each: &mut dyn FnMut(&ValidationFinding),
+) -> Result<Validation, ValidationError> {
+    let open = || {
+        File::open(path).map(BufReader::new).map_err(|source| ValidationError::Open {
+            path: path.to_path_buf(),
+            source,
+        })
+    };
     let mut each = |finding: Finding, claim: Option<u32>| {
         let level = finding.check.snip();
         if levels.0 <= level && level <= levels.1 && finding.severity != Severity::Ignore {
@@ -92,7 +104,16 @@ pub fn validate(config: &Config, path: &Path, partner: Option<&PartnerId>, level
     let rules = rule_pack(config)?;
     let reference = ReferenceData::embedded()?;
     let keys = Keys::parse(&Keys::generate()?)?;
-    let desk = Desk { keys: &keys, reference: &reference, rules: &rules, severity: &profile.severity, payer_ids: &config.payer.ids, zone: config.payer.timezone, received_at: now, decided_at: now };
+    let desk = Desk {
+        keys: &keys,
+        reference: &reference,
+        rules: &rules,
+        severity: &profile.severity,
+        payer_ids: &config.payer.ids,
+        zone: config.payer.timezone,
+        received_at: now,
+        decided_at: now,
+    };
     let (seen, mut headers, mut facts, mut rejected) = (Seen::empty(), Vec::new(), Vec::new(), 0);
     if rejection.is_none() {
         for_each_claim(
@@ -116,7 +137,11 @@ pub fn validate(config: &Config, path: &Path, partner: Option<&PartnerId>, level
         )?;
     }
     let received = survey.claims();
-    let open_claims: u64 = if rejection.is_none() { open_sets(&survey).map(|open| u64::from(open.verdict.claims)).sum() } else { 0 };
+    let open_claims: u64 = if rejection.is_none() {
+        open_sets(&survey).map(|open| u64::from(open.verdict.claims)).sum()
+    } else {
+        0
+    };
     let rejected = rejected + received - open_claims;
     if let Some(directory) = ack_dir {
         let answered = answered(&survey, &headers);
@@ -131,7 +156,13 @@ pub fn validate(config: &Config, path: &Path, partner: Option<&PartnerId>, level
             _ => Verdict::Partial,
         },
         reason: rejection.map(|(reason, _)| reason),
-        ta1: survey.interchanges.first().map(|_| if survey.interchanges.iter().all(|interchange| interchange.is_accepted()) && survey.stopped.is_none() { "A" } else { "R" }),
+        ta1: survey.interchanges.first().map(|_| {
+            if survey.interchanges.iter().all(|interchange| interchange.is_accepted()) && survey.stopped.is_none() {
+                "A"
+            } else {
+                "R"
+            }
+        }),
         ak9: survey.interchanges.iter().flat_map(|interchange| &interchange.groups).map(group_code).collect(),
         ik5: survey.sets().map(set_code).collect(),
         received,
@@ -140,7 +171,15 @@ pub fn validate(config: &Config, path: &Path, partner: Option<&PartnerId>, level
 }
 
 fn file_row(file: FileDigest, partner: &PartnerId) -> FileRow {
-    FileRow { number: 0, file, partner: partner.clone(), bytes: 0, received_at: Timestamp::now(), state: FileState::Open, progress: Progress::default() }
+    FileRow {
+        number: 0,
+        file,
+        partner: partner.clone(),
+        bytes: 0,
+        received_at: Timestamp::now(),
+        state: FileState::Open,
+        progress: Progress::default(),
+    }
 }
 
 /// Findings that no claim carries: of envelopes, sets, and the claims of rejected sets.
@@ -167,7 +206,13 @@ fn answered(survey: &Survey, headers: &[crate::claim::assembler::SetHeader]) -> 
         .map(|(open, header)| {
             let first = seq;
             seq += u64::from(open.verdict.claims);
-            SetAnswered { st_byte: open.verdict.set.byte, header: header.clone(), first, last: seq.saturating_sub(1), claims: open.verdict.claims }
+            SetAnswered {
+                st_byte: open.verdict.set.byte,
+                header: header.clone(),
+                first,
+                last: seq.saturating_sub(1),
+                claims: open.verdict.claims,
+            }
         })
         .collect()
 }

@@ -60,7 +60,10 @@ impl Survey {
     }
 
     pub fn sets(&self) -> impl Iterator<Item = &SetVerdict> {
-        self.interchanges.iter().flat_map(|interchange| &interchange.groups).flat_map(|group| &group.sets)
+        self.interchanges
+            .iter()
+            .flat_map(|interchange| &interchange.groups)
+            .flat_map(|group| &group.sets)
     }
 
     /// The file lets no claim in, and why. `None` when at least one claim may go on or was rejected on
@@ -70,15 +73,25 @@ impl Survey {
             let truncated = matches!(error.kind, crate::x12::tokenizer::TokenErrorKind::Truncated) && !self.interchanges.is_empty();
             return Some((if truncated { RejectReason::Truncated } else { RejectReason::NotX12 }, error.byte));
         }
-        let Some(first) = self.interchanges.first() else { return Some((RejectReason::Empty, 0)) };
-        if let Some(finding) = self.interchanges.iter().flat_map(|interchange| &interchange.findings).find(|finding| finding.code == ReportCode::Ta1(23)) {
+        let Some(first) = self.interchanges.first() else {
+            return Some((RejectReason::Empty, 0));
+        };
+        if let Some(finding) = self
+            .interchanges
+            .iter()
+            .flat_map(|interchange| &interchange.findings)
+            .find(|finding| finding.code == ReportCode::Ta1(23))
+        {
             return Some((RejectReason::Truncated, finding.position.byte));
         }
         if self.open_sets() == 0 {
             let duplicate = self.interchanges.iter().all(|interchange| interchange.note() == Some(25));
             let reason = if duplicate {
                 RejectReason::DuplicateControlNumber
-            } else if self.claims() == 0 && self.interchanges.iter().all(InterchangeVerdict::is_accepted) && self.interchanges.iter().all(|interchange| interchange.groups.is_empty()) {
+            } else if self.claims() == 0
+                && self.interchanges.iter().all(InterchangeVerdict::is_accepted)
+                && self.interchanges.iter().all(|interchange| interchange.groups.is_empty())
+            {
                 RejectReason::Empty
             } else {
                 RejectReason::Envelope
@@ -91,13 +104,25 @@ impl Survey {
     /// Findings that reject something above the claims.
     pub fn findings_that_reject(&self) -> usize {
         let groups = || self.interchanges.iter().flat_map(|interchange| &interchange.groups);
-        let envelopes = self.interchanges.iter().flat_map(|interchange| &interchange.findings).chain(groups().flat_map(|group| &group.findings));
-        envelopes.chain(self.sets().flat_map(|set| &set.findings)).filter(|finding| finding.rejects()).count()
+        let envelopes = self
+            .interchanges
+            .iter()
+            .flat_map(|interchange| &interchange.findings)
+            .chain(groups().flat_map(|group| &group.findings));
+        envelopes
+            .chain(self.sets().flat_map(|set| &set.findings))
+            .filter(|finding| finding.rejects())
+            .count()
     }
 
     /// Sets whose claims may go on.
     pub fn open_sets(&self) -> usize {
-        self.interchanges.iter().filter(|interchange| interchange.is_accepted()).flat_map(|interchange| &interchange.groups).map(GroupVerdict::open_sets).sum()
+        self.interchanges
+            .iter()
+            .filter(|interchange| interchange.is_accepted())
+            .flat_map(|interchange| &interchange.groups)
+            .map(GroupVerdict::open_sets)
+            .sum()
     }
 }
 
@@ -121,7 +146,11 @@ impl GroupVerdict {
     }
 
     fn open_sets(&self) -> usize {
-        if self.is_accepted() { self.sets.iter().filter(|set| set.is_accepted()).count() } else { 0 }
+        if self.is_accepted() {
+            self.sets.iter().filter(|set| set.is_accepted()).count()
+        } else {
+            0
+        }
     }
 }
 
@@ -133,7 +162,12 @@ impl SetVerdict {
     /// The structural findings about one claim.
     pub fn findings_of(&self, ordinal: u32) -> impl Iterator<Item = Finding> + '_ {
         let end = self.claim_findings.partition_point(|finding| finding.first <= ordinal);
-        self.claim_findings.get(..end).unwrap_or_default().iter().filter(move |finding| ordinal <= finding.last).map(|finding| finding.finding)
+        self.claim_findings
+            .get(..end)
+            .unwrap_or_default()
+            .iter()
+            .filter(move |finding| ordinal <= finding.last)
+            .map(|finding| finding.finding)
     }
 }
 

@@ -1,19 +1,16 @@
 //! Reads the guide files: rows → typed rows → compiled [`Guide`]. Refuses what doesn't resolve.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-use super::guides::{
-    ElementKind, ElementShape, Guide, GuideLoop, Hierarchy, KeyPlace, LoopIndex, Note, NoteKind, PackedCode, Shape, ShapeIndex, Slot, TagEntry, TagNumber,
-    TagTable, Usage,
-};
+use super::guide_loops::compile_loops;
+use super::guides::{ElementKind, ElementShape, Guide, KeyPlace, PackedCode, Shape, ShapeIndex, TagEntry, TagNumber, TagTable, Usage};
 use crate::finding::Check;
 use crate::ids::{ContentDigest, Form};
-use crate::limits;
 use crate::loop_id::LoopId;
 use crate::position::SegmentTag;
 
@@ -119,28 +116,28 @@ fn digest(form: Form, files: GuideFiles<'_>) -> ContentDigest {
 }
 
 #[derive(Deserialize)]
-struct LoopRow {
+pub(super) struct LoopRow {
     #[serde(rename = "loop", deserialize_with = "text")]
-    id: LoopId,
+    pub(super) id: LoopId,
     #[serde(deserialize_with = "optional_text")]
-    parent: Option<LoopId>,
-    position: u32,
-    usage: Usage,
-    repeat: Option<u16>,
+    pub(super) parent: Option<LoopId>,
+    pub(super) position: u32,
+    pub(super) usage: Usage,
+    pub(super) repeat: Option<u16>,
 }
 
 #[derive(Deserialize)]
-struct SegmentRow {
+pub(super) struct SegmentRow {
     #[serde(rename = "loop", deserialize_with = "text")]
-    loop_id: LoopId,
-    position: u32,
-    tag: String,
-    usage: Usage,
-    repeat: Option<u16>,
-    shape: String,
-    notes: String,
+    pub(super) loop_id: LoopId,
+    pub(super) position: u32,
+    pub(super) tag: String,
+    pub(super) usage: Usage,
+    pub(super) repeat: Option<u16>,
+    pub(super) shape: String,
+    pub(super) notes: String,
     #[serde(deserialize_with = "optional_text")]
-    check: Option<Check>,
+    pub(super) check: Option<Check>,
 }
 
 #[derive(Deserialize)]
@@ -202,7 +199,7 @@ fn optional_text<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializ
 }
 
 /// The rows of a file with their lines.
-fn rows<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<Vec<(u64, T)>, GuideError> {
+pub(super) fn rows<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<Vec<(u64, T)>, GuideError> {
     let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(text.as_bytes());
     let bad = |line: u64, error: csv::Error| GuideError {
         file,
@@ -219,14 +216,14 @@ fn rows<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<Vec<(u64,
     Ok(all)
 }
 
-fn fault(file: &'static str, line: u64, kind: GuideErrorKind) -> GuideError {
+pub(super) fn fault(file: &'static str, line: u64, kind: GuideErrorKind) -> GuideError {
     GuideError { file, line, kind }
 }
 
 /// Shapes by name.
-struct Shapes {
-    all: Vec<Shape>,
-    by_name: HashMap<String, ShapeIndex>,
+pub(super) struct Shapes {
+    pub(super) all: Vec<Shape>,
+    pub(super) by_name: HashMap<String, ShapeIndex>,
 }
 
 impl Shapes {
@@ -290,7 +287,7 @@ impl Shapes {
     }
 
     /// The codes at the key of a shape; empty when the tag has no key.
-    fn key_codes(&self, shape: ShapeIndex, key: Option<KeyPlace>) -> Option<Box<[PackedCode]>> {
+    pub(super) fn key_codes(&self, shape: ShapeIndex, key: Option<KeyPlace>) -> Option<Box<[PackedCode]>> {
         let Some(KeyPlace { element, component }) = key else {
             return Some(Box::default());
         };
@@ -327,12 +324,12 @@ fn places(text: &str) -> Option<std::ops::RangeInclusive<u8>> {
     Some(first.parse().ok()?..=last.parse().ok()?)
 }
 
-fn bits(flags: impl Iterator<Item = bool>) -> u64 {
+pub(super) fn bits(flags: impl Iterator<Item = bool>) -> u64 {
     flags.take(64).enumerate().fold(0, |mask, (place, flag)| mask | u64::from(flag) << place)
 }
 
 /// Number and key of each tag that the guide uses.
-type Keys = HashMap<String, (TagNumber, Option<KeyPlace>)>;
+pub(super) type Keys = HashMap<String, (TagNumber, Option<KeyPlace>)>;
 
 fn read_tags(text: &str, segments: &[(u64, SegmentRow)]) -> Result<(TagTable, Keys), GuideError> {
     let (mut table, mut keys) = (TagTable::new(), Keys::new());
@@ -360,188 +357,69 @@ fn read_tags(text: &str, segments: &[(u64, SegmentRow)]) -> Result<(TagTable, Ke
     Ok((table, keys))
 }
 
-/// What a loop is made of before its masks are known.
-struct Draft {
-    position: u32,
-    required: bool,
-    tag_number: TagNumber,
-    line: u64,
-    slot: Slot,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn compile_loops(text: &str, segments: &[(u64, SegmentRow)], shapes: &Shapes, keys: &Keys) -> Result<Box<[GuideLoop]>, GuideError> {
-    let loop_rows = rows::<LoopRow>("loops", text)?;
-    let mut order: Vec<LoopId> = Vec::new();
-    let mut parents: BTreeMap<LoopId, LoopId> = BTreeMap::new();
-    for (line, row) in &loop_rows {
-        if row.parent.is_some_and(|parent| !order.contains(&parent)) || (row.parent.is_none() && !order.is_empty()) {
-            return Err(fault("loops", *line, GuideErrorKind::UnknownParent));
-        }
-        if !order.contains(&row.id) {
-            order.push(row.id);
-            row.parent.map(|parent| parents.insert(row.id, parent));
-        }
-        // A loop with two parents (2300) is deepest below the one named last.
-        if std::iter::successors(row.parent, |each| parents.get(each).copied()).take(16).count() >= limits::LOOP_DEPTH_MAX {
-            return Err(fault(
-                "loops",
-                *line,
-                GuideErrorKind::OverLimit(limits::LOOP_DEPTH_MAX, "loops inside each other"),
-            ));
-        }
+    /// Message of the refusal when `from` becomes `to` in the given file of the embedded 837P.
+    fn refusal(file: &str, from: &str, to: &str) -> String {
+        let mut files = GuideFiles::embedded(Form::Professional);
+        let text = match file {
+            "loops" => &mut files.loops,
+            "segments" => &mut files.segments,
+            "elements" => &mut files.elements,
+            "data-elements" => &mut files.data_elements,
+            _ => &mut files.tags,
+        };
+        assert!(text.contains(from), "{from} is not in {file}");
+        *text = text.replacen(from, to, 1).leak();
+        Guide::read(Form::Professional, files)
+            .map(|_| "loaded".to_string())
+            .unwrap_or_else(|error| error.to_string())
     }
-    if let Some((line, _)) = segments.iter().find(|(_, row)| !order.contains(&row.loop_id)) {
-        return Err(fault("segments", *line, GuideErrorKind::UnknownLoop));
-    }
-    let index_of = |id: LoopId| order.iter().position(|each| *each == id).and_then(|at| u8::try_from(at).ok()).map(LoopIndex);
-    let mut compiled: Vec<GuideLoop> = Vec::new();
-    for id in &order {
-        let mut drafts = Vec::new();
-        for (line, row) in segments.iter().filter(|(_, row)| row.loop_id == *id) {
-            drafts.push(draft(*line, row, shapes, keys)?);
-        }
-        for (line, child) in loop_rows.iter().filter(|(_, row)| row.parent == Some(*id)) {
-            let starter = segments.iter().find(|(_, row)| row.loop_id == child.id);
-            let (_, starter) = starter.ok_or_else(|| fault("loops", *line, GuideErrorKind::LoopWithoutSegment))?;
-            let mut draft = draft(*line, starter, shapes, keys)?;
-            draft.position = child.position;
-            draft.required = child.usage == Usage::Required;
-            draft.slot.repeat = child.repeat;
-            draft.slot.enters = index_of(child.id);
-            drafts.push(draft);
-        }
-        compiled.push(compile_loop(*id, drafts, keys.len())?);
-    }
-    for (place, id) in order.iter().enumerate() {
-        let hierarchy = hierarchy(*id, place, &compiled, &order, &parents);
-        if let Some(each) = compiled.get_mut(place) {
-            each.hierarchy = hierarchy;
-        }
-    }
-    Ok(compiled.into())
-}
 
-fn draft(line: u64, row: &SegmentRow, shapes: &Shapes, keys: &Keys) -> Result<Draft, GuideError> {
-    let (tag_number, key) = *keys.get(&row.tag).ok_or_else(|| fault("segments", line, GuideErrorKind::UnknownTag))?;
-    let shape = *shapes
-        .by_name
-        .get(&row.shape)
-        .ok_or_else(|| fault("segments", line, GuideErrorKind::UnknownShape))?;
-    let notes = row
-        .notes
-        .split_ascii_whitespace()
-        .map(|text| note(text).ok_or_else(|| fault("segments", line, GuideErrorKind::BadNote)));
-    Ok(Draft {
-        position: row.position,
-        required: row.usage == Usage::Required,
-        tag_number,
-        line,
-        slot: Slot {
-            tag: SegmentTag::of(&row.tag),
-            key: shapes
-                .key_codes(shape, key)
-                .ok_or_else(|| fault("segments", line, GuideErrorKind::KeyWithoutCodes))?,
-            enters: None,
-            shape,
-            notes: notes.collect::<Result<_, _>>()?,
-            repeat: row.repeat,
-            counter: None,
-            onwards: 0,
-            passed: 0,
-            missing: row.check.unwrap_or(Check::S201),
-        },
-    })
-}
-
-/// `P0304`: the kind and places of two digits.
-fn note(text: &str) -> Option<Note> {
-    let (kind, places) = text.split_at_checked(1)?;
-    let kind = match kind {
-        "P" => NoteKind::Paired,
-        "R" => NoteKind::OneRequired,
-        "C" => NoteKind::Conditional,
-        "L" => NoteKind::ListConditional,
-        "E" => NoteKind::Exclusion,
-        _ => return None,
-    };
-    let places: Vec<u8> = places
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| std::str::from_utf8(pair).ok()?.parse().ok().filter(|place| (1..=64).contains(place)))
-        .collect::<Option<_>>()?;
-    let first = *places.first().filter(|_| places.len() > 1)?;
-    Some(Note {
-        kind,
-        first,
-        places: places.iter().fold(0, |mask, place| mask | 1 << (place - 1)),
-    })
-}
-
-fn compile_loop(id: LoopId, mut drafts: Vec<Draft>, tags: usize) -> Result<GuideLoop, GuideError> {
-    let line = drafts.first().map_or(0, |draft| draft.line);
-    if drafts.first().is_none_or(|starter| starter.slot.enters.is_some()) {
-        return Err(fault("loops", 0, GuideErrorKind::LoopWithoutSegment));
-    }
-    if drafts.len() > limits::LOOP_SLOTS_MAX {
-        return Err(fault("segments", line, GuideErrorKind::OverLimit(limits::LOOP_SLOTS_MAX, "slots in a loop")));
-    }
-    if let Some((_, others)) = drafts.split_first_mut() {
-        others.sort_by_key(|draft| draft.position);
-    }
-    for (place, draft) in drafts.iter().enumerate() {
-        let same = |other: &Draft| other.slot.tag == draft.slot.tag && (other.slot.key.is_empty() || other.slot.key.iter().any(|code| draft.slot.takes(*code)));
-        if drafts.iter().skip(place + 1).any(same) {
-            return Err(fault("segments", draft.line, GuideErrorKind::DuplicateSlot));
+    #[test]
+    fn broken_tables_are_refused_where_they_break() {
+        for (file, from, to, expected) in [
+            ("loops", "2410,2400", "2410,2499", "line 31: found no row of the expected columns"),
+            ("loops", "2300,2000C,1300", "2300,,1300", "line 44: found a parent that does not stand above"),
+            ("loops", "2410,2400,4940,S,1\n", "", "found a loop that loops.csv does not have"),
+            ("loops", "1000B,ST,200,R,1", "1000B,ST,200,X,1", "found no row of the expected columns"),
+            ("segments", "2400,3700,SV1", "2400,3700,SVX", "found a tag that tags.csv does not have"),
+            ("segments", "R,1,SV1.1,", "R,1,SV1.9,", "found a shape that elements.csv does not have"),
+            ("segments", "REF.10,,", "REF.9,,", "found two slots of the same tag and code in one loop"),
+            ("segments", "P0506 P0708", "P05X6", "found no syntax note"),
+            (
+                "segments",
+                "2440,5510,LQ,R,1,LQ.1,,\n2440,5520,FRM,R,99,FRM.1,R02030405,\n",
+                "",
+                "found a loop without a segment to start it",
+            ),
+            ("segments", "DTP.18,,S208", "DTP.18,,S999", "found no row of the expected columns"),
+            (
+                "elements",
+                "SV1.1,2,R,782",
+                "SV1.1,2,R,C999.1",
+                "found neither a data element nor a composite shape above",
+            ),
+            ("elements", "SV1.1,2,R", "SV1.1,3,R", "found places that do not follow each other"),
+            ("elements", "REF.1,1,R,128,EI SY", "REF.1,1,R,128,", "found no codes at the key of the tag"),
+            ("elements", "128,EI SY", "128,EI ABCDEFGHI", "found a code of more than eight characters"),
+            ("data-elements", "782,R,1,18", "782,R,1,many", "found no row of the expected columns"),
+            ("tags", "SV1,837,", "SV1,837", "found no row of the expected columns"),
+        ] {
+            let message = refusal(file, from, to);
+            assert!(message.contains(expected), "{file}: {from} → {to} gave: {message}");
         }
     }
-    let starter = 1;
-    let required = bits(drafts.iter().map(|draft| draft.required));
-    let by_tag = (0..tags)
-        .map(|number| bits(drafts.iter().map(|draft| usize::from(draft.tag_number.0) == number)))
-        .collect();
-    let positions: Vec<u32> = drafts.iter().map(|draft| draft.position).collect();
-    let mut counters = 0;
-    let mut slots = Vec::new();
-    for draft in drafts {
-        let mut slot = draft.slot;
-        slot.onwards = bits(positions.iter().map(|position| *position >= draft.position)) & !starter;
-        slot.passed = bits(positions.iter().map(|position| *position < draft.position)) & required & !starter;
-        if slot.repeat.is_some_and(|most| most > 1) {
-            slot.counter = Some(counters);
-            counters += 1;
-        }
-        slots.push(slot);
-    }
-    if usize::from(counters) > limits::LOOP_COUNTERS_MAX {
-        return Err(fault(
-            "segments",
-            line,
-            GuideErrorKind::OverLimit(limits::LOOP_COUNTERS_MAX, "counted slots in a loop"),
-        ));
-    }
-    Ok(GuideLoop {
-        id,
-        slots: slots.into(),
-        required,
-        by_tag,
-        hierarchy: None,
-    })
-}
 
-/// The place of a loop that an HL starts.
-fn hierarchy(id: LoopId, place: usize, compiled: &[GuideLoop], order: &[LoopId], parents: &BTreeMap<LoopId, LoopId>) -> Option<Hierarchy> {
-    let at = |id: LoopId| order.iter().position(|each| *each == id);
-    let hl = SegmentTag::of("HL");
-    let starts_with_hl = |id: LoopId| at(id).and_then(|at| compiled.get(at)?.slots.first()).is_some_and(|slot| slot.tag == hl);
-    if !starts_with_hl(id) {
-        return None;
+    #[test]
+    fn the_digest_follows_the_files() {
+        let files = GuideFiles::embedded(Form::Professional);
+        let more = format!("{}\n", files.tags);
+        let changed = GuideFiles { tags: &more, ..files };
+        let digest = |files| Guide::read(Form::Professional, files).map(|guide| guide.digest).ok();
+        assert_eq!(digest(files), digest(files));
+        assert_ne!(digest(files), digest(changed));
     }
-    let above = std::iter::successors(parents.get(&id).copied(), |each| parents.get(each).copied());
-    let this = compiled.get(place)?;
-    let children = bits(this.slots.iter().map(|slot| slot.tag == hl)) & !1;
-    Some(Hierarchy {
-        depth: u8::try_from(above.filter(|id| starts_with_hl(*id)).count()).ok()?,
-        parent: LoopIndex(u8::try_from(at(*parents.get(&id)?)?).ok()?),
-        children_optional: children & !this.required != 0,
-    })
 }

@@ -3,9 +3,10 @@
 pub mod code_range;
 pub mod code_sets;
 mod csv_table;
-pub mod period;
 mod guide_files;
+mod guide_loops;
 pub mod guides;
+pub mod period;
 pub mod reasons;
 pub mod refdata;
 pub mod rules;

@@ -1,0 +1,56 @@
+//! Files of ours: private, and there whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Creates a directory and its parents, 0700.
+///
+/// # Errors
+/// I/O.
+pub fn create_directory(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Writes a whole file (0600) so that it appears complete or not at all: temporary name, sync, rename,
+/// sync of the directory.
+///
+/// # Errors
+/// I/O.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("tmp");
+    let mut file = private_file(&temporary)?.truncate(true).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    publish(&temporary, path)
+}
+
+/// Renames a synced file into place and syncs the directory.
+///
+/// # Errors
+/// I/O.
+pub fn publish(temporary: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(temporary, path)?;
+    match path.parent() {
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// Options that create a file 0600 for reading and writing, never through a symbolic link's target
+/// that is not ours: an existing link is refused.
+///
+/// # Errors
+/// When the path is a symbolic link.
+pub fn private_file(path: &Path) -> io::Result<OpenOptions> {
+    if path.is_symlink() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a symbolic link stands where a file of ours belongs",
+        ));
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    Ok(options)
+}
