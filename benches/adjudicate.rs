@@ -3,6 +3,8 @@
 //! claims of the generator, three professional to one institutional, 5 % with a defect, most of them of
 //! a member that no other claim is of.
 
+#![allow(clippy::unwrap_used)] // a bench whose workload can't be read must stop
+
 use std::collections::HashSet;
 use std::hint::black_box;
 

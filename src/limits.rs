@@ -38,7 +38,7 @@ pub const MONEY_CENTS_MAX: i64 = 999_999_999_999;
 pub const QUANTITY_MAX: i64 = 9_999_999_999;
 
 /// Claims decided and committed together: one sync costs as much as hundreds of claims (TARGETS).
-pub const BATCH_CLAIMS: usize = 4_096;
+pub const BATCH_CLAIMS: usize = 2_048;
 
 /// Shards of member-bound work. Fixed, so that any number of threads gives the same order.
 pub const MEMBER_SHARDS: usize = 16;
@@ -49,8 +49,6 @@ pub const CLAIMS_PER_REMITTANCE_MAX: usize = 10_000;
 /// Plaintext bytes of one authenticated chunk of a sealed file.
 pub const SEALED_CHUNK_BYTES: usize = 64 * 1024;
 
-/// Findings about one subscriber or patient that are looked at again when the next one begins.
-pub const OPEN_FINDINGS_MAX: usize = 1_000;
 /// Parts of one claim, each the most that either guide lets in: 1 principal, 1 admitting, 3 reasons
 /// for visit, 12 external causes and 24 other diagnoses; 1 + 24 procedures; 24 value codes, and 24
 /// each of condition, occurrence and span codes.
@@ -78,9 +76,9 @@ pub const TEXT_BYTES_MAX: usize = 256;
 pub const FINDINGS_PER_CLAIM_MAX: usize = 1_000;
 pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;
 
-/// Committed batches whose line fingerprints stay in memory before they become a run on disk: about a
-/// quarter of a million lines, 16 MB.
-pub const LINE_BATCHES_IN_MEMORY: usize = 24;
+/// Committed batches whose line fingerprints stay in memory before they become a run on disk: some
+/// 170,000 lines, 10 MB.
+pub const LINE_BATCHES_IN_MEMORY: usize = 32;
 
 /// Runs smaller than this are merged once there are this many of them. A run of two million lines has a
 /// filter of 2.3 MB; twenty million claims make about 26 of them.

@@ -290,8 +290,12 @@ fn pay(open: OpenLine<'_>, rate: Money, so_far: &mut SoFar<'_>, purse: &mut Purs
     let ours = purse.prior.reduce(line, allowed);
     adjust(PRIOR_PAYER, allowed - ours);
     let of_patient = purse.share_of_cost.min(ours);
-    purse.share_of_cost -= of_patient;
-    adjust(SHARE_OF_COST, of_patient);
+    let mut paid = ours;
+    if !of_patient.is_zero() {
+        purse.share_of_cost -= of_patient;
+        adjust(SHARE_OF_COST, of_patient);
+        paid -= of_patient;
+    }
     so_far.consumed.extend(open.draws.map(|draw| {
         let (row, units) = match draw {
             Draw::Units { row, units } => (row, units),
@@ -299,7 +303,7 @@ fn pay(open: OpenLine<'_>, rate: Money, so_far: &mut SoFar<'_>, purse: &mut Purs
         };
         UnitsConsumed { line: line.number, row, units }
     }));
-    LineDetermination::paid(line.number, line.charge, allowed, ours - of_patient, open.units, adjustments, Rule::FeeSchedule)
+    LineDetermination::paid(line.number, line.charge, allowed, paid, open.units, adjustments, Rule::FeeSchedule)
 }
 
 impl OpenLine<'_> {

@@ -1,12 +1,13 @@
 //! `completions SHELL`.
 
-use std::io;
+use std::io::{self, Write};
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
+use serde_json::json;
 
 use super::Arguments;
-use super::output::{Exit, Failure};
+use super::output::{Exit, Failure, Output};
 
 /// Shell completions on stdout.
 #[derive(Debug, Args)]
@@ -16,8 +17,15 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub fn run(self) -> Result<Exit, Failure> {
-        clap_complete::generate(self.shell, &mut Arguments::command(), "claimstream", &mut io::stdout());
+    pub fn run(self, output: &Output) -> Result<Exit, Failure> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Arguments::command(), "claimstream", &mut script);
+        if output.is_json() {
+            let script = String::from_utf8_lossy(&script);
+            output.object(&json!({"type": "result", "shell": self.shell.to_string(), "script": script}))?;
+        } else {
+            io::stdout().lock().write_all(&script)?;
+        }
         Ok(Exit::Done)
     }
 }

@@ -24,7 +24,11 @@ impl ConfigCommand {
                 output.text(&format!("configuration is usable, {} partner(s)", config.partners.len()))?;
             }
             ConfigCommand::Show => {
-                output.object(&json!(config))?;
+                let mut shown = json!(config);
+                if let Some(fields) = shown.as_object_mut() {
+                    fields.insert("type".to_string(), json!("result"));
+                }
+                output.object(&shown)?;
                 if !output.is_json() {
                     output.text(&toml::to_string_pretty(config).map_err(Failure::unfinished)?)?;
                 }

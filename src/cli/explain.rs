@@ -31,13 +31,21 @@ impl Explain {
         let explanation =
             explain(&house, &self.claim, self.verify)?.ok_or_else(|| Failure::not_found(format!("claim {} is not in this data directory", self.claim)))?;
         match &explanation {
-            Explanation::Rejected(findings) => {
+            Explanation::Rejected { findings, bytes_hold } => {
                 for finding in findings {
                     output.object(&json!({"type": "finding", "check": finding.check, "code": finding.code.to_string(), "loop": finding.position.loop_id.map(|loop_id| loop_id.as_str()), "element": finding.position.element_name(), "byte": finding.position.byte, "message": finding.to_string()}))?;
                     output.text(&format!("{}  {finding}", finding.code))?;
                 }
-                output.object(&json!({"type": "result", "claim_id": self.claim, "outcome": "rejected", "findings": findings.len()}))?;
-                Ok(Exit::Done)
+                let verified = self.verify.then_some(*bytes_hold);
+                output.object(&json!({"type": "result", "claim_id": self.claim, "outcome": "rejected", "findings": findings.len(), "verified": verified}))?;
+                if let Some(verified) = verified {
+                    output.text(if verified {
+                        "verified: the archived file has the claim where it was rejected"
+                    } else {
+                        "NOT verified"
+                    })?;
+                }
+                Ok(if *bytes_hold { Exit::Done } else { Exit::Integrity })
             }
             Explanation::Decided { .. } => self.decided(&explanation, output),
         }

@@ -1,7 +1,8 @@
 //! `gen`: synthetic files, the reference data that fits them, the answer key.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use chrono::{Datelike, NaiveDate};
@@ -112,10 +113,12 @@ pub fn write_reference(recipe: &Recipe, directory: &Path) -> Result<(), Failure>
     Ok(())
 }
 
-/// Writes a file through a buffer.
+/// Writes a file (0600 when it is new) through a buffer.
 pub fn to_file<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>) -> Result<T, Failure> {
     let named = |error: io::Error| Failure::unfinished(format!("{}: {error}", path.display()));
-    let mut out = BufWriter::new(File::create(path).map_err(named)?);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut out = BufWriter::new(options.open(path).map_err(named)?);
     let result = write(&mut out).map_err(named)?;
     out.flush().map_err(named)?;
     Ok(result)

@@ -20,6 +20,7 @@ use crate::pipeline::inbound::{self, FileReport};
 use crate::pipeline::outbound::{self, Delivery};
 use crate::pipeline::payment_run;
 use crate::pipeline::seen::Seen;
+use crate::tables::refdata::Origin;
 
 /// Take in claim files: seal, validate, decide, acknowledge, pay.
 #[derive(Debug, Args)]
@@ -52,6 +53,8 @@ fn timestamp(text: &str) -> Result<Timestamp, String> {
 #[derive(Debug, Default)]
 pub struct Ingested {
     pub files: u64,
+    /// Files of an earlier run that this one finished; their claims are counted here.
+    pub resumed: u64,
     pub duplicates: u64,
     pub rejected_files: u64,
     pub interchanges: u32,
@@ -89,6 +92,21 @@ pub fn open_house(config: Config, output: &Output) -> Result<House, Failure> {
     Ok(house)
 }
 
+/// Says once per run which tables were never loaded, because their checks are not enforced.
+fn note_unloaded(house: &House, output: &Output) {
+    let unloaded: Vec<&str> = house
+        .reference
+        .contents()
+        .iter()
+        .filter(|content| content.origin == Origin::NeverLoaded)
+        .map(|content| content.table.file_name())
+        .collect();
+    if !unloaded.is_empty() {
+        output.note(&format!("not loaded, so not enforced: {}", unloaded.join(", ")));
+    }
+    output.note("code sets (ICD-10, HCPCS, revenue, taxonomy) not loaded: codes are checked by their shape");
+}
+
 /// The whole way of several files: unfinished work first, then the files, the payment run, delivery.
 pub fn ingest_files(
     house: &mut House,
@@ -100,12 +118,15 @@ pub fn ingest_files(
     output: &Output,
 ) -> Result<Ingested, Failure> {
     let start = Instant::now();
-    let seen = Seen::load(&house.ledger, &house.directory.index())?;
-    let mut ingested = Ingested::default();
-    let resumed = inbound::resume(house, &seen, &|_, _| {})?;
-    if !resumed.is_empty() {
-        output.note(&format!("finished {} file(s) that an earlier run had begun", resumed.len()));
+    note_unloaded(house, output);
+    // A name that is wrong is better told before the first file is taken in.
+    for path in files {
+        open(path)?;
     }
+    let mut ingested = Ingested::default();
+    let (seen, resumed) = resume(house, output)?;
+    ingested.resumed = resumed.len() as u64;
+    resumed.iter().for_each(|report| ingested.add(report));
     for path in files {
         let (mut input, size) = open(path)?;
         let bar = output.progress(size, "deciding");
@@ -114,6 +135,7 @@ pub fn ingest_files(
             bar.set_position(read);
         })?;
         bar.finish_and_clear();
+        ingested.files += 1;
         ingested.add(&report);
         describe(path, &report, output)?;
     }
@@ -131,6 +153,16 @@ pub fn ingest_files(
     ingested.delivery = deliver(house, output)?;
     ingested.seconds = start.elapsed().as_secs_f64();
     Ok(ingested)
+}
+
+/// Finishes the files that an earlier run had begun. Whatever writes to the journal begins with this.
+pub fn resume(house: &mut House, output: &Output) -> Result<(Seen, Vec<FileReport>), Failure> {
+    let seen = Seen::load(&house.ledger, &house.directory.index())?;
+    let resumed = inbound::resume(house, &seen, &|_, _| {})?;
+    if !resumed.is_empty() {
+        output.note(&format!("finished {} file(s) that an earlier run had begun", resumed.len()));
+    }
+    Ok((seen, resumed))
 }
 
 /// Delivers what waits in the outbox.
@@ -175,7 +207,6 @@ fn describe(path: &Path, report: &FileReport, output: &Output) -> io::Result<()>
 
 impl Ingested {
     fn add(&mut self, report: &FileReport) {
-        self.files += 1;
         self.duplicates += u64::from(report.is_duplicate);
         self.rejected_files += u64::from(report.rejected.is_some());
         self.interchanges += report.interchanges;
@@ -185,7 +216,7 @@ impl Ingested {
 
     pub fn print(&self, output: &Output) -> io::Result<()> {
         output.object(&json!({
-            "type": "result", "files": self.files, "duplicates": self.duplicates, "rejected_files": self.rejected_files,
+            "type": "result", "files": self.files, "resumed": self.resumed, "duplicates": self.duplicates, "rejected_files": self.rejected_files,
             "interchanges": self.interchanges, "transaction_sets": self.transaction_sets, "claims": claims(&self.counts),
             "charge": self.counts.charge, "paid": self.counts.amount_paid, "interest": self.interest, "remittances": self.remittances,
             "events": self.delivery.events, "conservation": self.counts.conservation(), "seconds": (self.seconds * 1000.0).round() / 1000.0,

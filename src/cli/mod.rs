@@ -105,7 +105,7 @@ pub fn run() -> ExitCode {
             Command::Gen(command) => command.run(&config, &output),
             Command::Bench(command) => command.run(config, &output),
             Command::Config(command) => command.run(&config, &output),
-            Command::Completions(command) => command.run(),
+            Command::Completions(command) => command.run(&output),
         }
     });
     match outcome {

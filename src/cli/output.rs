@@ -85,7 +85,7 @@ impl From<io::Error> for Failure {
 impl From<HouseError> for Failure {
     fn from(error: HouseError) -> Failure {
         match &error {
-            HouseError::UnknownPartner { .. } | HouseError::Rules(_) => Failure::usage(error),
+            HouseError::UnknownPartner { .. } | HouseError::KafkaUnsupported | HouseError::Rules(_) => Failure::usage(error),
             HouseError::Directory(crate::intake::data_directory::DataDirectoryError::Locked { .. }) => Failure {
                 code: 75,
                 source: error.into(),
@@ -99,6 +99,7 @@ impl From<InboundError> for Failure {
     fn from(error: InboundError) -> Failure {
         match error {
             InboundError::House(error) => error.into(),
+            changed if changed.is_integrity_failure() => Failure::integrity(changed),
             other => Failure::unfinished(other),
         }
     }

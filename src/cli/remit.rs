@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::ingest::{deliver, open_house};
+use super::ingest::{deliver, open_house, resume};
 use super::output::{Exit, Failure, Output};
 use crate::clock::Timestamp;
 use crate::config::Config;
@@ -57,6 +57,7 @@ fn build(config: Config, pay_date: Option<NaiveDate>, dry_run: bool, output: &Ou
         output.text(&format!("{claims} claims wait for payment to {} payees", due.len()))?;
         return Ok(Exit::Done);
     }
+    resume(&mut house, output)?;
     let pay_date = pay_date.unwrap_or_else(|| Timestamp::now().date_in(house.config.payer.timezone));
     let run = payment_run::run(&mut house, pay_date, &|_, _| {})?;
     deliver(&mut house, output)?;

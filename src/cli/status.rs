@@ -43,7 +43,7 @@ fn all(house: &House, output: &Output) -> Result<Exit, Failure> {
     let mut total = ClaimCounts::default();
     for row in &files {
         total.add(&row.progress.counts);
-        print_file(row, output)?;
+        print_file(house, row, output)?;
     }
     let waiting: u64 = house.ledger.payees_due()?.iter().map(|payee| payee.claims).sum();
     let lag = house.ledger.last_seq()? - house.ledger.delivered("outbound")?.seq;
@@ -74,7 +74,7 @@ fn of_file(house: &House, subject: &str, output: &Output) -> Result<Exit, Failur
     let Some(row) = row else {
         return Err(Failure::not_found(format!("{subject}: no such file or claim in this data directory")));
     };
-    print_file(&row, output)?;
+    print_file(house, &row, output)?;
     output.object(&json!({"type": "result", "conservation": row.progress.counts.conservation()}))?;
     Ok(if row.progress.counts.conservation() == 0 {
         Exit::Done
@@ -83,18 +83,34 @@ fn of_file(house: &House, subject: &str, output: &Output) -> Result<Exit, Failur
     })
 }
 
-fn print_file(row: &FileRow, output: &Output) -> Result<(), Failure> {
+fn print_file(house: &House, row: &FileRow, output: &Output) -> Result<(), Failure> {
     let counts = &row.progress.counts;
     let state = match row.state {
         FileState::Open => "open",
         FileState::Completed => "completed",
         FileState::Rejected => "rejected",
     };
+    let rejected = match row.state {
+        FileState::Rejected => match house.ledger.fact(row.progress.first_seq)? {
+            Fact::FileRejected(rejected) => Some(rejected),
+            _ => return Err(Failure::integrity("the rejection of a file is not where the ledger has it")),
+        },
+        FileState::Open | FileState::Completed => None,
+    };
+    let (reason, byte) = (
+        rejected.as_ref().map(|rejected| rejected.reason),
+        rejected.as_ref().map(|rejected| rejected.byte),
+    );
     output.object(&json!({
         "type": "file", "file": row.file, "partner": row.partner, "state": state, "bytes": row.bytes, "received_at": row.received_at.to_rfc3339(),
         "claims": claims(counts), "charge": counts.charge, "paid": counts.amount_paid, "conservation": counts.conservation(),
+        "reason": reason, "byte": byte,
     }))?;
-    output.text(&format!("{} {} {state}: {}", row.file, row.partner, claims_text(counts)))?;
+    let why = match (json!(reason).as_str(), byte) {
+        (Some(reason), Some(byte)) => format!(" ({reason}, byte {byte})"),
+        _ => String::new(),
+    };
+    output.text(&format!("{} {} {state}{why}: {}", row.file, row.partner, claims_text(counts)))?;
     Ok(())
 }
 

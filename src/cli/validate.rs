@@ -19,7 +19,8 @@ use crate::pipeline::validation::{Validation, ValidationFinding, Verdict, valida
 pub struct Validate {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// SNIP levels to report, one (`3`) or a range (`1-5`); all by default.
+    /// SNIP levels to report, one (`3`) or a range (`1-5`); all by default. The verdict is that of the
+    /// levels up to the highest.
     #[arg(long, value_name = "1-7", default_value = "1-7", value_parser = levels)]
     snip: (u8, u8),
     /// Write the TA1, 999 and 277CA into this directory.
@@ -102,8 +103,9 @@ fn result(file: &str, validation: &Validation, findings: u64, output: &Output) -
         "claims": {"received": validation.received, "accepted": validation.received - validation.rejected, "rejected": validation.rejected},
         "findings": findings, "reason": validation.reason,
     }))?;
+    let why = json!(validation.reason).as_str().map_or_else(String::new, |reason| format!(" ({reason})"));
     output.text(&format!(
-        "{file}: {verdict}, {} claims received, {} rejected, {findings} findings",
+        "{file}: {verdict}{why}, {} claims received, {} rejected, {findings} findings",
         validation.received, validation.rejected
     ))
 }

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::document::{ConfigError, Keys, nearest};
 use super::values::{AckPolicy, Completion, InterchangeParty, Period, Usage};
-use crate::finding::{Check, Severity};
+use crate::finding::{Check, Severity, SnipLevel};
 use crate::ids::PartnerId;
 
 /// One `[[partner]]`.
@@ -113,6 +113,13 @@ impl SeverityProfile {
     pub fn severity(&self, check: Check) -> Severity {
         let of_check = self.checks.get(&check).or_else(|| self.levels.get(&check.snip().0));
         of_check.copied().unwrap_or_else(|| check.default_severity())
+    }
+
+    /// The same for checks up to `highest`; those above it are left out.
+    pub fn up_to(mut self, highest: SnipLevel) -> SeverityProfile {
+        self.checks.retain(|check, _| check.snip() <= highest);
+        self.levels.extend((highest.0.saturating_add(1)..=7).map(|level| (level, Severity::Ignore)));
+        self
     }
 }
 

@@ -113,8 +113,9 @@ impl EnvelopeReader {
         Vec::new()
     }
 
-    /// The file ended: whatever is open is closed as truncated (TA1 023).
-    pub fn finish(&mut self, byte: u64) -> Vec<Event> {
+    /// Nothing readable follows: whatever is open is closed with the TA1 `note` 023 (the file ended) or
+    /// 022 (its bytes stopped being X12).
+    pub fn finish(&mut self, byte: u64, note: u16) -> Vec<Event> {
         let position = Position {
             loop_id: None,
             segment: crate::position::SegmentTag::of("IEA"),
@@ -123,7 +124,7 @@ impl EnvelopeReader {
             component: 0,
             byte,
         };
-        self.close_all(position, 23)
+        self.close_all(position, note)
     }
 
     pub fn interchange(&self) -> Option<&Interchange> {
@@ -220,7 +221,7 @@ mod tests {
             }
         };
         for_each_segment(text.as_bytes(), usize::MAX, |segment| note(reader.accept(segment))).unwrap();
-        note(reader.finish(text.len() as u64));
+        note(reader.finish(text.len() as u64, 23));
         (codes, ended)
     }
 

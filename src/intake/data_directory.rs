@@ -43,13 +43,20 @@ impl DataDirectory {
             .and_then(|options| options.open(&path))
             .map_err(|source| DataDirectoryError::Io { path: path.clone(), source })?;
         match lock.try_lock() {
-            Ok(()) => Ok(DataDirectory {
-                root: root.to_path_buf(),
-                _lock: Some(lock),
-            }),
-            Err(TryLockError::WouldBlock) => Err(DataDirectoryError::Locked { path: root.to_path_buf() }),
-            Err(TryLockError::Error(source)) => Err(DataDirectoryError::Io { path, source }),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(DataDirectoryError::Locked { path: root.to_path_buf() }),
+            Err(TryLockError::Error(source)) => return Err(DataDirectoryError::Io { path, source }),
         }
+        let directory = DataDirectory {
+            root: root.to_path_buf(),
+            _lock: Some(lock),
+        };
+        // SQLite would create it by the umask; its journal files take the mode of the database.
+        let ledger = directory.ledger();
+        private_file(&ledger)
+            .and_then(|options| options.open(&ledger))
+            .map_err(|source| DataDirectoryError::Io { path: ledger, source })?;
+        Ok(directory)
     }
 
     pub fn root(&self) -> &Path {
@@ -148,8 +155,8 @@ mod tests {
         assert_eq!(opened.keys(None, true).unwrap().0.id(), keys.id());
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(
-            (mode(&root), mode(&root.join("keys/master.key")), mode(&root.join("lock"))),
-            (0o700, 0o600, 0o600)
+            [&root, &root.join("keys/master.key"), &root.join("lock"), &opened.ledger()].map(|path| mode(path)),
+            [0o700, 0o600, 0o600, 0o600]
         );
         drop(opened);
         assert!(DataDirectory::open(&root).is_ok());

@@ -87,7 +87,7 @@ pub struct Progress {
     /// CLM segments of the whole file whose outcome is in the journal.
     pub claims: u64,
     pub counts: ClaimCounts,
-    /// Journal position of the file's first claim; 0 = none yet.
+    /// Journal position of the file's first claim, or of the rejection of a rejected file; 0 = none yet.
     pub first_seq: Seq,
 }
 
@@ -217,11 +217,11 @@ pub trait Ledger {
     /// [`LedgerError`]; [`LedgerError::Inconsistent`] when there is none.
     fn fact(&self, seq: Seq) -> Result<Fact, LedgerError>;
 
-    /// Whether an accepted interchange of this sender and receiver had this ISA13.
+    /// When an accepted interchange of this sender and receiver with this ISA13 was last received.
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn knows_control_number(&self, sender: &str, receiver: &str, isa13: &str) -> Result<bool, LedgerError>;
+    fn control_number_received(&self, sender: &str, receiver: &str, isa13: &str) -> Result<Option<Timestamp>, LedgerError>;
 
     /// The line fingerprints of every batch that begins after a position, oldest batch first, with the
     /// batch's own position.

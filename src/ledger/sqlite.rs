@@ -206,7 +206,7 @@ impl Ledger for SqliteLedger {
                 .execute(params![number, progress, state_text(*state)])?;
             for (sender, receiver, isa13) in &batch.control_numbers {
                 transaction
-                    .prepare_cached("INSERT OR IGNORE INTO control_number VALUES (?1, ?2, ?3, ?4)")?
+                    .prepare_cached("INSERT OR REPLACE INTO control_number VALUES (?1, ?2, ?3, ?4)")?
                     .execute(params![sender, receiver, isa13, number])?;
             }
         }
@@ -273,11 +273,12 @@ impl Ledger for SqliteLedger {
         }
     }
 
-    fn knows_control_number(&self, sender: &str, receiver: &str, isa13: &str) -> Result<bool, LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT 1 FROM control_number WHERE sender = ?1 AND receiver = ?2 AND isa13 = ?3")?;
-        Ok(statement.exists(params![sender, receiver, isa13])?)
+    fn control_number_received(&self, sender: &str, receiver: &str, isa13: &str) -> Result<Option<Timestamp>, LedgerError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT received_at FROM control_number JOIN file ON file.number = control_number.file WHERE sender = ?1 AND receiver = ?2 AND isa13 = ?3",
+        )?;
+        let received: Option<i64> = statement.query_row(params![sender, receiver, isa13], |row| row.get(0)).optional()?;
+        Ok(received.map(Timestamp::from_unix_seconds))
     }
 
     fn fingerprints(&self, after: Seq, each: &mut dyn FnMut(Seq, &[LineEntry])) -> Result<(), LedgerError> {

@@ -4,7 +4,7 @@ use super::house::House;
 use super::inbound::{InboundError, for_each_claim};
 use super::replay::open_reference;
 use super::survey::survey;
-use crate::adjudication::decision::Decision;
+use crate::adjudication::decision::{ClaimSource, Decision};
 use crate::adjudication::trace::Step;
 use crate::adjudication::{Tables, adjudicate};
 use crate::claim::Claim;
@@ -16,7 +16,11 @@ use crate::ledger::Ledger;
 /// What is known of one claim: a rejection explains itself; a decision is run again.
 #[derive(Debug)]
 pub enum Explanation {
-    Rejected(Vec<Finding>),
+    Rejected {
+        findings: Vec<Finding>,
+        /// The archived file still has the claim where it was rejected (always true without `verify`).
+        bytes_hold: bool,
+    },
     Decided {
         decision: Box<Decision>,
         steps: Vec<Step>,
@@ -35,10 +39,15 @@ pub fn explain(house: &House, claim_id: &ClaimId, verify: bool) -> Result<Option
     let Some(seq) = house.ledger.find_claim(claim_id)? else { return Ok(None) };
     let decision = match house.ledger.fact(seq)? {
         Fact::ClaimAdjudicated(decision) => decision,
-        Fact::ClaimRejected(rejection) => return Ok(Some(Explanation::Rejected(rejection.findings))),
+        Fact::ClaimRejected(rejection) => {
+            let stands = |claim: Claim| claim.bytes == rejection.source.bytes;
+            let bytes_hold = !verify || read_claim(house, &rejection.source)?.is_some_and(stands);
+            let findings = rejection.findings;
+            return Ok(Some(Explanation::Rejected { findings, bytes_hold }));
+        }
         _ => return Err(InboundError::Unstable),
     };
-    let claim = read_claim(house, &decision)?.ok_or(InboundError::Unstable)?;
+    let claim = read_claim(house, &decision.source)?.ok_or(InboundError::Unstable)?;
     let reference = open_reference(house, decision.refdata).map_err(super::house::HouseError::Reference)?;
     let again = adjudicate(
         &claim,
@@ -71,9 +80,8 @@ fn evidence_holds(house: &House, decision: &Decision, steps: &[Step]) -> Result<
     Ok(true)
 }
 
-/// The claim of a decision, from the archived file.
-fn read_claim(house: &House, decision: &Decision) -> Result<Option<Claim>, InboundError> {
-    let source = &decision.source;
+/// A claim again, from the archived file.
+fn read_claim(house: &House, source: &ClaimSource) -> Result<Option<Claim>, InboundError> {
     let partner: Option<&PartnerId> = house.config.partner_named(source.partner.as_str()).map(|partner| &partner.profile.id);
     let profile = house.profile(partner, None)?;
     let survey = survey(&mut house.archive.open(&source.file, &house.keys)?, &profile.severity, &mut |_, _| Vec::new())?;

@@ -42,6 +42,8 @@ pub enum HouseError {
     Rules(#[from] RuleError),
     #[error("{path}: cannot be read")]
     Io { path: PathBuf, source: std::io::Error },
+    #[error("[kafka] is set, and this version delivers to the embedded event log only; remove the section")]
+    KafkaUnsupported,
     #[error("no partner `{partner}` in the configuration")]
     UnknownPartner { partner: PartnerId },
 }
@@ -57,6 +59,9 @@ impl House {
     /// # Errors
     /// [`HouseError`].
     pub fn open(config: Config, key_policy: KeyPolicy) -> Result<House, HouseError> {
+        if config.kafka.is_some() {
+            return Err(HouseError::KafkaUnsupported);
+        }
         let directory = DataDirectory::open(&config.service.data_dir)?;
         let (keys, keys_are_new) = directory.keys(config.phi.key_file.as_deref(), key_policy == KeyPolicy::MayCreate)?;
         let ledger = SqliteLedger::open(&directory.ledger(), &keys)?;

@@ -22,7 +22,7 @@ use crate::ledger::{Batch, Delivered, Ledger, LedgerError, Seq};
 const DELIVERY: &str = "outbound";
 
 /// Facts of one round.
-const ROUND: usize = 8_192;
+const ROUND: usize = 2_048;
 
 /// What left in one call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::acknowledge::{SetAnswered, acknowledgements};
+use super::acknowledge::acknowledgements;
 use super::answer_writer::{AnswerError, ClaimFacts, write_acknowledgement};
 use super::decide::Desk;
 use super::house::{HouseError, profile, rule_pack};
-use super::inbound::{InboundError, for_each_claim, open_sets, pending};
+use super::inbound::{InboundError, SetRead, answered, for_each_claim, pending};
 use super::seen::Seen;
 use super::survey::survey;
 use super::verdict::{GroupVerdict, SetVerdict, Survey};
@@ -71,7 +71,8 @@ pub enum ValidationError {
     Seal(#[from] crate::sealing::SealError),
 }
 
-/// Validates a file; every finding of the wanted SNIP levels goes to `each`, in reading order.
+/// Validates a file; every finding of the wanted SNIP levels goes to `each`, in reading order. Checks
+/// above the highest level wanted reject nothing; those below the lowest reject and go unreported.
 ///
 /// # Errors
 /// [`ValidationError`]; bad X12 is a finding, not an error.
@@ -96,7 +97,8 @@ pub fn validate(
         }
     };
     let digest = digest_of(&mut open()? as &mut dyn Read).map_err(InboundError::Io)?;
-    let profile = profile(config, partner, None)?;
+    let mut profile = profile(config, partner, None)?;
+    profile.severity = profile.severity.up_to(levels.1);
     let survey = survey(&mut open()?, &profile.severity, &mut |_, _| Vec::new()).map_err(InboundError::Survey)?;
     let rejection = survey.rejection();
     report_envelopes(&survey, &mut each);
@@ -114,7 +116,7 @@ pub fn validate(
         received_at: now,
         decided_at: now,
     };
-    let (seen, mut headers, mut facts, mut rejected) = (Seen::empty(), Vec::new(), Vec::new(), 0);
+    let (seen, mut sets, mut facts, mut rejected) = (Seen::empty(), Vec::new(), Vec::new(), 0);
     if rejection.is_none() {
         for_each_claim(
             &mut open()?,
@@ -133,18 +135,14 @@ pub fn validate(
                 }
                 Ok::<(), InboundError>(())
             },
-            &mut |header| headers.push(header),
+            &mut |set| sets.push(set),
         )?;
     }
     let received = survey.claims();
-    let open_claims: u64 = if rejection.is_none() {
-        open_sets(&survey).map(|open| u64::from(open.verdict.claims)).sum()
-    } else {
-        0
-    };
-    let rejected = rejected + received - open_claims;
+    let read: u64 = sets.iter().map(|set: &SetRead| u64::from(set.claims)).sum();
+    let rejected = rejected + received - read;
     if let Some(directory) = ack_dir {
-        let answered = answered(&survey, &headers);
+        let answered = answered(&survey, &sets, 1);
         let mut numbers = Numbers::first(Counter::Interchange);
         let acks = acknowledgements(&mut numbers, &row, &profile, &survey, rejection.map(|(reason, _)| reason), &answered, now);
         write_acks(config, directory, &acks, &HeldFacts(facts))?;
@@ -182,7 +180,8 @@ fn file_row(file: FileDigest, partner: &PartnerId) -> FileRow {
     }
 }
 
-/// Findings that no claim carries: of envelopes, sets, and the claims of rejected sets.
+/// Findings that no claim carries: of envelopes, sets, the claims of rejected sets, and of where the
+/// bytes stopped being X12.
 fn report_envelopes(survey: &Survey, each: &mut dyn FnMut(Finding, Option<u32>)) {
     let whole_file = survey.rejection().is_some();
     for interchange in &survey.interchanges {
@@ -197,24 +196,7 @@ fn report_envelopes(survey: &Survey, each: &mut dyn FnMut(Finding, Option<u32>))
             }
         }
     }
-}
-
-fn answered(survey: &Survey, headers: &[crate::claim::assembler::SetHeader]) -> Vec<SetAnswered> {
-    let mut seq: Seq = 1;
-    open_sets(survey)
-        .zip(headers)
-        .map(|(open, header)| {
-            let first = seq;
-            seq += u64::from(open.verdict.claims);
-            SetAnswered {
-                st_byte: open.verdict.set.byte,
-                header: header.clone(),
-                first,
-                last: seq.saturating_sub(1),
-                claims: open.verdict.claims,
-            }
-        })
-        .collect()
+    survey.stop_finding().into_iter().for_each(|finding| each(finding, None));
 }
 
 /// AK901.

@@ -2,9 +2,10 @@
 
 use crate::envelope::{Group, Interchange, TransactionSet};
 use crate::events::fact::RejectReason;
-use crate::finding::{Finding, ReportCode};
+use crate::finding::{Check, Finding, ReportCode};
 use crate::ids::Form;
-use crate::x12::tokenizer::TokenError;
+use crate::position::{Position, SegmentTag};
+use crate::x12::tokenizer::{TokenError, TokenErrorKind};
 
 /// The verdict on a whole file.
 #[derive(Debug, Default)]
@@ -51,6 +52,8 @@ pub struct SetVerdict {
 pub struct ClaimFinding {
     pub first: u32,
     pub last: u32,
+    /// The furthest `last` of this and all findings before it.
+    pub reach: u32,
     pub finding: Finding,
 }
 
@@ -70,7 +73,7 @@ impl Survey {
     /// its own.
     pub fn rejection(&self) -> Option<(RejectReason, u64)> {
         if let Some(error) = &self.stopped {
-            let truncated = matches!(error.kind, crate::x12::tokenizer::TokenErrorKind::Truncated) && !self.interchanges.is_empty();
+            let truncated = matches!(error.kind, TokenErrorKind::Truncated) && !self.interchanges.is_empty();
             return Some((if truncated { RejectReason::Truncated } else { RejectReason::NotX12 }, error.byte));
         }
         let Some(first) = self.interchanges.first() else {
@@ -99,6 +102,26 @@ impl Survey {
             return Some((reason, first.interchange.byte));
         }
         None
+    }
+
+    /// Where the bytes stopped being X12, as a finding; an interchange that only ends too early has its
+    /// own (TA1 023).
+    pub fn stop_finding(&self) -> Option<Finding> {
+        let stopped = self.stopped?;
+        let (check, segment) = match stopped.kind {
+            TokenErrorKind::Truncated if !self.interchanges.is_empty() => return None,
+            TokenErrorKind::ExpectedIsa | TokenErrorKind::Separators(_) | TokenErrorKind::Truncated => (Check::S101, "ISA"),
+            TokenErrorKind::SegmentTooLong | TokenErrorKind::TooManyElements => (Check::S111, ""),
+        };
+        let position = Position {
+            loop_id: None,
+            segment: SegmentTag::of(segment),
+            ordinal: 0,
+            element: 0,
+            component: 0,
+            byte: stopped.byte,
+        };
+        Some(Finding::new(check, ReportCode::Ta1(22), position))
     }
 
     /// Findings that reject something above the claims.
@@ -159,15 +182,14 @@ impl SetVerdict {
         self.form.is_some() && !self.findings.iter().any(Finding::rejects)
     }
 
-    /// The structural findings about one claim.
-    pub fn findings_of(&self, ordinal: u32) -> impl Iterator<Item = Finding> + '_ {
+    /// The structural findings about one claim, in reading order.
+    pub fn findings_of(&self, ordinal: u32) -> Vec<Finding> {
         let end = self.claim_findings.partition_point(|finding| finding.first <= ordinal);
-        self.claim_findings
-            .get(..end)
-            .unwrap_or_default()
-            .iter()
-            .filter(move |finding| ordinal <= finding.last)
-            .map(|finding| finding.finding)
+        let before = self.claim_findings.get(..end).unwrap_or_default();
+        let reaching = before.iter().rev().take_while(|finding| ordinal <= finding.reach);
+        let mut found: Vec<Finding> = reaching.filter(|finding| ordinal <= finding.last).map(|finding| finding.finding).collect();
+        found.reverse();
+        found
     }
 }
 

@@ -7,67 +7,97 @@
 //! To the next editor: a delimiter falls every 4.2 bytes of an 837, so walking a bit mask beats
 //! calling `memchr` per element (TARGETS); keep both paths free of per-byte branches.
 
-/// Appends to `marks` the offset (from `base`) of every byte of `bytes` that is `first` or `second`.
-pub fn mark(bytes: &[u8], base: u32, first: u8, second: u8, marks: &mut Vec<u32>) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        #[allow(unsafe_code)]
-        // SAFETY: AVX2 was detected on this machine just above.
-        unsafe {
-            avx2::mark(bytes, base, first, second, marks);
-        }
-        return;
-    }
-    mark_portable(bytes, base, first, second, marks);
+/// The delimiters of a buffer, in order.
+#[derive(Debug, Default)]
+pub struct Marks {
+    /// The offset of each.
+    pub places: Vec<u32>,
+    /// Which of them end a segment: indexes into `places`.
+    pub ends: Vec<u32>,
 }
 
-/// Sixty-four bytes at a time into a bit mask, without intrinsics; the compiler vectorises it.
-fn mark_portable(bytes: &[u8], base: u32, first: u8, second: u8, marks: &mut Vec<u32>) {
-    let mut at = base;
-    for block in bytes.chunks(64) {
-        let mut mask = 0u64;
-        for (place, byte) in block.iter().enumerate() {
-            mask |= u64::from(*byte == first || *byte == second) << place;
-        }
-        push_mask(mask, at, marks);
-        at = at.wrapping_add(64);
+impl Marks {
+    pub fn clear(&mut self) {
+        self.places.clear();
+        self.ends.clear();
     }
-}
 
-#[inline(always)]
-fn push_mask(mut mask: u64, at: u32, marks: &mut Vec<u32>) {
-    marks.reserve(mask.count_ones() as usize);
-    while mask != 0 {
-        marks.push(at + mask.trailing_zeros());
-        mask &= mask - 1;
+    /// Adds the delimiters of `bytes`, whose first byte has the offset `base`.
+    pub fn add(&mut self, bytes: &[u8], base: u32, element: u8, segment: u8) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi1") && std::arch::is_x86_feature_detected!("popcnt") {
+            #[allow(unsafe_code)]
+            // SAFETY: these were detected on this machine just above.
+            unsafe {
+                avx2::add(self, bytes, base, element, segment);
+            }
+            return;
+        }
+        self.add_portable(bytes, base, element, segment);
+    }
+
+    /// Sixty-four bytes at a time into bit masks, without intrinsics; the compiler vectorises it.
+    fn add_portable(&mut self, bytes: &[u8], base: u32, element: u8, segment: u8) {
+        let mut at = base;
+        for block in bytes.chunks(64) {
+            let (mut elements, mut segments) = (0u64, 0u64);
+            for (place, byte) in block.iter().enumerate() {
+                elements |= u64::from(*byte == element) << place;
+                segments |= u64::from(*byte == segment) << place;
+            }
+            self.push(elements, segments, at);
+            at = at.wrapping_add(64);
+        }
+    }
+
+    /// The delimiters of one block, a bit for each byte.
+    #[inline(always)]
+    fn push(&mut self, elements: u64, mut segments: u64, at: u32) {
+        let before = self.places.len() as u32;
+        let mut all = elements | segments;
+        while segments != 0 {
+            let below = segments.wrapping_sub(1) & !segments;
+            self.ends.push(before + (all & below).count_ones());
+            segments &= segments - 1;
+        }
+        self.places.reserve(64);
+        while all != 0 {
+            self.places.push(at + all.trailing_zeros());
+            all &= all - 1;
+        }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use std::arch::x86_64::{__m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8};
+    use std::arch::x86_64::{__m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8};
+
+    use super::Marks;
 
     /// # Safety
-    /// The machine must have AVX2.
-    #[target_feature(enable = "avx2")]
+    /// The machine must have AVX2, BMI1 and POPCNT.
+    #[target_feature(enable = "avx2,bmi1,popcnt")]
     #[allow(unsafe_code)]
-    pub unsafe fn mark(bytes: &[u8], base: u32, first: u8, second: u8, marks: &mut Vec<u32>) {
-        let (first_wide, second_wide) = (_mm256_set1_epi8(first.cast_signed()), _mm256_set1_epi8(second.cast_signed()));
-        let half = |half: &[u8]| -> u64 {
+    pub unsafe fn add(marks: &mut Marks, bytes: &[u8], base: u32, element: u8, segment: u8) {
+        let (element_wide, segment_wide) = (_mm256_set1_epi8(element.cast_signed()), _mm256_set1_epi8(segment.cast_signed()));
+        let load = |half: &[u8]| {
             // SAFETY: `half` is a slice of exactly 32 bytes and the load is unaligned.
-            let loaded = unsafe { _mm256_loadu_si256(half.as_ptr().cast::<__m256i>()) };
-            let hits = _mm256_or_si256(_mm256_cmpeq_epi8(loaded, first_wide), _mm256_cmpeq_epi8(loaded, second_wide));
-            u64::from(_mm256_movemask_epi8(hits).cast_unsigned())
+            unsafe { _mm256_loadu_si256(half.as_ptr().cast::<__m256i>()) }
+        };
+        let hits = |low: __m256i, high: __m256i, wanted: __m256i| -> u64 {
+            let mask = |half| u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(half, wanted)).cast_unsigned());
+            mask(low) | mask(high) << 32
         };
         let mut at = base;
         let blocks = bytes.chunks_exact(64);
         let rest = blocks.remainder();
         for block in blocks {
             let (low, high) = block.split_at(32);
-            super::push_mask(half(low) | half(high) << 32, at, marks);
+            let (low, high) = (load(low), load(high));
+            marks.push(hits(low, high, element_wide), hits(low, high, segment_wide), at);
             at = at.wrapping_add(64);
         }
-        super::mark_portable(rest, at, first, second, marks);
+        marks.add_portable(rest, at, element, segment);
     }
 }
 
@@ -80,12 +110,14 @@ mod tests {
     proptest! {
         #[test]
         fn both_paths_give_the_same_marks(bytes in proptest::collection::vec(prop_oneof![Just(b'*'), Just(b'~'), any::<u8>()], 0..500), base in 0u32..1000) {
-            let expected: Vec<u32> = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'*' || **byte == b'~').map(|(place, _)| base + place as u32).collect();
-            let (mut fast, mut portable) = (Vec::new(), Vec::new());
-            mark(&bytes, base, b'*', b'~', &mut fast);
-            mark_portable(&bytes, base, b'*', b'~', &mut portable);
-            prop_assert_eq!(&fast, &expected);
-            prop_assert_eq!(&portable, &expected);
+            let is_mark = |byte: u8| byte == b'*' || byte == b'~';
+            let places: Vec<u32> = bytes.iter().enumerate().filter(|(_, byte)| is_mark(**byte)).map(|(place, _)| base + place as u32).collect();
+            let ends: Vec<u32> = (0..).zip(bytes.iter().filter(|byte| is_mark(**byte))).filter(|(_, byte)| **byte == b'~').map(|(index, _)| index).collect();
+            let (mut fast, mut portable) = (Marks::default(), Marks::default());
+            fast.add(&bytes, base, b'*', b'~');
+            portable.add_portable(&bytes, base, b'*', b'~');
+            prop_assert_eq!((&fast.places, &fast.ends), (&places, &ends));
+            prop_assert_eq!((&portable.places, &portable.ends), (&places, &ends));
         }
     }
 }

@@ -120,9 +120,14 @@ impl<'a> Iterator for Elements<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Marked<'a> {
     pub bytes: &'a [u8],
-    /// Offsets of the delimiters inside `bytes`, each counted from `base`.
-    pub marks: &'a [u32],
+    /// Offset of `bytes`.
     pub base: u32,
+    /// Offsets of the delimiters inside `bytes`.
+    pub marks: &'a [u32],
+    /// Which of the marks are terminators: their places in a list that is longer than `marks` by the
+    /// `first` ones already cut away.
+    pub ends: &'a [u32],
+    pub first: u32,
     pub separators: Separators,
 }
 
@@ -140,19 +145,15 @@ pub enum OutOfBounds {
 /// `Incomplete` when the terminator is not in the buffer yet; `Failure` when a bound is broken.
 #[inline]
 pub fn segment(input: Marked<'_>) -> IResult<Marked<'_>, Segment<'_>, OutOfBounds> {
-    let terminator = input.separators.segment;
-    let ends = input
-        .marks
-        .iter()
-        .position(|mark| input.bytes.get((mark - input.base) as usize) == Some(&terminator));
-    let Some(count) = ends else {
+    let Some((terminator, ends)) = input.ends.split_first() else {
         return if input.bytes.len() > limits::SEGMENT_BYTES_MAX {
             Err(nom::Err::Failure(OutOfBounds::TooLong))
         } else {
             Err(nom::Err::Incomplete(Needed::Unknown))
         };
     };
-    let (marks, after) = input.marks.split_at(count);
+    let count = (terminator - input.first) as usize;
+    let (marks, after) = input.marks.split_at_checked(count).unwrap_or((input.marks, &[]));
     let end = after.first().map_or(input.bytes.len(), |mark| (mark - input.base) as usize);
     if end > limits::SEGMENT_BYTES_MAX {
         return Err(nom::Err::Failure(OutOfBounds::TooLong));
@@ -172,8 +173,10 @@ pub fn segment(input: Marked<'_>) -> IResult<Marked<'_>, Segment<'_>, OutOfBound
     segment.at.length = u32::try_from(end).unwrap_or(u32::MAX);
     let rest = Marked {
         bytes: rest.get(1..).unwrap_or_default(),
+        base: input.base + segment.at.length + 1,
         marks: after.get(1..).unwrap_or_default(),
-        base: input.base + u32::try_from(end).unwrap_or(0) + 1,
+        ends,
+        first: terminator + 1,
         separators: input.separators,
     };
     Ok((rest, segment))

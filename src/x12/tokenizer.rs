@@ -1,10 +1,11 @@
 //! Bytes in any chunks → borrowed segments. No I/O: the caller fills [`Tokenizer::space`] and asks
 //! for the [`Tokenizer::next`] step; memory is one buffer of [`limits::READ_BYTES`] and one segment.
 //!
-//! To the next editor: `buffer`, `marks` and the cursors move together. `marks[next_mark..]` are the
-//! delimiters of `buffer[start..marked]`; everything before `start` has been handed out.
+//! To the next editor: `buffer`, `marks` and the cursors move together. `marks.places[next_mark..]` are
+//! the delimiters of `buffer[start..marked]`, and `marks.ends[next_end..]` say which of them end a
+//! segment; everything before `start` has been handed out or skipped.
 
-use super::delimiters;
+use super::delimiters::Marks;
 use super::segment::{Marked, OutOfBounds, Segment, segment};
 use super::separators::{ISA_BYTES, Separators, SeparatorsError};
 use crate::limits;
@@ -46,8 +47,11 @@ pub enum TokenErrorKind {
 pub struct Tokenizer {
     buffer: Vec<u8>,
     /// Delimiters found so far, as offsets into `buffer`.
-    marks: Vec<u32>,
+    marks: Marks,
     next_mark: usize,
+    next_end: usize,
+    /// The element separator and segment terminator that were marked.
+    marked_for: Option<(u8, u8)>,
     /// First byte not handed out, first byte not marked, end of the filled part.
     start: usize,
     marked: usize,
@@ -73,8 +77,10 @@ impl Tokenizer {
     pub fn with_buffer(bytes: usize) -> Tokenizer {
         Tokenizer {
             buffer: vec![0; bytes.max(2 * limits::SEGMENT_BYTES_MAX)],
-            marks: Vec::new(),
+            marks: Marks::default(),
             next_mark: 0,
+            next_end: 0,
+            marked_for: None,
             start: 0,
             marked: 0,
             end: 0,
@@ -90,10 +96,12 @@ impl Tokenizer {
     pub fn space(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
-            let moved = u32::try_from(self.start).unwrap_or(0);
-            self.marks.drain(..self.next_mark);
-            self.marks.iter_mut().for_each(|mark| *mark -= moved);
-            self.next_mark = 0;
+            let (moved, dropped) = (u32::try_from(self.start).unwrap_or(0), u32::try_from(self.next_mark).unwrap_or(0));
+            self.marks.places.drain(..self.next_mark);
+            self.marks.places.iter_mut().for_each(|mark| *mark -= moved);
+            self.marks.ends.drain(..self.next_end);
+            self.marks.ends.iter_mut().for_each(|end| *end -= dropped);
+            (self.next_mark, self.next_end) = (0, 0);
             self.marked -= self.start;
             self.end -= self.start;
             self.offset += self.start as u64;
@@ -134,26 +142,24 @@ impl Tokenizer {
         let Some(separators) = self.separators else { return Ok(Step::NeedInput) };
         if self.marked < self.end {
             let fresh = self.buffer.get(self.marked..self.end).unwrap_or_default();
-            delimiters::mark(
-                fresh,
-                u32::try_from(self.marked).unwrap_or(0),
-                separators.element,
-                separators.segment,
-                &mut self.marks,
-            );
+            let base = u32::try_from(self.marked).unwrap_or(0);
+            self.marks.add(fresh, base, separators.element, separators.segment);
             self.marked = self.end;
         }
         let byte = self.byte();
         let input = Marked {
             bytes: self.buffer.get(self.start..self.end).unwrap_or_default(),
-            marks: self.marks.get(self.next_mark..).unwrap_or_default(),
             base: u32::try_from(self.start).unwrap_or(0),
+            marks: self.marks.places.get(self.next_mark..).unwrap_or_default(),
+            ends: self.marks.ends.get(self.next_end..).unwrap_or_default(),
+            first: u32::try_from(self.next_mark).unwrap_or(0),
             separators,
         };
         match segment(input) {
             Ok((rest, mut segment)) => {
                 self.start = self.end - rest.bytes.len();
-                self.next_mark = self.marks.len() - rest.marks.len();
+                self.next_mark = self.marks.places.len() - rest.marks.len();
+                self.next_end += 1;
                 match segment.id() {
                     b"ST" => self.ordinal = 1,
                     b"GS" | b"GE" | b"ISA" => self.ordinal = 0,
@@ -190,7 +196,16 @@ impl Tokenizer {
 
     /// Line ends between segments are not part of any; between interchanges blanks and a byte order
     /// mark at the very start are skipped too.
+    #[inline]
     fn skip_line_ends(&mut self) -> Result<(), TokenError> {
+        if self.separators.is_some() && !matches!(self.unread().first(), Some(b'\r' | b'\n')) {
+            self.filler = 0;
+            return Ok(());
+        }
+        self.skip_filler()
+    }
+
+    fn skip_filler(&mut self) -> Result<(), TokenError> {
         let terminator = self.separators.map(|separators| separators.segment);
         let between = self.separators.is_none();
         if between && self.byte() == 0 && self.unread().starts_with(b"\xef\xbb\xbf") {
@@ -207,6 +222,7 @@ impl Tokenizer {
             .count();
         self.start += skipped;
         self.marked = self.marked.max(self.start);
+        self.forget_skipped_marks();
         self.filler = if skipped > 0 && self.start == self.end { self.filler + skipped } else { 0 };
         if self.filler > limits::FILLER_BYTES_MAX {
             return Err(TokenError {
@@ -215,6 +231,17 @@ impl Tokenizer {
             });
         }
         Ok(())
+    }
+
+    /// A skipped byte may have been a delimiter of the interchange before.
+    fn forget_skipped_marks(&mut self) {
+        let (places, ends) = (&self.marks.places, &self.marks.ends);
+        while places.get(self.next_mark).is_some_and(|mark| (*mark as usize) < self.start) {
+            self.next_mark += 1;
+        }
+        while ends.get(self.next_end).is_some_and(|end| (*end as usize) < self.next_mark) {
+            self.next_end += 1;
+        }
     }
 
     /// Reads the separators of the ISA that must stand here.
@@ -241,10 +268,16 @@ impl Tokenizer {
         match Separators::of_isa(unread) {
             Ok(separators) => {
                 self.separators = Some(separators);
-                self.marks.clear();
-                self.next_mark = 0;
-                self.marked = self.start;
                 self.ordinal = 0;
+                // The interchange before marked what is in the buffer already: many small ones in one
+                // buffer must not be marked as often as they are many.
+                let marked_for = Some((separators.element, separators.segment));
+                if self.marked_for != marked_for {
+                    self.marked_for = marked_for;
+                    self.marks.clear();
+                    (self.next_mark, self.next_end) = (0, 0);
+                    self.marked = self.start;
+                }
                 Ok(Entered::Yes)
             }
             Err(_) if inside => Ok(Entered::Yes),
@@ -278,7 +311,9 @@ pub fn for_each_segment(bytes: &[u8], chunk: usize, mut each: impl FnMut(&Segmen
                 let space = tokenizer.space();
                 let count = rest.len().min(space.len()).min(chunk.max(1));
                 let (now, later) = rest.split_at(count);
-                space.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
+                if let Some(space) = space.get_mut(..count) {
+                    space.copy_from_slice(now);
+                }
                 tokenizer.filled(count);
                 rest = later;
             }
