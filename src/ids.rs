@@ -8,6 +8,8 @@ use std::str::FromStr;
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::text_form;
+
 /// Up to `N` bytes of printable ASCII, inline.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code<const N: usize> {
@@ -93,8 +95,7 @@ impl<const N: usize> Serialize for Code<N> {
 
 impl<'de, const N: usize> Deserialize<'de> for Code<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        Code::parse(text.as_bytes()).map_err(serde::de::Error::custom)
+        text_form::read(deserializer, |text| Code::parse(text.as_bytes()))
     }
 }
 
@@ -342,13 +343,13 @@ macro_rules! hex_ids {
             }
             /// The hex digits without the prefix.
             pub fn hex(&self) -> String {
-                self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+                text_form::hex(&self.0)
             }
         }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str($prefix)?;
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                text_form::write_hex(&self.0, f)
             }
         }
         impl fmt::Debug for $name {
@@ -378,7 +379,7 @@ macro_rules! hex_ids {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 if deserializer.is_human_readable() {
-                    std::borrow::Cow::<str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+                    text_form::read(deserializer, str::parse)
                 } else {
                     <[u8; $bytes]>::deserialize(deserializer).map(Self)
                 }

@@ -13,6 +13,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits;
+use crate::text_form;
 
 /// Why an X12 amount or quantity could not be read. Never carries the text itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,9 +41,14 @@ impl Money {
 
     /// Whole cents; saturates at the ends of `i64`, which no sum of admitted amounts reaches.
     pub fn cents(self) -> i64 {
-        let mut hundredfold = self.0.saturating_mul(Decimal::ONE_HUNDRED);
-        hundredfold.rescale(0);
-        i64::try_from(hundredfold.mantissa()).unwrap_or(if hundredfold.is_sign_negative() { i64::MIN } else { i64::MAX })
+        // Without `Decimal`'s arithmetic: every amount that is stored or shown comes by here.
+        let cents = match self.0.scale() {
+            0 => self.0.mantissa().saturating_mul(100),
+            1 => self.0.mantissa().saturating_mul(10),
+            2 => self.0.mantissa(),
+            _ => self.0.round_dp(2).mantissa(),
+        };
+        i64::try_from(cents).unwrap_or(if cents < 0 { i64::MIN } else { i64::MAX })
     }
 
     /// Reads an X12 `R` element: digits, at most one point, an optional leading minus.
@@ -101,16 +107,29 @@ impl Money {
 
     /// X12 decimal text: no trailing zeros, no point when whole (`122.05`, `75`, `0`).
     pub fn to_x12(self) -> String {
-        self.0.normalize().to_string()
+        let (sign, dollars, cents) = self.parts();
+        match (cents, cents % 10) {
+            (0, _) => format!("{sign}{dollars}"),
+            (tens, 0) => format!("{sign}{dollars}.{}", tens / 10),
+            (cents, _) => format!("{sign}{dollars}.{cents:02}"),
+        }
+    }
+
+    /// Sign, whole dollars and cents.
+    fn parts(self) -> (&'static str, u64, u64) {
+        let cents = self.cents();
+        (if cents < 0 { "-" } else { "" }, cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
     }
 }
 
 /// Always two decimals (`122.05`, `75.00`), as events and reports show money.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut fixed = self.0;
-        fixed.rescale(2);
-        fmt::Display::fmt(&fixed, f)
+        let (sign, dollars, cents) = self.parts();
+        match f.width() {
+            None => write!(f, "{sign}{dollars}.{cents:02}"),
+            Some(_) => f.pad(&format!("{sign}{dollars}.{cents:02}")),
+        }
     }
 }
 
@@ -311,8 +330,10 @@ impl<'de> Deserialize<'de> for Quantity {
 /// A decimal that this program wrote. Sums outgrow the limits of what comes from outside, so those do
 /// not apply: a store that refuses what it was given would never open again.
 fn stored<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
-    let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-    Decimal::from_str_exact(&text).map_err(|_| serde::de::Error::custom(DecimalError::NotADecimal))
+    text_form::read(deserializer, |text| match parse_decimal(text.as_bytes()) {
+        Ok(value) => Ok(value.decimal()),
+        Err(_) => Decimal::from_str_exact(text).map_err(|_| DecimalError::NotADecimal),
+    })
 }
 
 /// `mantissa / 10^scale` with no needless zero behind the point.

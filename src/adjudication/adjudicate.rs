@@ -124,7 +124,8 @@ impl Fate {
 }
 
 /// Encounters and voids are recorded. A replacement is pended: its original must be reversed first, and
-/// that is a person's work here, so that nothing is ever paid twice. Then routing.
+/// that is a person's work here, so that nothing is ever paid twice. A claim that nobody can be paid for
+/// is pended too. Then routing.
 fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate> {
     let at = case.claim.at;
     if case.receipt.is_encounter {
@@ -139,6 +140,12 @@ fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<
         trace.step(0, Rule::Replacement, StepResult::Pended, "a replacement (frequency 7)", at);
         aside.pend_reason = Some(PendReason::Replacement);
         return Some(Fate::Pended(Rule::Replacement));
+    }
+    if case.claim.billing_provider.npi.is_none() {
+        let at = case.claim.billing_provider.at;
+        trace.step(0, Rule::Routing, StepResult::Pended, "the billing provider has no NPI to be paid under", at);
+        aside.pend_reason = Some(PendReason::NoPayee);
+        return Some(Fate::Pended(Rule::Routing));
     }
     let (result, note, fate) = match route(case) {
         Route::Ours(note) => (StepResult::Passed, note, None),
@@ -333,6 +340,8 @@ fn failed(claim: &Claim, trace: &mut Trace) -> Determination {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::testing::*;
     use super::*;
     use crate::adjudication::determination::ClaimOutcome;
@@ -424,6 +433,16 @@ mod tests {
             ("pended", Some(PendReason::RuleFailure))
         );
         assert_eq!(determination.charge(), money("150"));
+    }
+
+    #[test]
+    fn a_claim_that_nobody_can_be_paid_for_is_pended() {
+        let claim = claim(vec![line("99214", 1, "150", "2025-01-20")]).with(|claim| Arc::make_mut(&mut claim.billing_provider).npi = None);
+        let determination = decided(&claim, &plan());
+        assert_eq!(
+            (outcome(&determination).as_str(), determination.pend_reason()),
+            ("pended", Some(PendReason::NoPayee))
+        );
     }
 
     #[test]

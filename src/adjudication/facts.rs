@@ -108,6 +108,7 @@ pub struct MemberFacts {
 /// One eligibility segment; both ends are covered days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoverageFacts {
+    #[serde(with = "crate::text_form::day")]
     pub from: NaiveDate,
     pub to: Option<NaiveDate>,
     pub aid_code: Option<AidCode>,

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::events::fact::ClaimCounts;
 use crate::ids::PartnerId;
 use crate::money::Money;
-use crate::pipeline::house::{House, KeyPolicy};
+use crate::pipeline::house::{House, Opening};
 use crate::pipeline::inbound::{self, FileReport};
 use crate::pipeline::outbound::{self, Delivery};
 use crate::pipeline::payment_run;
@@ -83,9 +83,14 @@ impl Ingest {
     }
 }
 
+/// Opens the house of an earlier run, for what only looks at it or goes on with it.
+pub fn open_existing_house(config: Config) -> Result<House, Failure> {
+    Ok(House::open(config, Opening::MustExist)?)
+}
+
 /// Opens the house, making a key file when there is none, and says so.
 pub fn open_house(config: Config, output: &Output) -> Result<House, Failure> {
-    let house = House::open(config, KeyPolicy::MayCreate)?;
+    let house = House::open(config, Opening::MayCreate)?;
     if house.keys_are_new {
         output.note("warning: a key file was made inside the data directory; keep keys elsewhere ([phi] key_file), or a copied directory can be read");
     }

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::ingest::{deliver, open_house, resume};
+use super::ingest::{deliver, open_existing_house, resume};
 use super::output::{Exit, Failure, Output};
 use crate::clock::Timestamp;
 use crate::config::Config;
@@ -49,7 +49,7 @@ impl Remit {
 }
 
 fn build(config: Config, pay_date: Option<NaiveDate>, dry_run: bool, output: &Output) -> Result<Exit, Failure> {
-    let mut house = open_house(config, output)?;
+    let mut house = open_existing_house(config)?;
     if dry_run {
         let due = house.ledger.payees_due()?;
         let claims: u64 = due.iter().map(|payee| payee.claims).sum();
@@ -119,7 +119,7 @@ fn check_file(path: &Path) -> Result<BalanceReport, Failure> {
 }
 
 fn show(config: Config, output: &Output) -> Result<Exit, Failure> {
-    let house = open_house(config, output)?;
+    let house = open_existing_house(config)?;
     let (mut from, mut payments) = (1, 0u64);
     loop {
         let facts = house.ledger.facts(from, 4_096)?;

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
 
 use crate::durable::private_file;
 use crate::events::cloudevent::{CloudEvent, Topic};
@@ -40,6 +40,8 @@ impl EventLog {
             file.seek(SeekFrom::Start(recorded))?;
             files.insert(topic.name(), (file, recorded));
         }
+        // The ledger will rely on files that may just have been made.
+        File::open(directory)?.sync_all()?;
         Ok(EventLog { files })
     }
 
@@ -72,14 +74,24 @@ impl EventLog {
 
 /// One event as a line: `{"key","headers","value"}`.
 pub fn line(event: &CloudEvent) -> Vec<u8> {
-    let headers: Map<String, Value> = event
-        .headers()
-        .into_iter()
-        .map(|(name, value)| (name.to_string(), Value::String(value)))
-        .collect();
-    let mut line = json!({"key": event.key, "headers": headers, "value": event.value}).to_string().into_bytes();
-    line.push(b'\n');
+    let mut line = Vec::with_capacity(event.value.len() + 512);
+    line.extend_from_slice(br#"{"key":"#);
+    // Text as JSON into memory does not fail.
+    let _ = serde_json::to_writer(&mut line, &event.key);
+    line.extend_from_slice(br#","headers":"#);
+    let _ = serde_json::to_writer(&mut line, &Headers(event));
+    line.extend_from_slice(br#","value":"#);
+    line.extend_from_slice(&event.value);
+    line.extend_from_slice(b"}\n");
     line
+}
+
+struct Headers<'a>(&'a CloudEvent);
+
+impl Serialize for Headers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.headers())
+    }
 }
 
 #[cfg(test)]

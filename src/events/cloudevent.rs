@@ -3,17 +3,21 @@
 //! Deterministic: the same fact gives the same id and the same bytes on every rendering. Clock values
 //! stand only in `*_at` fields and keyed values only in `*_token` fields.
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use std::borrow::Cow;
+
+use chrono::NaiveDate;
+use serde::{Serialize, Serializer};
 
 use super::fact::{AckBuilt, Answer, ClaimCounts, Fact, FileCompleted, FileDuplicate, FileReceived, FileRejected, RemitBuilt, RemitDelivered};
 use crate::adjudication::adjustment::Adjustment;
 use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
-use crate::adjudication::determination::{LineDetermination, LineOutcome, Raised, Signal};
+use crate::adjudication::determination::{ClaimOutcome, LineDetermination, LineOutcome, PendReason, Raised, Signal};
 use crate::claim::echo::LineEcho;
 use crate::clock::Timestamp;
-use crate::finding::Finding;
-use crate::ids::FileDigest;
+use crate::finding::{Check, Finding, Severity, SnipLevel};
+use crate::ids::{ClaimId, ContentDigest, ControlNumber, FileDigest, Form, Modifier, Npi, PartnerId, PayerClaimNumber, Qualifier, Rarc, Token, TraceNumber};
+use crate::money::{Money, Quantity};
+use crate::text_form;
 
 /// The topics, without the configurable prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +45,7 @@ impl Topic {
 }
 
 /// One event, ready to be published.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudEvent {
     pub topic: Topic,
     pub key: String,
@@ -51,19 +55,20 @@ pub struct CloudEvent {
     pub id: String,
     /// `ce_time`.
     pub time: Timestamp,
-    pub value: Value,
+    /// A JSON object.
+    pub value: Vec<u8>,
 }
 
 impl CloudEvent {
     /// The CloudEvents attributes of the binary mode, without the value.
-    pub fn headers(&self) -> [(&'static str, String); 6] {
+    pub fn headers(&self) -> [(&'static str, Cow<'_, str>); 6] {
         [
-            ("ce_specversion", "1.0".to_string()),
-            ("ce_id", self.id.clone()),
-            ("ce_source", "claimstream".to_string()),
-            ("ce_type", self.kind.to_string()),
-            ("ce_time", self.time.to_rfc3339()),
-            ("content-type", "application/json".to_string()),
+            ("ce_specversion", "1.0".into()),
+            ("ce_id", self.id.as_str().into()),
+            ("ce_source", "claimstream".into()),
+            ("ce_type", self.kind.into()),
+            ("ce_time", self.time.to_rfc3339().into()),
+            ("content-type", "application/json".into()),
         ]
     }
 }
@@ -87,94 +92,225 @@ pub fn render(fact: &Fact) -> Vec<CloudEvent> {
     }
 }
 
+/// The JSON of a value of ours, in the order of its fields. Our values have text keys and no failing
+/// parts, so there is always JSON.
+fn json(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1024);
+    let _ = serde_json::to_writer(&mut bytes, value);
+    bytes
+}
+
+/// An instant as events have it.
+struct At(Timestamp);
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.to_rfc3339())
+    }
+}
+
 fn file_received(fact: &FileReceived) -> CloudEvent {
+    #[derive(Serialize)]
+    struct View<'a> {
+        file: &'a FileDigest,
+        partner: &'a PartnerId,
+        bytes: u64,
+        received_at: At,
+    }
     CloudEvent {
         topic: Topic::Files,
         key: fact.partner.to_string(),
         kind: "claims.file.received.v1",
         id: event_id(&fact.file, 0, 0, "file.received", 1, ""),
         time: fact.received_at,
-        value: json!({"file": fact.file, "partner": fact.partner, "bytes": fact.bytes, "received_at": at(fact.received_at)}),
+        value: json(&View {
+            file: &fact.file,
+            partner: &fact.partner,
+            bytes: fact.bytes,
+            received_at: At(fact.received_at),
+        }),
     }
 }
 
 fn file_duplicate(fact: &FileDuplicate) -> CloudEvent {
+    #[derive(Serialize)]
+    struct View<'a> {
+        file: &'a FileDigest,
+        partner: &'a PartnerId,
+        receipt: u64,
+        received_at: At,
+    }
     CloudEvent {
         topic: Topic::Files,
         key: fact.partner.to_string(),
         kind: "claims.file.duplicate.v1",
         id: event_id(&fact.file, 0, 0, "file.duplicate", 1, &fact.receipt.to_string()),
         time: fact.received_at,
-        value: json!({"file": fact.file, "partner": fact.partner, "receipt": fact.receipt, "received_at": at(fact.received_at)}),
+        value: json(&View {
+            file: &fact.file,
+            partner: &fact.partner,
+            receipt: fact.receipt,
+            received_at: At(fact.received_at),
+        }),
     }
 }
 
 fn file_rejected(fact: &FileRejected) -> CloudEvent {
+    #[derive(Serialize)]
+    struct View<'a> {
+        file: &'a FileDigest,
+        partner: &'a PartnerId,
+        reason: super::fact::RejectReason,
+        byte: u64,
+        claims: Counts,
+        rejected_at: At,
+    }
     CloudEvent {
         topic: Topic::Files,
         key: fact.partner.to_string(),
         kind: "claims.file.rejected.v1",
         id: event_id(&fact.file, 0, 0, "file.rejected", 1, ""),
         time: fact.rejected_at,
-        value: json!({"file": fact.file, "partner": fact.partner, "reason": fact.reason, "byte": fact.byte, "claims": counts(&fact.counts), "rejected_at": at(fact.rejected_at)}),
+        value: json(&View {
+            file: &fact.file,
+            partner: &fact.partner,
+            reason: fact.reason,
+            byte: fact.byte,
+            claims: Counts::of(&fact.counts),
+            rejected_at: At(fact.rejected_at),
+        }),
     }
 }
 
 fn file_completed(fact: &FileCompleted) -> CloudEvent {
+    #[derive(Serialize)]
+    struct View<'a> {
+        file: &'a FileDigest,
+        partner: &'a PartnerId,
+        interchanges: u32,
+        transaction_sets: u32,
+        claims: Counts,
+        charge: Money,
+        paid: Money,
+        conservation: i64,
+        completed_at: At,
+    }
     CloudEvent {
         topic: Topic::Files,
         key: fact.partner.to_string(),
         kind: "claims.file.completed.v1",
         id: event_id(&fact.file, 0, 0, "file.completed", 1, ""),
         time: fact.completed_at,
-        value: json!({
-            "file": fact.file, "partner": fact.partner, "interchanges": fact.interchanges, "transaction_sets": fact.transaction_sets,
-            "claims": counts(&fact.counts), "charge": fact.counts.charge, "paid": fact.counts.amount_paid,
-            "conservation": fact.counts.conservation(), "completed_at": at(fact.completed_at),
+        value: json(&View {
+            file: &fact.file,
+            partner: &fact.partner,
+            interchanges: fact.interchanges,
+            transaction_sets: fact.transaction_sets,
+            claims: Counts::of(&fact.counts),
+            charge: fact.counts.charge,
+            paid: fact.counts.amount_paid,
+            conservation: fact.counts.conservation(),
+            completed_at: At(fact.completed_at),
         }),
     }
 }
 
-fn counts(counts: &ClaimCounts) -> Value {
-    json!({
-        "received": counts.received, "rejected": counts.rejected, "paid": counts.paid, "denied": counts.denied,
-        "pended": counts.pended, "forwarded": counts.forwarded, "recorded": counts.recorded,
-    })
+#[derive(Serialize)]
+struct Counts {
+    received: u64,
+    rejected: u64,
+    paid: u64,
+    denied: u64,
+    pended: u64,
+    forwarded: u64,
+    recorded: u64,
+}
+
+impl Counts {
+    fn of(counts: &ClaimCounts) -> Counts {
+        Counts {
+            received: counts.received,
+            rejected: counts.rejected,
+            paid: counts.paid,
+            denied: counts.denied,
+            pended: counts.pended,
+            forwarded: counts.forwarded,
+            recorded: counts.recorded,
+        }
+    }
 }
 
 fn ack_built(ack: &AckBuilt) -> CloudEvent {
+    #[derive(Serialize)]
+    struct View<'a> {
+        file: &'a FileDigest,
+        partner: &'a PartnerId,
+        isa13: &'a ControlNumber,
+        control_number: String,
+        built_at: At,
+        #[serde(flatten)]
+        subject: Subject<'a>,
+    }
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Subject<'a> {
+        Interchange {
+            note: Option<String>,
+        },
+        Group {
+            gs06: &'a ControlNumber,
+            transaction_sets: usize,
+            rejected_sets: usize,
+            rejected_claims: u64,
+            findings: usize,
+        },
+        Set {
+            st02: &'a ControlNumber,
+            claims: u64,
+        },
+    }
     let (kind, st_byte, subject) = match &ack.answer {
         Answer::Interchange { note } => (
             "claims.ack.ta1.v1",
             ack.interchange.byte,
-            json!({"note": note.map(|note| format!("{note:03}"))}),
+            Subject::Interchange {
+                note: note.map(|note| format!("{note:03}")),
+            },
         ),
         Answer::Group { group, sets, findings } => (
             "claims.ack.999.v1",
             group.byte,
-            json!({
-                "gs06": group.control_number, "transaction_sets": sets.len(),
-                "rejected_sets": sets.iter().filter(|set| set.is_rejected).count(),
-                "rejected_claims": sets.iter().map(|set| u64::from(set.rejected_claims)).sum::<u64>(),
-                "findings": findings.len() + sets.iter().map(|set| set.findings.len()).sum::<usize>(),
-            }),
+            Subject::Group {
+                gs06: &group.control_number,
+                transaction_sets: sets.len(),
+                rejected_sets: sets.iter().filter(|set| set.is_rejected).count(),
+                rejected_claims: sets.iter().map(|set| u64::from(set.rejected_claims)).sum::<u64>(),
+                findings: findings.len() + sets.iter().map(|set| set.findings.len()).sum::<usize>(),
+            },
         ),
-        Answer::Claims { set, first, last, .. } => ("claims.ack.277ca.v1", set.byte, json!({"st02": set.control_number, "claims": last + 1 - first})),
+        Answer::Claims { set, first, last, .. } => (
+            "claims.ack.277ca.v1",
+            set.byte,
+            Subject::Set {
+                st02: &set.control_number,
+                claims: last + 1 - first,
+            },
+        ),
     };
-    let mut value = json!({
-        "file": ack.file, "partner": ack.partner, "isa13": ack.interchange.control_number,
-        "control_number": format!("{:09}", ack.control_number), "built_at": at(ack.built_at),
-    });
-    if let (Value::Object(value), Value::Object(subject)) = (&mut value, subject) {
-        value.extend(subject);
-    }
     CloudEvent {
         topic: Topic::Acks,
         key: format!("{}/{}", ack.interchange.sender, ack.interchange.control_number),
         kind,
         id: event_id(&ack.file, st_byte, 0, kind, 1, ""),
         time: ack.built_at,
-        value,
+        value: json(&View {
+            file: &ack.file,
+            partner: &ack.partner,
+            isa13: &ack.interchange.control_number,
+            control_number: format!("{:09}", ack.control_number),
+            built_at: At(ack.built_at),
+            subject,
+        }),
     }
 }
 
@@ -202,6 +338,21 @@ fn source(source: &ClaimSource) -> Source<'_> {
 }
 
 fn claim_rejected(rejection: &Rejection) -> CloudEvent {
+    #[derive(Serialize)]
+    struct View<'a> {
+        claim_id: ClaimId,
+        version: u16,
+        form: Form,
+        source: Source<'a>,
+        received_at: At,
+        decided_at: At,
+        member_token: Token,
+        pcn_token: Token,
+        billing_npi: Option<Npi>,
+        outcome: &'static str,
+        charge: Money,
+        findings: Vec<FindingView>,
+    }
     let claim = &rejection.source;
     CloudEvent {
         topic: Topic::Decisions,
@@ -209,13 +360,121 @@ fn claim_rejected(rejection: &Rejection) -> CloudEvent {
         kind: "claims.claim.rejected.v1",
         id: event_id(&claim.file, claim.st_byte, claim.ordinal, "claim.rejected", 1, ""),
         time: rejection.decided_at,
-        value: json!({
-            "claim_id": rejection.claim_id, "version": 1, "form": rejection.echo.form, "source": source(claim),
-            "received_at": at(rejection.received_at), "decided_at": at(rejection.decided_at),
-            "member_token": rejection.member_token, "pcn_token": rejection.pcn_token,
-            "billing_npi": rejection.echo.billing_npi, "outcome": "rejected", "charge": rejection.echo.charge,
-            "findings": rejection.findings.iter().map(finding).collect::<Vec<_>>(),
+        value: json(&View {
+            claim_id: rejection.claim_id,
+            version: 1,
+            form: rejection.echo.form,
+            source: source(claim),
+            received_at: At(rejection.received_at),
+            decided_at: At(rejection.decided_at),
+            member_token: rejection.member_token,
+            pcn_token: rejection.pcn_token,
+            billing_npi: rejection.echo.billing_npi,
+            outcome: "rejected",
+            charge: rejection.echo.charge,
+            findings: rejection.findings.iter().map(FindingView::of).collect(),
         }),
+    }
+}
+
+fn claim_adjudicated(decision: &Decision) -> CloudEvent {
+    #[derive(Serialize)]
+    struct View<'a> {
+        claim_id: ClaimId,
+        version: u16,
+        form: Form,
+        source: Source<'a>,
+        payer_claim_number: &'a PayerClaimNumber,
+        received_at: At,
+        decided_at: At,
+        member_token: Token,
+        pcn_token: Token,
+        billing_npi: Option<Npi>,
+        payee_npi: Option<Npi>,
+        frequency: Option<Qualifier>,
+        outcome: ClaimOutcome,
+        pend_reason: Option<PendReason>,
+        charge: Money,
+        paid: Money,
+        patient_responsibility: Money,
+        forward_to: Option<&'a str>,
+        adjustments: [(); 0],
+        lines: Vec<LineView<'a>>,
+        findings: Vec<FindingView>,
+        rules: ContentDigest,
+        refdata: ContentDigest,
+        run: &'static str,
+    }
+    let (claim, determination, echo) = (&decision.source, &decision.determination, &decision.echo);
+    let echo_of = |line: &LineDetermination| echo.lines.iter().find(|echo| echo.number == line.number());
+    CloudEvent {
+        topic: Topic::Decisions,
+        key: decision.claim_id.to_string(),
+        kind: "claims.claim.adjudicated.v1",
+        id: event_id(&claim.file, claim.st_byte, claim.ordinal, "claim.adjudicated", decision.version, ""),
+        time: decision.decided_at,
+        value: json(&View {
+            claim_id: decision.claim_id,
+            version: decision.version,
+            form: echo.form,
+            source: source(claim),
+            payer_claim_number: &decision.payer_claim_number,
+            received_at: At(decision.received_at),
+            decided_at: At(decision.decided_at),
+            member_token: decision.member_token,
+            pcn_token: decision.pcn_token,
+            billing_npi: echo.billing_npi,
+            payee_npi: echo.billing_npi,
+            frequency: echo.frequency,
+            outcome: determination.outcome(),
+            pend_reason: determination.pend_reason(),
+            charge: determination.charge(),
+            paid: determination.paid(),
+            patient_responsibility: determination.patient_responsibility(),
+            forward_to: determination.forward_to(),
+            adjustments: [],
+            lines: determination.lines().iter().map(|line| LineView::of(line, echo_of(line))).collect(),
+            findings: decision.findings.iter().map(FindingView::of).collect(),
+            rules: decision.rules,
+            refdata: decision.refdata,
+            run: "live",
+        }),
+    }
+}
+
+#[derive(Serialize)]
+struct LineView<'a> {
+    number: u16,
+    code: Option<String>,
+    modifiers: Vec<Modifier>,
+    units: Option<Quantity>,
+    service_from: Option<NaiveDate>,
+    service_to: Option<NaiveDate>,
+    outcome: LineOutcome,
+    charge: Money,
+    allowed: Option<Money>,
+    paid: Money,
+    adjustments: Vec<AdjustmentView<'a>>,
+    rule: &'static str,
+}
+
+impl<'a> LineView<'a> {
+    fn of(line: &'a LineDetermination, echo: Option<&LineEcho>) -> LineView<'a> {
+        let service = echo.and_then(|echo| echo.service);
+        LineView {
+            number: line.number(),
+            code: echo.map(LineEcho::code),
+            modifiers: echo.map(|echo| echo.modifiers.iter().flatten().copied().collect()).unwrap_or_default(),
+            units: echo.map(|echo| echo.units),
+            service_from: service.map(|service| service.from),
+            service_to: service.map(|service| service.through),
+            outcome: line.outcome(),
+            charge: line.charge(),
+            allowed: (line.outcome() == LineOutcome::Paid).then(|| line.allowed()),
+            paid: line.amount_paid(),
+            adjustments: line.adjustments().iter().map(AdjustmentView::of).collect(),
+            rule: line.rule().as_str(),
+        }
     }
 }
 
@@ -223,69 +482,37 @@ fn claim_rejected(rejection: &Rejection) -> CloudEvent {
 struct AdjustmentView<'a> {
     group: &'static str,
     carc: &'a str,
-    amount: crate::money::Money,
+    amount: Money,
     #[serde(skip_serializing_if = "Option::is_none")]
-    quantity: Option<crate::money::Quantity>,
-    rarc: Vec<&'a str>,
+    quantity: Option<Quantity>,
+    rarc: &'a [Rarc],
 }
 
-fn adjustment(adjustment: &Adjustment) -> AdjustmentView<'_> {
-    AdjustmentView {
-        group: adjustment.group.code(),
-        carc: adjustment.carc.as_str(),
-        amount: adjustment.amount,
-        quantity: adjustment.quantity,
-        rarc: adjustment.rarcs.iter().map(|rarc| rarc.as_str()).collect(),
+impl<'a> AdjustmentView<'a> {
+    fn of(adjustment: &'a Adjustment) -> AdjustmentView<'a> {
+        AdjustmentView {
+            group: adjustment.group.code(),
+            carc: adjustment.carc.as_str(),
+            amount: adjustment.amount,
+            quantity: adjustment.quantity,
+            rarc: &adjustment.rarcs,
+        }
     }
-}
-
-fn claim_adjudicated(decision: &Decision) -> CloudEvent {
-    let (claim, determination, echo) = (&decision.source, &decision.determination, &decision.echo);
-    let lines: Vec<Value> = determination
-        .lines()
-        .iter()
-        .map(|line| line_view(line, echo.lines.iter().find(|echo| echo.number == line.number())))
-        .collect();
-    CloudEvent {
-        topic: Topic::Decisions,
-        key: decision.claim_id.to_string(),
-        kind: "claims.claim.adjudicated.v1",
-        id: event_id(&claim.file, claim.st_byte, claim.ordinal, "claim.adjudicated", decision.version, ""),
-        time: decision.decided_at,
-        value: json!({
-            "claim_id": decision.claim_id, "version": decision.version, "form": echo.form, "source": source(claim),
-            "payer_claim_number": decision.payer_claim_number,
-            "received_at": at(decision.received_at), "decided_at": at(decision.decided_at),
-            "member_token": decision.member_token, "pcn_token": decision.pcn_token,
-            "billing_npi": echo.billing_npi, "payee_npi": echo.billing_npi, "frequency": echo.frequency,
-            "outcome": determination.outcome(), "pend_reason": determination.pend_reason(),
-            "charge": determination.charge(), "paid": determination.paid(), "patient_responsibility": determination.patient_responsibility(),
-            "forward_to": determination.forward_to(),
-            "adjustments": [], "lines": lines,
-            "findings": decision.findings.iter().map(finding).collect::<Vec<_>>(),
-            "rules": decision.rules, "refdata": decision.refdata, "run": "live",
-        }),
-    }
-}
-
-fn line_view(line: &LineDetermination, echo: Option<&LineEcho>) -> Value {
-    json!({
-        "number": line.number(),
-        "code": echo.map(LineEcho::code),
-        "modifiers": echo.map(|echo| echo.modifiers.iter().flatten().map(|modifier| modifier.as_str()).collect::<Vec<_>>()).unwrap_or_default(),
-        "units": echo.map(|echo| echo.units),
-        "service_from": echo.and_then(|echo| echo.service).map(|service| service.from),
-        "service_to": echo.and_then(|echo| echo.service).map(|service| service.through),
-        "outcome": line.outcome(),
-        "charge": line.charge(),
-        "allowed": (line.outcome() == LineOutcome::Paid).then(|| line.allowed()),
-        "paid": line.amount_paid(),
-        "adjustments": line.adjustments().iter().map(adjustment).collect::<Vec<_>>(),
-        "rule": line.rule().as_str(),
-    })
 }
 
 fn signal(decision: &Decision, raised: &Raised) -> CloudEvent {
+    #[derive(Serialize)]
+    struct View<'a> {
+        claim_id: ClaimId,
+        version: u16,
+        source: Source<'a>,
+        finding: &'static str,
+        line: u16,
+        amount: Option<Money>,
+        member_token: Token,
+        billing_npi: Option<Npi>,
+        decided_at: At,
+    }
     let claim = &decision.source;
     let kind = match raised.signal {
         Signal::PatientPaid | Signal::ShareOfCostMismatch | Signal::PatientEstimate => "claims.finding.member-billing.v1",
@@ -305,52 +532,112 @@ fn signal(decision: &Decision, raised: &Raised) -> CloudEvent {
             &format!("{}/{}", raised.signal.as_str(), raised.line),
         ),
         time: decision.decided_at,
-        value: json!({
-            "claim_id": decision.claim_id, "version": decision.version, "source": source(claim),
-            "finding": raised.signal.as_str(), "line": raised.line, "amount": raised.amount,
-            "member_token": decision.member_token, "billing_npi": decision.echo.billing_npi, "decided_at": at(decision.decided_at),
+        value: json(&View {
+            claim_id: decision.claim_id,
+            version: decision.version,
+            source: source(claim),
+            finding: raised.signal.as_str(),
+            line: raised.line,
+            amount: raised.amount,
+            member_token: decision.member_token,
+            billing_npi: decision.echo.billing_npi,
+            decided_at: At(decision.decided_at),
         }),
     }
 }
 
-fn finding(finding: &Finding) -> Value {
-    json!({
-        "check": finding.check, "snip": finding.check.snip(), "severity": finding.severity, "code": finding.code.to_string(),
-        "loop": finding.position.loop_id.map(|loop_id| loop_id.as_str()), "segment": finding.position.segment.as_str(),
-        "segment_ordinal": finding.position.ordinal, "element": finding.position.element_name(), "byte": finding.position.byte,
-        "line": finding.line,
-    })
+#[derive(Serialize)]
+struct FindingView {
+    check: Check,
+    snip: SnipLevel,
+    severity: Severity,
+    code: String,
+    r#loop: Option<&'static str>,
+    segment: String,
+    segment_ordinal: u32,
+    element: Option<String>,
+    byte: u64,
+    line: Option<u16>,
+}
+
+impl FindingView {
+    fn of(finding: &Finding) -> FindingView {
+        FindingView {
+            check: finding.check,
+            snip: finding.check.snip(),
+            severity: finding.severity,
+            code: finding.code.to_string(),
+            r#loop: finding.position.loop_id.map(|loop_id| loop_id.as_str()),
+            segment: finding.position.segment.as_str().to_string(),
+            segment_ordinal: finding.position.ordinal,
+            element: finding.position.element_name(),
+            byte: finding.position.byte,
+            line: finding.line,
+        }
+    }
 }
 
 fn remit_built(remit: &RemitBuilt) -> CloudEvent {
+    #[derive(Serialize)]
+    struct View<'a> {
+        trn02: &'a TraceNumber,
+        control_number: String,
+        payee_npi: Npi,
+        method: &'static str,
+        pay_date: NaiveDate,
+        claims: usize,
+        charge: Money,
+        paid: Money,
+        interest: Money,
+        payment: Money,
+        built_at: At,
+    }
+    let method = match (remit.payment().is_zero(), &remit.payee_bank) {
+        (true, _) => "non",
+        (false, Some(_)) => "ach",
+        (false, None) => "check",
+    };
     CloudEvent {
         topic: Topic::Remits,
         key: remit.payee_npi.to_string(),
         kind: "claims.remit.built.v1",
         id: remit_id(remit.trace.as_str(), "remit.built"),
         time: remit.built_at,
-        value: json!({
-            "trn02": remit.trace, "control_number": format!("{:09}", remit.control_number), "payee_npi": remit.payee_npi,
-            "method": if remit.payment().is_zero() { "non" } else if remit.payee_bank.is_some() { "ach" } else { "check" },
-            "pay_date": remit.pay_date, "claims": remit.claims.len(), "charge": remit.charge, "paid": remit.paid,
-            "interest": remit.interest, "payment": remit.payment(), "built_at": at(remit.built_at),
+        value: json(&View {
+            trn02: &remit.trace,
+            control_number: format!("{:09}", remit.control_number),
+            payee_npi: remit.payee_npi,
+            method,
+            pay_date: remit.pay_date,
+            claims: remit.claims.len(),
+            charge: remit.charge,
+            paid: remit.paid,
+            interest: remit.interest,
+            payment: remit.payment(),
+            built_at: At(remit.built_at),
         }),
     }
 }
 
 fn remit_delivered(delivered: &RemitDelivered) -> CloudEvent {
+    #[derive(Serialize)]
+    struct View<'a> {
+        trn02: &'a TraceNumber,
+        payee_npi: Npi,
+        delivered_at: At,
+    }
     CloudEvent {
         topic: Topic::Remits,
         key: delivered.payee_npi.to_string(),
         kind: "claims.remit.delivered.v1",
         id: remit_id(delivered.trace.as_str(), "remit.delivered"),
         time: delivered.delivered_at,
-        value: json!({"trn02": delivered.trace, "payee_npi": delivered.payee_npi, "delivered_at": at(delivered.delivered_at)}),
+        value: json(&View {
+            trn02: &delivered.trace,
+            payee_npi: delivered.payee_npi,
+            delivered_at: At(delivered.delivered_at),
+        }),
     }
-}
-
-fn at(timestamp: Timestamp) -> String {
-    timestamp.to_rfc3339()
 }
 
 /// `ce_id`: a hash of what the event is about, never of when it was rendered.
@@ -374,5 +661,5 @@ fn remit_id(trace: &str, kind: &str) -> String {
 fn hex_128(hasher: &blake3::Hasher) -> String {
     let mut id = [0; 16];
     hasher.finalize_xof().fill(&mut id);
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    text_form::hex(&id)
 }

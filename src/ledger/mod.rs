@@ -40,6 +40,18 @@ pub enum LedgerError {
     Inconsistent { what: &'static str },
 }
 
+impl LedgerError {
+    /// What is stored was changed or contradicts itself (exit 5), as against a store that can't be used
+    /// (exit 1).
+    pub fn is_integrity_failure(&self) -> bool {
+        match self {
+            LedgerError::Inconsistent { .. } | LedgerError::Record(_) => true,
+            LedgerError::Seal(error) => *error == crate::sealing::SealError::Tampered,
+            LedgerError::Store(_) | LedgerError::Index(_) | LedgerError::SqliteTooOld { .. } | LedgerError::Schema { .. } => false,
+        }
+    }
+}
+
 /// A file at the door.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {

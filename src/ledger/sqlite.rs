@@ -75,6 +75,63 @@ impl SqliteLedger {
         })
     }
 
+    fn append_in_one_transaction(&mut self, batch: &Batch) -> Result<Seq, LedgerError> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let first = insert_facts(&transaction, &self.key, &batch.facts)?;
+        insert_runs(&transaction, first, batch)?;
+        insert_payables(&transaction, &mut self.payees, first, &batch.facts)?;
+        {
+            let mut statement = transaction.prepare_cached("SELECT units FROM unit_use WHERE authorization_row = ?1")?;
+            let mut write = transaction.prepare_cached("INSERT OR REPLACE INTO unit_use VALUES (?1, ?2)")?;
+            for (row, units) in &batch.units {
+                let key = row.as_u64().cast_signed();
+                let before: Option<String> = statement.query_row([key], |row| row.get(0)).optional()?;
+                let before = before.as_deref().map_or(Ok(Quantity::ZERO), stored_units)?;
+                write.execute(params![key, (before + *units).to_string()])?;
+            }
+        }
+        if let Some((number, progress, state)) = &batch.file {
+            let progress = serde_json::to_string(progress).unwrap_or_default();
+            transaction
+                .prepare_cached("UPDATE file SET progress = ?2, state = ?3 WHERE number = ?1")?
+                .execute(params![number, progress, state_text(*state)])?;
+            for (sender, receiver, isa13) in &batch.control_numbers {
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO control_number VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![sender, receiver, isa13, number])?;
+            }
+        }
+        {
+            let mut statement =
+                transaction.prepare_cached("DELETE FROM payable WHERE seq = ?1 AND payee = (SELECT number FROM payee WHERE npi = ?2 AND tin = ?3)")?;
+            for fact in &batch.facts {
+                if let Fact::RemitBuilt(remit) = fact {
+                    let tin = remit.payee_tin.as_ref().map_or("", |tin| tin.as_str());
+                    for claim in &remit.claims {
+                        if statement.execute(params![as_i64(claim.seq), remit.payee_npi.as_str(), tin])? != 1 {
+                            return Err(LedgerError::Inconsistent {
+                                what: "a claim to be paid was not payable",
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        for (counter, value) in &batch.counters {
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?
+                .execute(params![counter.name(), value])?;
+        }
+        if let Some((delivery, delivered)) = &batch.delivered {
+            let state = serde_json::to_string(delivered).unwrap_or_default();
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?
+                .execute(params![delivery, state])?;
+        }
+        transaction.commit()?;
+        Ok(first)
+    }
+
     fn file_row(&self, digest: &FileDigest) -> Result<Option<FileRow>, LedgerError> {
         let mut statement = self
             .connection
@@ -185,60 +242,12 @@ impl Ledger for SqliteLedger {
     }
 
     fn append(&mut self, batch: &Batch) -> Result<Seq, LedgerError> {
-        let transaction = self.connection.unchecked_transaction()?;
-        let first = insert_facts(&transaction, &self.key, &batch.facts)?;
-        insert_runs(&transaction, first, batch)?;
-        insert_payables(&transaction, &mut self.payees, first, &batch.facts)?;
-        {
-            let mut statement = transaction.prepare_cached("SELECT units FROM unit_use WHERE authorization_row = ?1")?;
-            let mut write = transaction.prepare_cached("INSERT OR REPLACE INTO unit_use VALUES (?1, ?2)")?;
-            for (row, units) in &batch.units {
-                let key = row.as_u64().cast_signed();
-                let before: Option<String> = statement.query_row([key], |row| row.get(0)).optional()?;
-                let before = before.as_deref().map_or(Ok(Quantity::ZERO), stored_units)?;
-                write.execute(params![key, (before + *units).to_string()])?;
-            }
+        let appended = self.append_in_one_transaction(batch);
+        if appended.is_err() {
+            // Payees that came with the batch went with it: their numbers will be those of others.
+            self.payees.clear();
         }
-        if let Some((number, progress, state)) = &batch.file {
-            let progress = serde_json::to_string(progress).unwrap_or_default();
-            transaction
-                .prepare_cached("UPDATE file SET progress = ?2, state = ?3 WHERE number = ?1")?
-                .execute(params![number, progress, state_text(*state)])?;
-            for (sender, receiver, isa13) in &batch.control_numbers {
-                transaction
-                    .prepare_cached("INSERT OR REPLACE INTO control_number VALUES (?1, ?2, ?3, ?4)")?
-                    .execute(params![sender, receiver, isa13, number])?;
-            }
-        }
-        {
-            let mut statement =
-                transaction.prepare_cached("DELETE FROM payable WHERE seq = ?1 AND payee = (SELECT number FROM payee WHERE npi = ?2 AND tin = ?3)")?;
-            for fact in &batch.facts {
-                if let Fact::RemitBuilt(remit) = fact {
-                    let tin = remit.payee_tin.as_ref().map_or("", |tin| tin.as_str());
-                    for claim in &remit.claims {
-                        if statement.execute(params![as_i64(claim.seq), remit.payee_npi.as_str(), tin])? != 1 {
-                            return Err(LedgerError::Inconsistent {
-                                what: "a claim to be paid was not payable",
-                            });
-                        }
-                    }
-                }
-            }
-        }
-        for (counter, value) in &batch.counters {
-            transaction
-                .prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?
-                .execute(params![counter.name(), value])?;
-        }
-        if let Some((delivery, delivered)) = &batch.delivered {
-            let state = serde_json::to_string(delivered).unwrap_or_default();
-            transaction
-                .prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?
-                .execute(params![delivery, state])?;
-        }
-        transaction.commit()?;
-        Ok(first)
+        appended
     }
 
     fn facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {

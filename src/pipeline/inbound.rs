@@ -26,7 +26,7 @@ use crate::envelope::{EnvelopeReader, Event, Interchange};
 use crate::events::fact::{ClaimCounts, Fact, FileCompleted, FileRejected, RejectReason};
 use crate::finding::{Check, Finding, ReportCode};
 use crate::guide::walker::Walker;
-use crate::ids::PartnerId;
+use crate::ids::{ContentDigest, PartnerId};
 use crate::ledger::{Admission, Arrival, Batch, Counter, FileRow, FileState, Ledger, LedgerError, Numbers, Progress, Seq};
 use crate::limits;
 use crate::position::Position;
@@ -60,6 +60,8 @@ pub enum InboundError {
     House(#[from] HouseError),
     #[error("the archived file does not read the same twice")]
     Unstable,
+    #[error("decided with the rule pack {digest}, which is not the one in force; point [rules] dir to it")]
+    OtherRules { digest: ContentDigest },
     #[error("the threads of this run cannot be started")]
     Threads(#[from] rayon::ThreadPoolBuildError),
     #[error("a later stage stopped")]
@@ -71,13 +73,14 @@ impl InboundError {
     pub fn is_integrity_failure(&self) -> bool {
         match self {
             InboundError::Unstable => true,
+            InboundError::Ledger(error) => error.is_integrity_failure(),
             InboundError::Io(error) | InboundError::Read(ReadError::Io(error)) | InboundError::Survey(SurveyError::Io(error)) => {
                 error.get_ref().is_some_and(|inner| matches!(inner.downcast_ref(), Some(SealError::Tampered)))
             }
             InboundError::Read(ReadError::NotX12(_))
             | InboundError::Survey(SurveyError::Guide(_) | SurveyError::NotX12(_))
-            | InboundError::Ledger(_)
             | InboundError::House(_)
+            | InboundError::OtherRules { .. }
             | InboundError::Threads(_)
             | InboundError::Stopped => false,
         }

@@ -19,7 +19,7 @@ use crate::events::fact::{Fact, RejectReason};
 use crate::finding::{Finding, Severity, SnipLevel};
 use crate::ids::{FileDigest, PartnerId};
 use crate::intake::archive::digest_of;
-use crate::ledger::{Counter, FileRow, FileState, LedgerError, Numbers, Progress, Seq};
+use crate::ledger::{FileRow, FileState, LedgerError, Numbers, Progress, Seq};
 use crate::sealing::Keys;
 use crate::tables::refdata::ReferenceData;
 
@@ -73,6 +73,7 @@ pub enum ValidationError {
 
 /// Validates a file; every finding of the wanted SNIP levels goes to `each`, in reading order. Checks
 /// above the highest level wanted reject nothing; those below the lowest reject and go unreported.
+/// Acknowledgements are written into the directory of `acks_to`, under its next control numbers.
 ///
 /// # Errors
 /// [`ValidationError`]; bad X12 is a finding, not an error.
@@ -81,7 +82,7 @@ pub fn validate(
     path: &Path,
     partner: Option<&PartnerId>,
     levels: (SnipLevel, SnipLevel),
-    ack_dir: Option<&Path>,
+    acks_to: Option<(&Path, &mut Numbers)>,
     each: &mut dyn FnMut(&ValidationFinding),
 ) -> Result<Validation, ValidationError> {
     let open = || {
@@ -130,7 +131,7 @@ pub fn validate(
                 };
                 rejected += u64::from(matches!(fact, Fact::ClaimRejected(_)));
                 findings.iter().for_each(|finding| each(*finding, Some(ordinal)));
-                if ack_dir.is_some() {
+                if acks_to.is_some() {
                     facts.push(fact);
                 }
                 Ok::<(), InboundError>(())
@@ -141,10 +142,9 @@ pub fn validate(
     let received = survey.claims();
     let read: u64 = sets.iter().map(|set: &SetRead| u64::from(set.claims)).sum();
     let rejected = rejected + received - read;
-    if let Some(directory) = ack_dir {
+    if let Some((directory, numbers)) = acks_to {
         let answered = answered(&survey, &sets, 1);
-        let mut numbers = Numbers::first(Counter::Interchange);
-        let acks = acknowledgements(&mut numbers, &row, &profile, &survey, rejection.map(|(reason, _)| reason), &answered, now);
+        let acks = acknowledgements(numbers, &row, &profile, &survey, rejection.map(|(reason, _)| reason), &answered, now);
         write_acks(config, directory, &acks, &HeldFacts(facts))?;
     }
     Ok(Validation {

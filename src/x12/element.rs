@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 /// First and last day, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DateRange {
+    #[serde(with = "crate::text_form::day")]
     pub from: NaiveDate,
+    #[serde(with = "crate::text_form::day")]
     pub through: NaiveDate,
 }
 
