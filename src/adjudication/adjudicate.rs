@@ -10,6 +10,7 @@
 //! filing stands before prior authorization so that a late line never uses units.
 
 use super::adjustment::Adjustment;
+use super::authorized_units::EXCEEDED;
 use super::case::{Case, Draw, OpenLine, SoFar};
 use super::coordination::{PRIOR_PAYER, PriorPayments};
 use super::determination::{Aside, Determination, LineDetermination, PendReason, Raised, Unbalanced, UnitsConsumed};
@@ -49,7 +50,6 @@ const GATES: [(Rule, Gate); 6] = [
 /// Billed above allowed.
 const CONTRACTUAL_DIFFERENCE: Reason = Reason::contractual("45");
 const INCLUDED: Reason = Reason::contractual("97").remark("M80");
-const DOLLARS_EXCEEDED: Reason = Reason::contractual("198").remark("N640");
 
 /// Decides a claim and tells each step. Pure and total: equal values give an equal determination, and a
 /// rule that fails pends the claim.
@@ -291,7 +291,7 @@ fn pay(open: OpenLine<'_>, rate: Money, so_far: &mut SoFar<'_>, purse: &mut Purs
     let mut allowed = open.billed.min(rate);
     adjust(CONTRACTUAL_DIFFERENCE, open.billed - allowed);
     if let Some(Draw::Dollars { left, .. }) = open.draws {
-        adjust(DOLLARS_EXCEEDED, (allowed - left).max(Money::ZERO));
+        adjust(EXCEEDED, (allowed - left).max(Money::ZERO));
         allowed = allowed.min(left);
     }
     let ours = purse.prior.reduce(line, allowed);

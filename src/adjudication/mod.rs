@@ -5,6 +5,7 @@
 #[allow(clippy::module_inception)] // the room and the thing it is named for
 pub mod adjudicate;
 pub mod adjustment;
+mod authorized_units;
 mod billing_restrictions;
 mod case;
 mod coordination;
