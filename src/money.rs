@@ -26,12 +26,13 @@ pub enum DecimalError {
     TooLarge,
 }
 
-/// An amount of US dollars: whole cents, exact.
+/// An amount of US dollars: whole cents, exact. Its decimal always has two places, so that no sum or
+/// comparison has to bring two scales together.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Money(Decimal);
 
 impl Money {
-    pub const ZERO: Money = Money(Decimal::ZERO);
+    pub const ZERO: Money = Money(Decimal::from_parts(0, 0, 0, false, 2));
 
     /// An amount from whole cents.
     pub fn from_cents(cents: i64) -> Money {
@@ -64,7 +65,7 @@ impl Money {
         if cents.abs() > limits::MONEY_CENTS_MAX {
             return Err(DecimalError::TooLarge);
         }
-        Ok(Money(value.decimal()))
+        Ok(Money::from_cents(cents))
     }
 
     /// `amount × quantity`, rounded half-up to the cent (DOMAIN E6).
@@ -87,7 +88,9 @@ impl Money {
 
     /// Rounds an exact decimal half-up (away from zero) to the cent.
     pub fn rounded(value: Decimal) -> Money {
-        Money(value.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
+        let mut cents = value.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+        cents.rescale(2);
+        Money(cents)
     }
 
     pub fn decimal(self) -> Decimal {
@@ -451,6 +454,22 @@ mod tests {
             assert_eq!(postcard::from_bytes::<Quantity>(&postcard::to_stdvec(&sum).unwrap()).unwrap(), sum);
         }
         assert!(serde_json::from_str::<Money>("\"1.005\"").is_err());
+    }
+
+    #[test]
+    fn every_amount_has_two_places() {
+        for amount in [
+            Money::ZERO,
+            Money::from_cents(7500),
+            Money::parse_x12(b"75").unwrap(),
+            Money::rounded(Decimal::from(75)),
+            Money::from_cents(7500).times(Quantity::whole(2)),
+            Money::from_cents(7500).percent(Decimal::from(50)),
+            Money::from_cents(7500) - Money::parse_x12(b"75").unwrap(),
+            [Money::from_cents(100)].into_iter().sum(),
+        ] {
+            assert_eq!(amount.decimal().scale(), 2, "{amount}");
+        }
     }
 
     #[test]

@@ -10,15 +10,16 @@
 //! filing stands before prior authorization so that a late line never uses units.
 
 use super::adjustment::Adjustment;
+use super::authorized_units::EXCEEDED;
 use super::case::{Case, Draw, OpenLine, SoFar};
 use super::coordination::{PRIOR_PAYER, PriorPayments};
 use super::determination::{Aside, Determination, LineDetermination, PendReason, Raised, Unbalanced, UnitsConsumed};
 use super::facts::{Facts, Receipt};
 use super::member_billing::{self, SHARE_OF_COST};
-use super::pricing::{Price, method, price};
+use super::pricing::{Price, price};
 use super::routing::{Route, route};
-use super::ruling::{Note, Reason, Ruling, Verdict};
-use super::trace::{Rule, Step, StepResult};
+use super::ruling::{Reason, Ruling, Verdict};
+use super::trace::{Note, Rule, Step, StepResult};
 use super::{billing_restrictions, coordination, duplicate, eligibility, prior_auth, timely_filing};
 use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
@@ -49,27 +50,58 @@ const GATES: [(Rule, Gate); 6] = [
 /// Billed above allowed.
 const CONTRACTUAL_DIFFERENCE: Reason = Reason::contractual("45");
 const INCLUDED: Reason = Reason::contractual("97").remark("M80");
-const DOLLARS_EXCEEDED: Reason = Reason::contractual("198").remark("N640");
 
-/// Decides a claim. Pure and total: equal values give an equal determination, and a rule that fails
-/// pends the claim.
+/// Decides a claim and tells each step. Pure and total: equal values give an equal determination, and a
+/// rule that fails pends the claim.
 pub fn adjudicate(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_>) -> Determination {
+    // Two steps of the claim, eight of each line.
+    let trace = Trace::Told(Vec::with_capacity(2 + 8 * claim.lines.len()));
+    determine(claim, receipt, facts, tables, trace)
+}
+
+/// The same determination without its trace, for many claims in a row.
+pub fn adjudicate_untold(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_>) -> Determination {
+    determine(claim, receipt, facts, tables, Trace::Untold)
+}
+
+fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_>, mut trace: Trace) -> Determination {
     let case = Case::new(claim, receipt, facts, tables);
-    let mut aside = Aside {
-        trace: Vec::with_capacity(2 + 8 * claim.lines.len()),
-        ..Aside::default()
+    let mut aside = Aside::default();
+    let lines = match whole_claim(&case, &mut aside, &mut trace) {
+        _ if claim.lines.is_empty() => None,
+        Some(fate) => Some(claim.lines.iter().map(|line| fate.of(line)).collect()),
+        None => line_by_line(&case, &mut aside, &mut trace).ok(),
     };
-    if claim.lines.is_empty() {
-        return failed(claim, aside.trace);
+    let determination = lines.and_then(|lines| Determination::new(claim.charge, lines, aside).ok());
+    let determination = determination.unwrap_or_else(|| failed(claim, &mut trace));
+    determination.with_trace(trace.steps())
+}
+
+/// The steps as they happen, if anyone asked for them.
+enum Trace {
+    Told(Vec<Step>),
+    Untold,
+}
+
+impl Trace {
+    fn step(&mut self, line: u16, rule: Rule, result: StepResult, note: impl Into<Note>, evidence: impl Into<Option<SegmentPosition>>) {
+        if let Trace::Told(steps) = self {
+            steps.push(Step {
+                line,
+                rule,
+                result,
+                note: note.into(),
+                evidence: evidence.into(),
+            });
+        }
     }
-    let lines = match whole_claim(&case, &mut aside) {
-        Some(fate) => claim.lines.iter().map(|line| fate.of(line)).collect(),
-        None => match line_by_line(&case, &mut aside) {
-            Ok(lines) => lines,
-            Err(_) => return failed(claim, aside.trace),
-        },
-    };
-    Determination::new(claim.charge, lines, aside).unwrap_or_else(|_| failed(claim, Vec::new()))
+
+    fn steps(self) -> Vec<Step> {
+        match self {
+            Trace::Told(steps) => steps,
+            Trace::Untold => Vec::new(),
+        }
+    }
 }
 
 /// A decision on every line at once.
@@ -92,67 +124,48 @@ impl Fate {
 }
 
 /// Encounters and voids are recorded. A replacement is pended: its original must be reversed first, and
-/// that is a person's work here, so that nothing is ever paid twice. Then routing.
-fn whole_claim(case: &Case<'_>, aside: &mut Aside) -> Option<Fate> {
-    let mut step = |rule, result, note: Note, evidence| {
-        aside.trace.push(Step {
-            line: 0,
-            rule,
-            result,
-            note,
-            evidence,
-        });
-    };
-    let at = Some(case.claim.at);
+/// that is a person's work here, so that nothing is ever paid twice. A claim that nobody can be paid for
+/// is pended too. Then routing.
+fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate> {
+    let at = case.claim.at;
     if case.receipt.is_encounter {
-        step(Rule::Encounter, StepResult::Recorded, "an encounter (BHT06 is RP)".into(), at);
+        trace.step(0, Rule::Encounter, StepResult::Recorded, "an encounter (BHT06 is RP)", at);
         return Some(Fate::Recorded(Rule::Encounter));
     }
     if case.claim.is_void() {
-        step(Rule::Replacement, StepResult::Recorded, "a void (frequency 8)".into(), at);
+        trace.step(0, Rule::Replacement, StepResult::Recorded, "a void (frequency 8)", at);
         return Some(Fate::Recorded(Rule::Replacement));
     }
     if case.claim.is_replacement() {
-        step(Rule::Replacement, StepResult::Pended, "a replacement (frequency 7)".into(), at);
+        trace.step(0, Rule::Replacement, StepResult::Pended, "a replacement (frequency 7)", at);
         aside.pend_reason = Some(PendReason::Replacement);
         return Some(Fate::Pended(Rule::Replacement));
     }
     if case.claim.billing_provider.npi.is_none() {
-        let at = Some(case.claim.billing_provider.at);
-        step(Rule::Routing, StepResult::Pended, "the billing provider has no NPI to be paid under".into(), at);
+        let at = case.claim.billing_provider.at;
+        trace.step(0, Rule::Routing, StepResult::Pended, "the billing provider has no NPI to be paid under", at);
         aside.pend_reason = Some(PendReason::NoPayee);
         return Some(Fate::Pended(Rule::Routing));
     }
-    let at = Some(case.claim.subscriber.name_at);
-    match route(case) {
-        Route::Ours(note) => {
-            step(Rule::Routing, StepResult::Passed, note, at);
-            None
-        }
-        Route::NotEnforced(note) => {
-            step(Rule::Routing, StepResult::NotEnforced, note, at);
-            None
-        }
+    let (result, note, fate) = match route(case) {
+        Route::Ours(note) => (StepResult::Passed, note, None),
+        Route::NotEnforced(note) => (StepResult::NotEnforced, note, None),
         Route::Denied(reason) => {
-            step(Rule::Routing, StepResult::Denied, "the member's network is responsible".into(), at);
-            Some(Fate::Denied(Rule::Routing, reason))
+            let fate = Fate::Denied(Rule::Routing, reason);
+            (StepResult::Denied, "the member's network is responsible", Some(fate))
         }
         Route::Forwarded(reason, to) => {
-            step(Rule::Routing, StepResult::Forwarded, "the member's network is responsible".into(), at);
             aside.forward_to = Some(to);
-            Some(Fate::Forwarded(reason))
+            (StepResult::Forwarded, "the member's network is responsible", Some(Fate::Forwarded(reason)))
         }
         Route::Unknown => {
-            step(
-                Rule::Routing,
-                StepResult::Pended,
-                "no row says who is responsible for the member's network".into(),
-                at,
-            );
             aside.pend_reason = Some(PendReason::NetworkUnknown);
-            Some(Fate::Pended(Rule::Routing))
+            let note = "no row says who is responsible for the member's network";
+            (StepResult::Pended, note, Some(Fate::Pended(Rule::Routing)))
         }
-    }
+    };
+    trace.step(0, Rule::Routing, result, note, case.claim.subscriber.name_at);
+    fate
 }
 
 /// What is spent line by line.
@@ -161,7 +174,7 @@ struct Purse {
     share_of_cost: Money,
 }
 
-fn line_by_line<'a>(case: &Case<'a>, aside: &mut Aside) -> Result<Vec<LineDetermination>, Unbalanced> {
+fn line_by_line<'a>(case: &Case<'a>, aside: &mut Aside, trace: &mut Trace) -> Result<Vec<LineDetermination>, Unbalanced> {
     let review = member_billing::review(case);
     let mut purse = Purse {
         prior: PriorPayments::of(case.claim),
@@ -170,43 +183,38 @@ fn line_by_line<'a>(case: &Case<'a>, aside: &mut Aside) -> Result<Vec<LineDeterm
     let mut so_far = SoFar::default();
     so_far.lines.reserve_exact(case.claim.lines.len());
     for line in &case.claim.lines {
-        let decided = decide(case, line, &mut so_far, &mut purse, aside)?;
+        let decided = decide(case, line, &mut so_far, &mut purse, aside, trace)?;
         so_far.lines.push(decided);
     }
-    aside.trace.push(Step {
-        line: 0,
-        rule: Rule::MemberBilling,
-        result: StepResult::Passed,
-        note: review.note,
-        evidence: review.evidence.map(|amount| amount.at),
-    });
+    let evidence = review.evidence.map(|amount| amount.at);
+    trace.step(0, Rule::MemberBilling, StepResult::Passed, review.note, evidence);
     aside.signals.extend(review.signals);
     aside.consumed = so_far.consumed;
     Ok(so_far.lines)
 }
 
-fn decide<'a>(case: &Case<'a>, line: &ServiceLine, so_far: &mut SoFar<'a>, purse: &mut Purse, aside: &mut Aside) -> Result<LineDetermination, Unbalanced> {
+fn decide<'a>(
+    case: &Case<'a>,
+    line: &ServiceLine,
+    so_far: &mut SoFar<'a>,
+    purse: &mut Purse,
+    aside: &mut Aside,
+    trace: &mut Trace,
+) -> Result<LineDetermination, Unbalanced> {
     let Some(dates) = case.claim.service_dates(line) else {
-        record(
-            aside,
-            line,
-            Rule::Eligibility,
-            &Verdict::Pended(PendReason::RuleFailure),
-            "no service date".into(),
-            Some(line.at),
-        );
+        trace.step(line.number, Rule::Eligibility, StepResult::Pended, "no service date", line.at);
         aside.pend_reason.get_or_insert(PendReason::RuleFailure);
         return Ok(LineDetermination::pended(line.number, line.charge, Rule::Eligibility));
     };
     let mut open = OpenLine::new(line, dates);
     for (rule, gate) in GATES {
         let ruling = gate(case, &open, so_far);
-        record(aside, line, rule, &ruling.verdict, ruling.note, ruling.evidence);
-        if let Some((signal, amount)) = ruling.signal {
+        trace.step(line.number, rule, ruling.verdict.result(), ruling.note, ruling.evidence);
+        if let Some(signal) = ruling.signal {
             aside.signals.push(Raised {
                 signal,
                 line: line.number,
-                amount,
+                amount: None,
             });
         }
         open.draws = open.draws.or(ruling.draws);
@@ -220,28 +228,29 @@ fn decide<'a>(case: &Case<'a>, line: &ServiceLine, so_far: &mut SoFar<'a>, purse
             }
         }
     }
-    settle(case, open, so_far, purse, aside)
+    settle(case, open, so_far, purse, aside, trace)
 }
 
 /// Pricing, other payers' payments and the share of cost of a line that passed every gate.
-fn settle<'a>(case: &Case<'a>, open: OpenLine<'_>, so_far: &mut SoFar<'a>, purse: &mut Purse, aside: &mut Aside) -> Result<LineDetermination, Unbalanced> {
+fn settle<'a>(
+    case: &Case<'a>,
+    open: OpenLine<'_>,
+    so_far: &mut SoFar<'a>,
+    purse: &mut Purse,
+    aside: &mut Aside,
+    trace: &mut Trace,
+) -> Result<LineDetermination, Unbalanced> {
     let line = open.line;
     let priced = price(case, &open, so_far);
     let unpriced = case.tables.rules.pricing.unpriced;
     let (result, note) = match (&priced, unpriced) {
-        (Price::Rated { row, .. }, _) => (StepResult::Paid, method(row)),
+        (Price::Rated { row, .. }, _) => (StepResult::Paid, row.rate.method().as_str()),
         (Price::Included, _) => (StepResult::Denied, "included in the case rate"),
         (Price::NoRate, UnpricedAction::Deny { .. }) => (StepResult::Denied, "no rate"),
         (Price::NoRate, UnpricedAction::Pend) => (StepResult::Pended, "no rate"),
         (Price::NotLoaded, _) => (StepResult::Pended, "fee schedule not loaded"),
     };
-    aside.trace.push(Step {
-        line: line.number,
-        rule: Rule::FeeSchedule,
-        result,
-        note: note.into(),
-        evidence: Some(line.at),
-    });
+    trace.step(line.number, Rule::FeeSchedule, result, note, line.at);
     let denied = |reason: Reason| {
         Ok(LineDetermination::denied(
             line.number,
@@ -282,14 +291,18 @@ fn pay(open: OpenLine<'_>, rate: Money, so_far: &mut SoFar<'_>, purse: &mut Purs
     let mut allowed = open.billed.min(rate);
     adjust(CONTRACTUAL_DIFFERENCE, open.billed - allowed);
     if let Some(Draw::Dollars { left, .. }) = open.draws {
-        adjust(DOLLARS_EXCEEDED, (allowed - left).max(Money::ZERO));
+        adjust(EXCEEDED, (allowed - left).max(Money::ZERO));
         allowed = allowed.min(left);
     }
     let ours = purse.prior.reduce(line, allowed);
     adjust(PRIOR_PAYER, allowed - ours);
     let of_patient = purse.share_of_cost.min(ours);
-    purse.share_of_cost -= of_patient;
-    adjust(SHARE_OF_COST, of_patient);
+    let mut paid = ours;
+    if !of_patient.is_zero() {
+        purse.share_of_cost -= of_patient;
+        adjust(SHARE_OF_COST, of_patient);
+        paid -= of_patient;
+    }
     so_far.consumed.extend(open.draws.map(|draw| {
         let (row, units) = match draw {
             Draw::Units { row, units } => (row, units),
@@ -297,7 +310,7 @@ fn pay(open: OpenLine<'_>, rate: Money, so_far: &mut SoFar<'_>, purse: &mut Purs
         };
         UnitsConsumed { line: line.number, row, units }
     }));
-    LineDetermination::paid(line.number, line.charge, allowed, ours - of_patient, open.units, adjustments, Rule::FeeSchedule)
+    LineDetermination::paid(line.number, line.charge, allowed, paid, open.units, adjustments, Rule::FeeSchedule)
 }
 
 impl OpenLine<'_> {
@@ -313,31 +326,16 @@ impl OpenLine<'_> {
     }
 }
 
-fn record(aside: &mut Aside, line: &ServiceLine, rule: Rule, verdict: &Verdict, note: Note, evidence: Option<SegmentPosition>) {
-    aside.trace.push(Step {
-        line: line.number,
-        rule,
-        result: verdict.result(),
-        note,
-        evidence,
-    });
-}
-
 /// A claim that has no lines or whose lines do not add up: a rule failed, or its charges never did. It
 /// is pended whole.
-fn failed(claim: &Claim, mut trace: Vec<Step>) -> Determination {
-    trace.push(Step {
-        line: 0,
-        rule: Rule::FeeSchedule,
-        result: StepResult::Pended,
-        note: "no lines, or charge, adjustments and payment do not add up".into(),
-        evidence: Some(claim.at),
-    });
+fn failed(claim: &Claim, trace: &mut Trace) -> Determination {
+    let note = "no lines, or charge, adjustments and payment do not add up";
+    trace.step(0, Rule::FeeSchedule, StepResult::Pended, note, claim.at);
     let lines = claim
         .lines
         .iter()
         .map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule));
-    Determination::pended(lines.collect(), PendReason::RuleFailure, trace)
+    Determination::pended(lines.collect(), PendReason::RuleFailure)
 }
 
 #[cfg(test)]

@@ -118,10 +118,12 @@ fn for_each_row<'a>(case: &Case<'a>, line: &OpenLine<'_>, restrictions: &'a Rest
     if let Some(revenue) = &line.line.revenue {
         on(CodeType::Revenue, revenue.as_bytes());
     }
-    for_each_diagnosis(case, line, &mut |code| {
-        on(CodeType::Diagnosis, code);
-        false
-    });
+    if restrictions.has(CodeType::Diagnosis) {
+        for_each_diagnosis(case, line, &mut |code| {
+            on(CodeType::Diagnosis, code);
+            false
+        });
+    }
     let Some(claim) = case.claim.institutional() else { return };
     if let Some(group) = &claim.drg {
         on(CodeType::Drg, group.as_bytes());
@@ -311,7 +313,7 @@ mod tests {
         let determination = decided(&bill, &plan);
         let step = determination.trace().iter().find(|step| step.rule == Rule::Restriction).unwrap();
         assert_eq!(
-            (step.result, step.note.as_ref()),
+            (step.result, step.note.to_string().as_str()),
             (StepResult::NotEnforced, "yearly: units of earlier claims are not at hand")
         );
     }

@@ -13,6 +13,7 @@ use crate::money::{Money, Quantity};
 use crate::phi::{Phi, Purpose};
 use crate::tables::refdata::authorizations::AuthorizationRow;
 use crate::tables::refdata::fee_schedule::{FeeRow, Rate};
+use crate::tables::refdata::filing_limits::FilingLimit;
 use crate::tables::refdata::members::Sex;
 use crate::x12::element::DateRange;
 
@@ -26,19 +27,31 @@ pub(super) struct Case<'a> {
     pub first_day: Option<NaiveDate>,
     /// The member's coverage on the first day of service.
     pub coverage: Option<&'a CoverageFacts>,
+    /// That of the member's network and the billing provider's contract on the day of receipt.
+    pub filing_limit: Option<&'a FilingLimit>,
+    age_on_first_day: Option<u16>,
 }
 
 impl<'a> Case<'a> {
     pub(super) fn new(claim: &'a Claim, receipt: &'a Receipt, facts: &'a Facts, tables: &'a Tables<'a>) -> Case<'a> {
         let first_day = claim.dates().map(|dates| dates.from);
         let member = facts.member.found();
-        Case {
+        let coverage = member.zip(first_day).and_then(|(member, day)| member.coverage_on(day));
+        let is_contracted = facts.provider(claim.billing_provider.npi).is_some_and(|provider| provider.contracted);
+        let network = coverage.and_then(|coverage| coverage.network);
+        let case = Case {
             claim,
             receipt,
             facts,
             tables,
             first_day,
-            coverage: member.zip(first_day).and_then(|(member, day)| member.coverage_on(day)),
+            coverage,
+            filing_limit: tables.reference.filing_limits.find(network, is_contracted, receipt.received_on),
+            age_on_first_day: None,
+        };
+        Case {
+            age_on_first_day: first_day.and_then(|day| case.age_years(day)),
+            ..case
         }
     }
 
@@ -62,6 +75,14 @@ impl<'a> Case<'a> {
 
     /// The patient's age in whole years on a day.
     pub(super) fn age_on(&self, day: NaiveDate) -> Option<u16> {
+        if self.first_day == Some(day) {
+            self.age_on_first_day
+        } else {
+            self.age_years(day)
+        }
+    }
+
+    fn age_years(&self, day: NaiveDate) -> Option<u16> {
         let birth_date = self.birth_date()?;
         day.years_since(*birth_date.expose_for(Purpose::Adjudicate))
             .and_then(|years| u16::try_from(years).ok())

@@ -41,10 +41,18 @@ pub(super) struct PriorPayments {
     unallocated: Money,
     /// What the payers left to the patient, on claim level; `None` when they do not say.
     responsibility: Option<Money>,
+    /// No other payer has decided anything.
+    is_none: bool,
 }
 
 impl PriorPayments {
     pub(super) fn of(claim: &Claim) -> PriorPayments {
+        if claim.other_payers.is_empty() && claim.lines.iter().all(|line| line.other_payers.is_empty()) {
+            return PriorPayments {
+                is_none: true,
+                ..PriorPayments::default()
+            };
+        }
         let decided = || claim.other_payers.iter().filter(|payer| has_decided(payer));
         let paid: Money = decided().filter_map(|payer| payer.paid).sum();
         let on_lines: Money = claim.lines.iter().flat_map(|line| &line.other_payers).map(|payer| payer.paid).sum();
@@ -52,12 +60,16 @@ impl PriorPayments {
             unallocated: (paid - on_lines).max(Money::ZERO),
             // Each later payer takes over part of what the one before left.
             responsibility: decided().filter_map(left_to_patient).min(),
+            is_none: false,
         }
     }
 
     /// What we pay of an allowed amount: `min(allowed − paid by others, left to the patient)`, never
     /// below zero.
     pub(super) fn reduce(&mut self, line: &ServiceLine, allowed: Money) -> Money {
+        if self.is_none {
+            return allowed;
+        }
         let on_line: Money = line.other_payers.iter().map(|payer| payer.paid).sum();
         let open = (allowed - on_line.max(Money::ZERO)).max(Money::ZERO);
         let drawn = self.unallocated.min(open);

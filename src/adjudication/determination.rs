@@ -264,7 +264,6 @@ pub struct Aside {
     pub signals: Vec<Raised>,
     pub consumed: Vec<UnitsConsumed>,
     pub forward_to: Option<compact_str::CompactString>,
-    pub trace: Vec<Step>,
 }
 
 impl Determination {
@@ -299,13 +298,13 @@ impl Determination {
             signals: aside.signals,
             consumed,
             forward_to: aside.forward_to,
-            trace: aside.trace,
+            trace: Vec::new(),
         })
     }
 
     /// A claim that a person must look at, whatever its lines were to become: its charge is the sum of
     /// theirs, so it is balanced.
-    pub fn pended(lines: Vec<LineDetermination>, reason: PendReason, trace: Vec<Step>) -> Determination {
+    pub fn pended(lines: Vec<LineDetermination>, reason: PendReason) -> Determination {
         let lines: Vec<LineDetermination> = lines
             .into_iter()
             .map(|line| LineDetermination::pended(line.number, line.charge, line.rule))
@@ -319,8 +318,12 @@ impl Determination {
             signals: Vec::new(),
             consumed: Vec::new(),
             forward_to: None,
-            trace,
+            trace: Vec::new(),
         }
+    }
+
+    pub fn with_trace(self, trace: Vec<Step>) -> Determination {
+        Determination { trace, ..self }
     }
 
     /// As it is stored and compared: the trace belongs to one run.
@@ -354,7 +357,7 @@ impl Determination {
     pub fn forward_to(&self) -> Option<&str> {
         self.forward_to.as_deref()
     }
-    /// The steps; empty on a determination read back from the ledger.
+    /// The steps; empty unless they were asked for, as on a determination read back from the ledger.
     pub fn trace(&self) -> &[Step] {
         &self.trace
     }

@@ -78,9 +78,10 @@ pub fn line_identity(claim: &Claim, line: &ServiceLine) -> Option<Vec<u8>> {
 
 /// Whether two lines of one claim have the same identity.
 fn equal(claim: &Claim, a: &ServiceLine, b: &ServiceLine) -> bool {
-    a.charge == b.charge
+    // Cheap comparisons first: decimals are dearer than codes.
+    a.procedure == b.procedure
+        && a.charge == b.charge
         && a.units == b.units
-        && a.procedure == b.procedure
         && (a.procedure.is_some() || (a.revenue.is_some() && a.revenue == b.revenue))
         && claim.service_dates(a).map(|dates| dates.value) == claim.service_dates(b).map(|dates| dates.value)
         && claim.rendering_npi(a) == claim.rendering_npi(b)

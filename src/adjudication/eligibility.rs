@@ -46,7 +46,7 @@ fn of_a_lifetime(case: &Case<'_>, member: Option<&MemberFacts>, service: DateRan
         known.and_then(|member| *member.death_date.expose_for(Purpose::Adjudicate)),
     ];
     if deaths.iter().flatten().min().is_some_and(|death| *death < service.through) {
-        return Some(Ruling::denied(AFTER_DEATH, "service after the date of death").signalling(Signal::Deceased, None));
+        return Some(Ruling::denied(AFTER_DEATH, "service after the date of death").signalling(Signal::Deceased));
     }
     let birth_date = match known {
         Some(member) => Some(member.birth_date),

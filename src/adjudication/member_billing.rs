@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::determination::{Raised, Signal};
-use super::ruling::{Note, Reason};
+use super::ruling::Reason;
 use crate::claim::Located;
 use crate::money::Money;
 use crate::tables::reasons::AdjustmentGroup;
@@ -16,7 +16,7 @@ pub(super) struct Review {
     /// What may be taken off as PR-142, over all lines.
     pub share_of_cost: Money,
     pub signals: Vec<Raised>,
-    pub note: Note,
+    pub note: &'static str,
     pub evidence: Option<Located<Money>>,
 }
 
@@ -26,7 +26,7 @@ pub(super) fn review(case: &Case<'_>) -> Review {
     let mut review = Review {
         share_of_cost: Money::ZERO,
         signals: Vec::new(),
-        note: "nothing paid by the patient".into(),
+        note: "nothing paid by the patient",
         evidence: None,
     };
     if let Some(estimate) = case.claim.institutional().and_then(|claim| claim.patient_estimate).filter(is_positive) {
@@ -51,7 +51,7 @@ pub(super) fn review(case: &Case<'_>) -> Review {
                 "the patient paid another amount than the share of cost on record",
             );
         } else if met.value == on_record {
-            review.note = "the patient paid the share of cost".into();
+            review.note = "the patient paid the share of cost";
             review.evidence = Some(met);
         }
     }
@@ -85,7 +85,7 @@ impl Review {
             line: 0,
             amount: Some(amount.value),
         });
-        self.note = note.into();
+        self.note = note;
         self.evidence = Some(amount);
     }
 }

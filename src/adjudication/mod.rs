@@ -5,6 +5,7 @@
 #[allow(clippy::module_inception)] // the room and the thing it is named for
 pub mod adjudicate;
 pub mod adjustment;
+mod authorized_units;
 mod billing_restrictions;
 mod case;
 mod coordination;
@@ -26,5 +27,5 @@ mod testing;
 mod timely_filing;
 pub mod trace;
 
-pub use adjudicate::{Tables, adjudicate};
+pub use adjudicate::{Tables, adjudicate, adjudicate_untold};
 pub use duplicate::line_identity;

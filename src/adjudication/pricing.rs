@@ -43,16 +43,6 @@ pub(super) fn price<'a>(case: &Case<'a>, line: &OpenLine<'_>, so_far: &SoFar<'a>
     Price::Rated { allowed, row }
 }
 
-/// How a rate is told in a trace.
-pub(super) fn method(row: &FeeRow) -> &'static str {
-    match row.rate {
-        Rate::Fee(_) => "fee",
-        Rate::PerDiem(_) => "per diem",
-        Rate::Percent(_) => "percent of charge",
-        Rate::Case(_) => "case rate",
-    }
-}
-
 /// An institutional claim is priced by its group if the group has a rate, else by procedure, else by
 /// revenue code; a professional line by procedure.
 fn rate<'a>(case: &Case<'a>, line: &OpenLine<'_>, schedule: &'a FeeSchedule) -> Option<&'a FeeRow> {

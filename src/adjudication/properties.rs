@@ -199,7 +199,9 @@ proptest! {
         let determination = decided_with(&claim, &receipt, &facts, &plan);
         check(&claim, &facts, &determination)?;
         prop_assert_eq!(&determination, &decided_with(&claim, &receipt, &facts, &plan));
-        // Facts that were stored decide the same.
+        // Told or not, and with facts that were stored.
+        let tables = super::Tables { rules: crate::tables::rules::RulePack::embedded().unwrap(), reference: &plan };
+        prop_assert_eq!(&super::adjudicate_untold(&claim, &receipt, &facts, &tables), &determination.clone().without_trace());
         let stored: Facts = postcard::from_bytes(&postcard::to_stdvec(&facts).unwrap()).unwrap();
         prop_assert_eq!(&stored, &facts);
         prop_assert_eq!(&determination, &decided_with(&claim, &receipt, &stored, &plan));

@@ -4,7 +4,7 @@ use compact_str::CompactString;
 
 use super::case::Case;
 use super::facts::Known;
-use super::ruling::{Note, Reason};
+use super::ruling::Reason;
 use crate::tables::refdata::networks::Responsible;
 
 /// Sent to the wrong payer, and we do not pass it on.
@@ -15,8 +15,8 @@ const PASSED_ON: Reason = Reason::contractual("B11");
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Route {
     /// Here, or there is no way to tell.
-    Ours(Note),
-    NotEnforced(Note),
+    Ours(&'static str),
+    NotEnforced(&'static str),
     Denied(Reason),
     Forwarded(Reason, CompactString),
     /// No row says.
@@ -27,20 +27,20 @@ pub(super) enum Route {
 /// is covered at all is for eligibility to say.
 pub(super) fn route(case: &Case<'_>) -> Route {
     let Some(networks) = &case.tables.reference.networks else {
-        return Route::NotEnforced("networks not loaded".into());
+        return Route::NotEnforced("networks not loaded");
     };
     if case.facts.member == Known::NotLoaded {
-        return Route::NotEnforced("members not loaded".into());
+        return Route::NotEnforced("members not loaded");
     }
     let (Some(day), Some(coverage)) = (case.first_day, case.coverage) else {
-        return Route::Ours("no coverage on the first day of service".into());
+        return Route::Ours("no coverage on the first day of service");
     };
     let Some(network) = coverage.network else {
-        return Route::Ours("the member is in no network".into());
+        return Route::Ours("the member is in no network");
     };
     match networks.responsible(network, case.claim.form, day).map(|row| &row.responsible) {
         None => Route::Unknown,
-        Some(Responsible::Plan) => Route::Ours("the plan is responsible".into()),
+        Some(Responsible::Plan) => Route::Ours("the plan is responsible"),
         Some(Responsible::Network { forward_to: None }) => Route::Denied(MISROUTED),
         Some(Responsible::Network { forward_to: Some(to) }) => Route::Forwarded(PASSED_ON, to.clone()),
     }
@@ -87,7 +87,7 @@ mod tests {
             .iter()
             .filter(|step| step.result == super::super::trace::StepResult::NotEnforced);
         assert_eq!(
-            not_enforced.map(|step| step.note.as_ref()).collect::<Vec<_>>(),
+            not_enforced.map(|step| step.note.to_string()).collect::<Vec<_>>(),
             ["members not loaded", "members not loaded", "members not loaded"]
         );
     }

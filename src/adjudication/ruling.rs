@@ -1,19 +1,14 @@
 //! What a step says about a line. Steps are functions of values: they return a [`Ruling`], and
 //! [`super::adjudicate()`] carries it out.
 
-use std::borrow::Cow;
-
 use super::adjustment::Adjustment;
 use super::case::Draw;
 use super::determination::{PendReason, Signal};
-use super::trace::StepResult;
+use super::trace::{Note, StepResult};
 use crate::ids::{Carc, Rarc};
 use crate::money::{Money, Quantity};
 use crate::position::SegmentPosition;
 use crate::tables::reasons::AdjustmentGroup;
-
-/// Value-free text of a trace step.
-pub(super) type Note = Cow<'static, str>;
 
 /// A step's result with what it looked at.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +16,7 @@ pub(super) struct Ruling {
     pub verdict: Verdict,
     pub note: Note,
     pub evidence: Option<SegmentPosition>,
-    pub signal: Option<(Signal, Option<Money>)>,
+    pub signal: Option<Signal>,
     /// What the line takes from an authorization if it is paid.
     pub draws: Option<Draw>,
 }
@@ -116,11 +111,8 @@ impl Ruling {
         }
     }
 
-    pub(super) fn signalling(self, signal: Signal, amount: Option<Money>) -> Ruling {
-        Ruling {
-            signal: Some((signal, amount)),
-            ..self
-        }
+    pub(super) fn signalling(self, signal: Signal) -> Ruling {
+        Ruling { signal: Some(signal), ..self }
     }
 
     pub(super) fn drawing(self, draw: Draw) -> Ruling {

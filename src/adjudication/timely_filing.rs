@@ -1,12 +1,11 @@
 //! Whether the claim came in time (DOMAIN B).
 
-use std::borrow::Cow;
-
 use chrono::{Days, NaiveDate};
 
 use super::case::{Case, OpenLine, SoFar};
 use super::determination::Signal;
 use super::ruling::{Reason, Ruling};
+use super::trace::Note;
 use crate::claim::Located;
 use crate::tables::refdata::filing_limits::{FilingLimit, FilingSpan};
 use crate::tables::rules::DelayProof;
@@ -25,10 +24,7 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, _: &SoFar<'_>) -> Rulin
         value: service.value.through,
         at: service.at,
     };
-    let network = case.coverage.and_then(|coverage| coverage.network);
-    let is_contracted = case.billing_provider().is_some_and(|provider| provider.contracted);
-    let received = case.receipt.received_on;
-    let Some(limit) = case.tables.reference.filing_limits.find(network, is_contracted, received) else {
+    let Some(limit) = case.filing_limit else {
         return Ruling::not_enforced("no filing limit for this network and day of receipt").at(anchor.at);
     };
     judged(case, line, limit, anchor.value).at(anchor.at)
@@ -39,19 +35,27 @@ fn judged(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: Na
     // A day beyond the calendar's end is later than any receipt.
     let last_day = limit.last_day(service).unwrap_or(NaiveDate::MAX);
     let is_timely = received <= last_day;
-    let readings_differ = other_reading(case, limit, service).is_some_and(|other_last_day| (received <= other_last_day) != is_timely);
-    let ruling = if is_timely {
-        Ruling::passed(elapsed(service, received, last_day))
-    } else if let Some(excuse) = excuse(case, line, limit, service) {
+    if is_timely {
+        let ruling = Ruling::passed(elapsed(service, received, last_day));
+        // A year never ends before its 365 days, so only years can be timely where days are late.
+        let is_late_in_days = matches!(limit.limit, FilingSpan::Years(_)) && other_reading(case, limit, service).is_some_and(|last_day| last_day < received);
+        return if is_late_in_days {
+            ruling.signalling(Signal::TimelyFilingBoundary)
+        } else {
+            ruling
+        };
+    }
+    if let Some(excuse) = excuse(case, line, limit, service) {
         return Ruling::passed(excuse);
-    } else if case.claim.delay_reason.is_some() {
-        Ruling::denied(LATE_DESPITE_REASON, elapsed(service, received, last_day))
-    } else {
-        Ruling::denied(LATE, elapsed(service, received, last_day))
+    }
+    let reason = match case.claim.delay_reason {
+        Some(_) => LATE_DESPITE_REASON,
+        None => LATE,
     };
-    match readings_differ {
-        true => ruling.signalling(Signal::TimelyFilingBoundary, None),
-        false => ruling,
+    let ruling = Ruling::denied(reason, elapsed(service, received, last_day));
+    match other_reading(case, limit, service) {
+        Some(last_day) if received <= last_day => ruling.signalling(Signal::TimelyFilingBoundary),
+        Some(_) | None => ruling,
     }
 }
 
@@ -67,7 +71,7 @@ fn other_reading(case: &Case<'_>, limit: &FilingLimit, service: NaiveDate) -> Op
 }
 
 /// The exception that makes a late claim timely, in the order of DOMAIN B2.
-fn excuse(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: NaiveDate) -> Option<Cow<'static, str>> {
+fn excuse(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: NaiveDate) -> Option<Note> {
     let received = case.receipt.received_on;
     let is_in_time = |last_day: Option<NaiveDate>| last_day.is_none_or(|last_day| received <= last_day);
     let segment = case.facts.member.found().and_then(|member| member.coverage_on(service));
@@ -100,9 +104,12 @@ fn primary_decision(case: &Case<'_>, line: &OpenLine<'_>) -> Option<NaiveDate> {
     of_line.or_else(|| case.claim.other_payers.iter().filter_map(|payer| payer.adjudicated_on).max())
 }
 
-fn elapsed(service: NaiveDate, received: NaiveDate, last_day: NaiveDate) -> String {
-    let days = |to: NaiveDate| to.signed_duration_since(service).num_days();
-    format!("{} of {} days", days(received), days(last_day))
+fn elapsed(service: NaiveDate, received: NaiveDate, last_day: NaiveDate) -> Note {
+    let days = |to: NaiveDate| i32::try_from(to.signed_duration_since(service).num_days()).unwrap_or(i32::MAX);
+    Note::Elapsed {
+        days: days(received),
+        limit: days(last_day),
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 //!
 //! A trace is never stored: adjudication is pure, so `explain` runs it again on the stored facts.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::position::SegmentPosition;
 
@@ -76,6 +79,45 @@ pub enum StepResult {
     Recorded,
 }
 
+/// What a step says: value-free (numbers of days, names of rule rows and exemptions), never an
+/// identifier. Put into words only when it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    Text(Cow<'static, str>),
+    /// Days from the service to the receipt, and how many there may be.
+    Elapsed {
+        days: i32,
+        limit: i32,
+    },
+}
+
+impl From<&'static str> for Note {
+    fn from(text: &'static str) -> Note {
+        Note::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Note {
+    fn from(text: String) -> Note {
+        Note::Text(Cow::Owned(text))
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::Text(text) => f.pad(text),
+            Note::Elapsed { days, limit } => write!(f, "{days} of {limit} days"),
+        }
+    }
+}
+
+impl Serialize for Note {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// One step of one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
@@ -83,8 +125,7 @@ pub struct Step {
     pub line: u16,
     pub rule: Rule,
     pub result: StepResult,
-    /// Value-free: numbers of days, names of rule rows, exemption names; never an identifier.
-    pub note: std::borrow::Cow<'static, str>,
+    pub note: Note,
     /// The segment that the step read.
     #[serde(skip)]
     pub evidence: Option<SegmentPosition>,

@@ -10,7 +10,7 @@ use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
 use crate::adjudication::determination::{Determination, LineDetermination, LineOutcome, PendReason};
 use crate::adjudication::facts::{EarlierLine, Facts, Receipt};
 use crate::adjudication::trace::Rule;
-use crate::adjudication::{Tables, adjudicate, line_identity};
+use crate::adjudication::{Tables, adjudicate, adjudicate_untold, line_identity};
 use crate::claim::Claim;
 use crate::claim::assembler::Assembled;
 use crate::claim::echo::ClaimEcho;
@@ -205,8 +205,13 @@ impl Desk<'_> {
     }
 }
 
-/// Adjudicates; a panic pends the claim for a person.
+/// Adjudicates without a trace; a panic pends the claim for a person.
 pub fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_>) -> Determination {
+    guarded(|| adjudicate_untold(claim, receipt, facts, tables)).unwrap_or_else(|| rule_failure(claim))
+}
+
+/// The same determination with its trace.
+pub fn determine_and_tell(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_>) -> Determination {
     guarded(|| adjudicate(claim, receipt, facts, tables)).unwrap_or_else(|| rule_failure(claim))
 }
 
@@ -240,7 +245,7 @@ fn payer_claim_number(claim: &ClaimId) -> PayerClaimNumber {
 fn rule_failure(claim: &Claim) -> Determination {
     let lines = claim.lines.iter();
     let pended = lines.map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule));
-    Determination::pended(pended.collect(), PendReason::RuleFailure, Vec::new())
+    Determination::pended(pended.collect(), PendReason::RuleFailure)
 }
 
 #[cfg(test)]

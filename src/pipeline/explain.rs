@@ -1,6 +1,6 @@
 //! The reasoning behind one decision, run again on its stored facts.
 
-use super::decide::determine;
+use super::decide::determine_and_tell;
 use super::house::House;
 use super::inbound::{InboundError, for_each_claim};
 use super::replay::open_reference;
@@ -53,7 +53,7 @@ pub fn explain(house: &House, claim_id: &ClaimId, verify: bool) -> Result<Option
         return Err(InboundError::OtherRules { digest: decision.rules });
     }
     let reference = open_reference(house, decision.refdata).map_err(super::house::HouseError::Reference)?;
-    let again = determine(
+    let again = determine_and_tell(
         &claim,
         &decision.receipt,
         &decision.facts,

@@ -22,12 +22,11 @@ vocabulary! {
 /// Every rate.
 #[derive(Debug, Clone, Default)]
 pub struct FeeSchedule {
-    /// Sorted by key, then by first effective day.
-    rows: Vec<(FeeKey, FeeRow)>,
+    /// Of each row its code, the empty key for any. Apart, because a search reads codes only.
+    keys: Vec<(CodeType, CodeKey)>,
+    /// Sorted by code, then by modifier, then by first effective day.
+    rows: Vec<FeeRow>,
 }
-
-/// Any code is the empty key, any modifier `None`.
-type FeeKey = (CodeType, CodeKey, Option<Modifier>);
 
 /// One rate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,18 +75,16 @@ impl FeeSchedule {
         let mut rows = Vec::new();
         let digest = read_rows(source, |row| {
             let fee = read_row(row)?;
-            let key: FeeKey = (
-                fee.code_type,
-                fee.code.map_or(CodeKey::of(b""), |code| CodeKey::of(code.as_bytes())),
-                fee.modifier,
-            );
+            let code = fee.code.map_or(CodeKey::of(b""), |code| CodeKey::of(code.as_bytes()));
+            let key = (fee.code_type, code, fee.modifier);
             rows.push((key, fee.effective, row.number, fee));
             Ok(())
         })?;
         refuse_overlaps(&mut rows, Column::effective_from)?;
         Ok((
             FeeSchedule {
-                rows: rows.into_iter().map(|(key, _, _, fee)| (key, fee)).collect(),
+                keys: rows.iter().map(|((code_type, code, _), ..)| (*code_type, *code)).collect(),
+                rows: rows.into_iter().map(|(_, _, _, fee)| fee).collect(),
             },
             digest,
         ))
@@ -97,15 +94,16 @@ impl FeeSchedule {
     /// code's own for any modifier, then a rate for any code.
     pub fn find(&self, code_type: CodeType, code: &[u8], modifiers: &[Option<Modifier>], date: NaiveDate) -> Option<&FeeRow> {
         let modifiers = || modifiers.iter().filter(|modifier| modifier.is_some()).chain(std::iter::once(&None));
-        let keys = [CodeKey::of(code), CodeKey::of(b"")];
-        keys.iter()
-            .find_map(|code| modifiers().find_map(|modifier| self.effective(&(code_type, *code, *modifier), date)))
+        [CodeKey::of(code), CodeKey::of(b"")].into_iter().find_map(|code| {
+            let rows = self.of_code((code_type, code));
+            modifiers().find_map(|modifier| rows.iter().find(|fee| fee.modifier == *modifier && fee.effective.covers(date)))
+        })
     }
 
-    fn effective(&self, key: &FeeKey, date: NaiveDate) -> Option<&FeeRow> {
-        let start = self.rows.partition_point(|(known, _)| known < key);
-        let of_key = self.rows.get(start..)?.iter().take_while(|(known, _)| known == key);
-        of_key.map(|(_, fee)| fee).find(|fee| fee.effective.covers(date))
+    fn of_code(&self, key: (CodeType, CodeKey)) -> &[FeeRow] {
+        let start = self.keys.partition_point(|known| *known < key);
+        let found = self.keys.get(start..).unwrap_or_default().iter().take_while(|known| **known == key).count();
+        self.rows.get(start..start + found).unwrap_or_default()
     }
 
     pub fn len(&self) -> usize {

@@ -148,6 +148,14 @@ impl Restrictions {
             .filter(move |row| row.effective.covers(date))
     }
 
+    /// Whether any restriction is on codes of this type.
+    pub fn has(&self, code_type: CodeType) -> bool {
+        self.indexes
+            .iter()
+            .zip(CodeType::ALL)
+            .any(|(index, known)| *known == code_type && !index.is_empty())
+    }
+
     pub fn len(&self) -> usize {
         self.indexes.iter().map(RangeIndex::len).sum()
     }
