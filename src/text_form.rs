@@ -63,7 +63,11 @@ pub mod day {
         let [a, b, c, d, b'-', e, f, b'-', g, h] = *text.as_bytes().as_array::<10>()? else {
             return None;
         };
-        let number = |digits: &[u8]| digits.iter().try_fold(0u32, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(digit - b'0')));
+        let number = |digits: &[u8]| {
+            digits
+                .iter()
+                .try_fold(0u32, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(digit - b'0')))
+        };
         NaiveDate::from_ymd_opt(i32::try_from(number(&[a, b, c, d])?).ok()?, number(&[e, f])?, number(&[g, h])?)
     }
 }
