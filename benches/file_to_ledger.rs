@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used)] // a bench whose workload can't be read must stop
 
 use claimstream::config::Config;
-use claimstream::pipeline::house::{House, KeyPolicy};
+use claimstream::pipeline::house::{House, Opening};
 use claimstream::pipeline::seen::Seen;
 use claimstream::pipeline::{inbound, outbound, payment_run};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -20,7 +20,7 @@ fn empty_house(file: &GeneratedFile) -> (TempDir, House) {
     let directory = tempfile::tempdir().unwrap();
     let mut config = Config::load(None, std::iter::empty()).unwrap();
     config.service.data_dir = directory.path().join("data");
-    let mut house = House::open(config, KeyPolicy::MayCreate).unwrap();
+    let mut house = House::open(config, Opening::MayCreate).unwrap();
     house.reference = file.reference.clone();
     (directory, house)
 }

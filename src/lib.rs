@@ -97,6 +97,27 @@
 //! | – | [`sealing`] | encryption at rest and tokens serve the archive, the ledger and the reference data alike |
 //! | unknown keys refused by serde | refused by the reading code, which knows what it asked for | serde's errors name neither the nearest key nor an environment variable |
 //! | `[telemetry] otlp_endpoint` | refused unless empty | no exporter is built in, and a setting without effect would mislead |
+//! | – | [`durable`] | the archive, the ledger's index, the event log and outbound files all appear whole or not at all |
+//! | – | [`synthetic`] | the demo, the tests and the benches need claims whose outcome is known |
+//! | 277CA totals rendered after the set closes | an acknowledgement is a fact that names its claims' range in the journal, rendered in two walks | memory stays flat for a set of any size |
+//! | duplicates in an LSM store | `ledger::line_index`: sorted runs with a filter each, chained, rebuilt from the ledger's own runs | two hundred lines, no second database to keep in step |
+//!
+//! # What is thin, and where it grows
+//!
+//! - **Kafka.** `pipeline::outbound` moves one cursor over the journal and appends to
+//!   `delivery::event_log`; a transactional producer belongs beside it, with the progress topic in place
+//!   of the cursor. Until then `House::open` refuses a `[kafka]` section.
+//! - **Replacements and voids.** Frequency 7 is pended, 8 is recorded; `remittance` writes no reversal,
+//!   and `Facts::original` is never filled.
+//! - **Rule packs** are pinned by digest and not yet kept under `rules/<digest>/`: a replay of decisions
+//!   made with another pack counts them as errors instead of guessing.
+//! - **Reference data** is parsed from its sealed CSV at every start; a binary snapshot or an index on
+//!   disk is what a start in 100 ms with 900,000 members needs.
+//! - **Code sets** are read by `tables::code_sets`, and no command loads them yet; `edits::CodeLookup` is
+//!   where their answers go in.
+//! - **Findings of edits** point to the right element and to the byte of its segment: a claim keeps no
+//!   element offsets.
+//! - **Authorization units** consumed are accumulated per row, kept in memory for rows that were used.
 
 pub mod acks;
 pub mod adjudication;

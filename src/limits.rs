@@ -49,8 +49,6 @@ pub const CLAIMS_PER_REMITTANCE_MAX: usize = 10_000;
 /// Plaintext bytes of one authenticated chunk of a sealed file.
 pub const SEALED_CHUNK_BYTES: usize = 64 * 1024;
 
-/// Findings about one subscriber or patient that are looked at again when the next one begins.
-pub const OPEN_FINDINGS_MAX: usize = 1_000;
 /// Parts of one claim, each the most that either guide lets in: 1 principal, 1 admitting, 3 reasons
 /// for visit, 12 external causes and 24 other diagnoses; 1 + 24 procedures; 24 value codes, and 24
 /// each of condition, occurrence and span codes.

@@ -117,6 +117,12 @@ fn whole_claim(case: &Case<'_>, aside: &mut Aside) -> Option<Fate> {
         aside.pend_reason = Some(PendReason::Replacement);
         return Some(Fate::Pended(Rule::Replacement));
     }
+    if case.claim.billing_provider.npi.is_none() {
+        let at = Some(case.claim.billing_provider.at);
+        step(Rule::Routing, StepResult::Pended, "the billing provider has no NPI to be paid under".into(), at);
+        aside.pend_reason = Some(PendReason::NoPayee);
+        return Some(Fate::Pended(Rule::Routing));
+    }
     let at = Some(case.claim.subscriber.name_at);
     match route(case) {
         Route::Ours(note) => {
@@ -336,6 +342,8 @@ fn failed(claim: &Claim, mut trace: Vec<Step>) -> Determination {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::testing::*;
     use super::*;
     use crate::adjudication::determination::ClaimOutcome;
@@ -427,6 +435,16 @@ mod tests {
             ("pended", Some(PendReason::RuleFailure))
         );
         assert_eq!(determination.charge(), money("150"));
+    }
+
+    #[test]
+    fn a_claim_that_nobody_can_be_paid_for_is_pended() {
+        let claim = claim(vec![line("99214", 1, "150", "2025-01-20")]).with(|claim| Arc::make_mut(&mut claim.billing_provider).npi = None);
+        let determination = decided(&claim, &plan());
+        assert_eq!(
+            (outcome(&determination).as_str(), determination.pend_reason()),
+            ("pended", Some(PendReason::NoPayee))
+        );
     }
 
     #[test]

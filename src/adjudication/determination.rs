@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::adjustment::Adjustment;
 use super::trace::{Rule, Step};
-use crate::finding::Finding;
 use crate::ids::Carc;
 use crate::money::{Money, Quantity};
 use crate::tables::reasons::AdjustmentGroup;
@@ -66,6 +65,8 @@ pub enum PendReason {
     Coordination,
     /// A rule failed on this claim; the rest of the file went on.
     RuleFailure,
+    /// The billing provider has no NPI: there is nobody to pay, and no 835 to say so on.
+    NoPayee,
 }
 
 /// Something worth telling beside the decision.
@@ -322,11 +323,6 @@ impl Determination {
         }
     }
 
-    /// A claim without lines that a person must look at.
-    pub fn empty(reason: PendReason) -> Determination {
-        Determination::pended(Vec::new(), reason, Vec::new())
-    }
-
     /// As it is stored and compared: the trace belongs to one run.
     pub fn without_trace(self) -> Determination {
         Determination { trace: Vec::new(), ..self }
@@ -391,6 +387,3 @@ fn claim_outcome(lines: &[LineDetermination]) -> ClaimOutcome {
         ClaimOutcome::Denied
     }
 }
-
-/// Warnings of the edits travel with the decision.
-pub type Warnings = Vec<Finding>;

@@ -1,6 +1,6 @@
 //! Claim + facts + rules → determination. Pure and total: no clock, no store, no randomness.
 //!
-//! Read [`adjudicate`] first: it lists the steps in order.
+//! Read [`adjudicate()`] first: it lists the steps in order.
 
 #[allow(clippy::module_inception)] // the room and the thing it is named for
 pub mod adjudicate;

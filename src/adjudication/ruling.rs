@@ -1,5 +1,5 @@
 //! What a step says about a line. Steps are functions of values: they return a [`Ruling`], and
-//! [`super::adjudicate`] carries it out.
+//! [`super::adjudicate()`] carries it out.
 
 use std::borrow::Cow;
 

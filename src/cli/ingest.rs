@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::events::fact::ClaimCounts;
 use crate::ids::PartnerId;
 use crate::money::Money;
-use crate::pipeline::house::{House, KeyPolicy};
+use crate::pipeline::house::{House, Opening};
 use crate::pipeline::inbound::{self, FileReport};
 use crate::pipeline::outbound::{self, Delivery};
 use crate::pipeline::payment_run;
@@ -53,6 +53,8 @@ fn timestamp(text: &str) -> Result<Timestamp, String> {
 #[derive(Debug, Default)]
 pub struct Ingested {
     pub files: u64,
+    /// Files of an earlier run that this one finished; their claims are counted here.
+    pub resumed: u64,
     pub duplicates: u64,
     pub rejected_files: u64,
     pub interchanges: u32,
@@ -81,9 +83,14 @@ impl Ingest {
     }
 }
 
+/// Opens the house of an earlier run, for what only looks at it or goes on with it.
+pub fn open_existing_house(config: Config) -> Result<House, Failure> {
+    Ok(House::open(config, Opening::MustExist)?)
+}
+
 /// Opens the house, making a key file when there is none, and says so.
 pub fn open_house(config: Config, output: &Output) -> Result<House, Failure> {
-    let house = House::open(config, KeyPolicy::MayCreate)?;
+    let house = House::open(config, Opening::MayCreate)?;
     if house.keys_are_new {
         output.note("warning: a key file was made inside the data directory; keep keys elsewhere ([phi] key_file), or a copied directory can be read");
     }
@@ -117,12 +124,14 @@ pub fn ingest_files(
 ) -> Result<Ingested, Failure> {
     let start = Instant::now();
     note_unloaded(house, output);
-    let seen = Seen::load(&house.ledger, &house.directory.index())?;
-    let mut ingested = Ingested::default();
-    let resumed = inbound::resume(house, &seen, &|_, _| {})?;
-    if !resumed.is_empty() {
-        output.note(&format!("finished {} file(s) that an earlier run had begun", resumed.len()));
+    // A name that is wrong is better told before the first file is taken in.
+    for path in files {
+        open(path)?;
     }
+    let mut ingested = Ingested::default();
+    let (seen, resumed) = resume(house, output)?;
+    ingested.resumed = resumed.len() as u64;
+    resumed.iter().for_each(|report| ingested.add(report));
     for path in files {
         let (mut input, size) = open(path)?;
         let bar = output.progress(size, "deciding");
@@ -131,6 +140,7 @@ pub fn ingest_files(
             bar.set_position(read);
         })?;
         bar.finish_and_clear();
+        ingested.files += 1;
         ingested.add(&report);
         describe(path, &report, output)?;
     }
@@ -148,6 +158,16 @@ pub fn ingest_files(
     ingested.delivery = deliver(house, output)?;
     ingested.seconds = start.elapsed().as_secs_f64();
     Ok(ingested)
+}
+
+/// Finishes the files that an earlier run had begun. Whatever writes to the journal begins with this.
+pub fn resume(house: &mut House, output: &Output) -> Result<(Seen, Vec<FileReport>), Failure> {
+    let seen = Seen::load(&house.ledger, &house.directory.index())?;
+    let resumed = inbound::resume(house, &seen, &|_, _| {})?;
+    if !resumed.is_empty() {
+        output.note(&format!("finished {} file(s) that an earlier run had begun", resumed.len()));
+    }
+    Ok((seen, resumed))
 }
 
 /// Delivers what waits in the outbox.
@@ -192,7 +212,6 @@ fn describe(path: &Path, report: &FileReport, output: &Output) -> io::Result<()>
 
 impl Ingested {
     fn add(&mut self, report: &FileReport) {
-        self.files += 1;
         self.duplicates += u64::from(report.is_duplicate);
         self.rejected_files += u64::from(report.rejected.is_some());
         self.interchanges += report.interchanges;
@@ -202,7 +221,7 @@ impl Ingested {
 
     pub fn print(&self, output: &Output) -> io::Result<()> {
         output.object(&json!({
-            "type": "result", "files": self.files, "duplicates": self.duplicates, "rejected_files": self.rejected_files,
+            "type": "result", "files": self.files, "resumed": self.resumed, "duplicates": self.duplicates, "rejected_files": self.rejected_files,
             "interchanges": self.interchanges, "transaction_sets": self.transaction_sets, "claims": claims(&self.counts),
             "charge": self.counts.charge, "paid": self.counts.amount_paid, "interest": self.interest, "remittances": self.remittances,
             "events": self.delivery.events, "conservation": self.counts.conservation(), "seconds": (self.seconds * 1000.0).round() / 1000.0,

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::events::fact::ClaimCounts;
+use crate::intake::data_directory::DataDirectoryError;
 use crate::pipeline::house::HouseError;
 use crate::pipeline::inbound::InboundError;
 use crate::pipeline::outbound::OutboundError;
@@ -19,7 +20,6 @@ pub enum Exit {
     Done,
     /// Rejected claims, differences.
     Findings,
-    NotFound,
     /// Unbalanced 835, conservation not zero.
     Integrity,
 }
@@ -28,7 +28,6 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(match exit {
             Exit::Done => 0,
-            Exit::NotFound => 3,
             Exit::Findings => 4,
             Exit::Integrity => 5,
         })
@@ -86,7 +85,7 @@ impl From<HouseError> for Failure {
     fn from(error: HouseError) -> Failure {
         match &error {
             HouseError::UnknownPartner { .. } | HouseError::KafkaUnsupported | HouseError::Rules(_) => Failure::usage(error),
-            HouseError::Directory(crate::intake::data_directory::DataDirectoryError::Locked { .. }) => Failure {
+            HouseError::Directory(DataDirectoryError::Locked { .. }) => Failure {
                 code: 75,
                 source: error.into(),
             },
@@ -117,7 +116,11 @@ impl From<OutboundError> for Failure {
 
 impl From<crate::ledger::LedgerError> for Failure {
     fn from(error: crate::ledger::LedgerError) -> Failure {
-        Failure::unfinished(error)
+        if error.is_integrity_failure() {
+            Failure::integrity(error)
+        } else {
+            Failure::unfinished(error)
+        }
     }
 }
 

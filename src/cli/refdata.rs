@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::ingest::open_house;
+use super::ingest::{open_existing_house, open_house};
 use super::output::{Exit, Failure, Output};
 use crate::config::Config;
 use crate::pipeline::house::House;
@@ -29,13 +29,13 @@ pub enum Refdata {
 
 impl Refdata {
     pub fn run(self, config: Config, output: &Output) -> Result<Exit, Failure> {
-        let house = open_house(config, output)?;
         match self {
             Refdata::Load { dir, dry_run } => {
+                let house = open_house(config, output)?;
                 let reference = load(&house, &dir, dry_run)?;
                 print(&reference, output)?;
             }
-            Refdata::Status => print(&house.reference, output)?,
+            Refdata::Status => print(&open_existing_house(config)?.reference, output)?,
         }
         Ok(Exit::Done)
     }

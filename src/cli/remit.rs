@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::ingest::{deliver, open_house};
+use super::ingest::{deliver, open_existing_house, resume};
 use super::output::{Exit, Failure, Output};
 use crate::clock::Timestamp;
 use crate::config::Config;
@@ -49,7 +49,7 @@ impl Remit {
 }
 
 fn build(config: Config, pay_date: Option<NaiveDate>, dry_run: bool, output: &Output) -> Result<Exit, Failure> {
-    let mut house = open_house(config, output)?;
+    let mut house = open_existing_house(config)?;
     if dry_run {
         let due = house.ledger.payees_due()?;
         let claims: u64 = due.iter().map(|payee| payee.claims).sum();
@@ -57,6 +57,7 @@ fn build(config: Config, pay_date: Option<NaiveDate>, dry_run: bool, output: &Ou
         output.text(&format!("{claims} claims wait for payment to {} payees", due.len()))?;
         return Ok(Exit::Done);
     }
+    resume(&mut house, output)?;
     let pay_date = pay_date.unwrap_or_else(|| Timestamp::now().date_in(house.config.payer.timezone));
     let run = payment_run::run(&mut house, pay_date, &|_, _| {})?;
     deliver(&mut house, output)?;
@@ -118,7 +119,7 @@ fn check_file(path: &Path) -> Result<BalanceReport, Failure> {
 }
 
 fn show(config: Config, output: &Output) -> Result<Exit, Failure> {
-    let house = open_house(config, output)?;
+    let house = open_existing_house(config)?;
     let (mut from, mut payments) = (1, 0u64);
     loop {
         let facts = house.ledger.facts(from, 4_096)?;

@@ -9,6 +9,7 @@ use super::output::{Exit, Failure, Output};
 use crate::config::Config;
 use crate::finding::{Finding, SnipLevel};
 use crate::ids::PartnerId;
+use crate::ledger::{Counter, Numbers};
 use crate::pipeline::validation::{Validation, ValidationFinding, Verdict, validate};
 
 /// Report findings of files and the acknowledgements they would get; changes nothing.
@@ -43,6 +44,7 @@ impl Validate {
     pub fn run(self, config: &Config, output: &Output) -> Result<Exit, Failure> {
         let partner = self.partner.clone().map(PartnerId::new);
         let mut all_accepted = true;
+        let mut numbers = Numbers::first(Counter::Interchange);
         for path in &self.files {
             let name = path.display().to_string();
             let mut found: u64 = 0;
@@ -52,7 +54,7 @@ impl Validate {
                 path,
                 partner.as_ref(),
                 (SnipLevel(self.snip.0), SnipLevel(self.snip.1)),
-                self.ack_dir.as_deref(),
+                self.ack_dir.as_deref().map(|directory| (directory, &mut numbers)),
                 &mut |finding| {
                     found += 1;
                     if printed.is_ok() {

@@ -40,6 +40,8 @@ impl EventLog {
             file.seek(SeekFrom::Start(recorded))?;
             files.insert(topic.name(), (file, recorded));
         }
+        // The ledger will rely on files that may just have been made.
+        File::open(directory)?.sync_all()?;
         Ok(EventLog { files })
     }
 

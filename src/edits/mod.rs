@@ -2,7 +2,7 @@
 //! in with the [`EditContext`].
 //!
 //! Each file holds one SNIP type. A check is a function from the claim (or one line of it) to at most
-//! one [`Finding`] per place, with the severity of its [`Check`]; a partner's severities are applied by
+//! one [`Finding`] per place, with the severity of its [`Check`](crate::finding::Check); a partner's severities are applied by
 //! whoever reports. SNIP types 1 and 2 were reported when the segments were walked; values that can't be
 //! read (NPIs S501, amounts S305, codes that are too long) when the claim was assembled.
 

@@ -34,7 +34,7 @@ pub fn form_of_guide(guide: &[u8]) -> Option<Form> {
     }
 }
 
-/// Reads a GS and reports an unsupported guide.
+/// Reads a GS and reports an unsupported guide, and a control number that is not one to nine digits.
 pub fn begin(segment: &Segment<'_>) -> (Group, Vec<Finding>) {
     let text = |number: usize| CompactString::from_utf8_lossy(segment.element(number).trim_ascii_end());
     let form = form_of_guide(segment.element(8)).filter(|_| segment.element(1) == b"HC");
@@ -43,6 +43,10 @@ pub fn begin(segment: &Segment<'_>) -> (Group, Vec<Finding>) {
         findings.push(Finding::new(Check::S107, ReportCode::Group(1), segment.position_of(None, 1)));
     } else if form.is_none() {
         findings.push(Finding::new(Check::S107, ReportCode::Group(2), segment.position_of(None, 8)));
+    }
+    let control_number = segment.element(6);
+    if !(1..=9).contains(&control_number.len()) || !control_number.iter().all(u8::is_ascii_digit) {
+        findings.push(Finding::new(Check::S106, ReportCode::Group(6), segment.position_of(None, 6)));
     }
     let group = Group {
         functional_id: text(1),

@@ -267,6 +267,11 @@ mod tests {
             (format!("{ISA}{GS}{ST}SE*4*0001~GE*1*7~IEA*1*000000001~"), vec!["IK502:4"]),
             (format!("{ISA}{GS}{ST}{se}{ST}{se}GE*2*7~IEA*1*000000001~"), vec!["IK502:7"]),
             (format!("{ISA}{}{ST}{se}GE*1*7~IEA*1*000000001~", GS.replace("X222A1", "X298")), vec!["AK905:2"]),
+            (format!("{ISA}{}{ST}{se}GE*1*A7~IEA*1*000000001~", GS.replace("*7*", "*A7*")), vec!["AK905:6"]),
+            (
+                format!("{ISA}{}{ST}{se}GE*1*1234567890~IEA*1*000000001~", GS.replace("*7*", "*1234567890*")),
+                vec!["AK905:6"],
+            ),
             (format!("{ISA}{GS}{ST}{se}GE*1*7~{ISA}IEA*0*000000001~"), vec!["TA1:023"]),
             (format!("{}{GS}{ST}{se}GE*1*7~IEA*1*000000001~", ISA.replace("00501", "00401")), vec!["TA1:017"]),
         ] {

@@ -29,6 +29,20 @@ impl Archive {
         Archive { directory }
     }
 
+    /// Removes what a killed process left half received. Only while no other process receives.
+    ///
+    /// # Errors
+    /// I/O.
+    pub fn discard_unfinished(&self) -> io::Result<()> {
+        for entry in std::fs::read_dir(&self.directory)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "tmp") {
+                std::fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Seals a stream while hashing it: one pass, constant memory, durable when it returns. The same
     /// bytes a second time leave the first copy in place.
     ///
@@ -146,6 +160,9 @@ mod tests {
             archive.read_range(&archived.file, &keys, ByteRange::new(100_000, 100_020)).unwrap(),
             &text[100_000..100_020]
         );
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        std::fs::write(directory.path().join("incoming-1.tmp"), "half").unwrap();
+        archive.discard_unfinished().unwrap();
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 }

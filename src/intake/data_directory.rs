@@ -16,6 +16,8 @@ pub enum DataDirectoryError {
     Io { path: PathBuf, source: io::Error },
     #[error("{path} is in use by another claimstream process; wait for it to end or use another --data-dir")]
     Locked { path: PathBuf },
+    #[error("{path}: no data directory; `claimstream demo` or `claimstream ingest` makes one")]
+    Missing { path: PathBuf },
     #[error("{path}: no key file; create one with `claimstream demo` or `claimstream ingest`, or set [phi] key_file")]
     NoKeys { path: PathBuf },
     #[error("{path}: {source}")]
@@ -57,6 +59,18 @@ impl DataDirectory {
             .and_then(|options| options.open(&ledger))
             .map_err(|source| DataDirectoryError::Io { path: ledger, source })?;
         Ok(directory)
+    }
+
+    /// Opens a directory that something was taken into before; makes none.
+    ///
+    /// # Errors
+    /// [`DataDirectoryError::Missing`], and those of [`DataDirectory::open`].
+    pub fn open_existing(root: &Path) -> Result<DataDirectory, DataDirectoryError> {
+        if root.join("ledger.db").exists() {
+            DataDirectory::open(root)
+        } else {
+            Err(DataDirectoryError::Missing { path: root.to_path_buf() })
+        }
     }
 
     pub fn root(&self) -> &Path {
@@ -147,6 +161,8 @@ mod tests {
     fn one_process_at_a_time_and_private_modes() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().join("data");
+        assert!(matches!(DataDirectory::open_existing(&root), Err(DataDirectoryError::Missing { .. })));
+        assert!(!root.exists());
         let opened = DataDirectory::open(&root).unwrap();
         assert!(matches!(DataDirectory::open(&root), Err(DataDirectoryError::Locked { .. })));
         assert!(matches!(opened.keys(None, false), Err(DataDirectoryError::NoKeys { .. })));

@@ -42,6 +42,18 @@ pub enum LedgerError {
     Inconsistent { what: &'static str },
 }
 
+impl LedgerError {
+    /// What is stored was changed or contradicts itself (exit 5), as against a store that can't be used
+    /// (exit 1).
+    pub fn is_integrity_failure(&self) -> bool {
+        match self {
+            LedgerError::Inconsistent { .. } | LedgerError::Record(_) => true,
+            LedgerError::Seal(error) => *error == crate::sealing::SealError::Tampered,
+            LedgerError::Store(_) | LedgerError::Index(_) | LedgerError::SqliteTooOld { .. } | LedgerError::Schema { .. } => false,
+        }
+    }
+}
+
 /// A file at the door.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
@@ -236,11 +248,11 @@ pub trait Ledger {
     /// [`LedgerError`]; [`LedgerError::Inconsistent`] when there is none.
     fn fact(&self, seq: Seq) -> Result<Fact, LedgerError>;
 
-    /// Whether an accepted interchange of this sender and receiver had this ISA13.
+    /// When an accepted interchange of this sender and receiver with this ISA13 was last received.
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn knows_control_number(&self, sender: &str, receiver: &str, isa13: &str) -> Result<bool, LedgerError>;
+    fn control_number_received(&self, sender: &str, receiver: &str, isa13: &str) -> Result<Option<Timestamp>, LedgerError>;
 
     /// The line fingerprints of every batch that begins after a position, oldest batch first, with the
     /// batch's own position.

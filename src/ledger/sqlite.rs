@@ -79,6 +79,64 @@ impl SqliteLedger {
         })
     }
 
+    fn append_in_one_transaction(&mut self, batch: &Batch) -> Result<Seq, LedgerError> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let first = journal::insert(&transaction, &self.key, &batch.facts)?;
+        insert_runs(&transaction, first, batch)?;
+        insert_payables(&transaction, &mut self.payees, first, &batch.facts)?;
+        {
+            let mut statement = transaction.prepare_cached("SELECT units FROM unit_use WHERE authorization_row = ?1")?;
+            let mut write = transaction.prepare_cached("INSERT OR REPLACE INTO unit_use VALUES (?1, ?2)")?;
+            for (row, units) in &batch.units {
+                let key = row.as_u64().cast_signed();
+                let before: Option<String> = statement.query_row([key], |row| row.get(0)).optional()?;
+                let before = before.as_deref().map_or(Ok(Quantity::ZERO), stored_units)?;
+                write.execute(params![key, (before + *units).to_string()])?;
+            }
+        }
+        if let Some((number, progress, state)) = &batch.file {
+            let progress = serde_json::to_string(progress).unwrap_or_default();
+            transaction
+                .prepare_cached("UPDATE file SET progress = ?2, state = ?3 WHERE number = ?1")?
+                .execute(params![number, progress, state_text(*state)])?;
+            for (sender, receiver, isa13) in &batch.control_numbers {
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO control_number VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![sender, receiver, isa13, number])?;
+            }
+        }
+        {
+            let mut payee = transaction.prepare_cached("SELECT number FROM payee WHERE npi = ?1 AND tin = ?2")?;
+            let mut settle = transaction.prepare_cached("DELETE FROM payable WHERE payee = ?1 AND seq = ?2")?;
+            for fact in &batch.facts {
+                if let Fact::RemitBuilt(remit) = fact {
+                    let tin = remit.payee_tin.as_ref().map_or("", |tin| tin.as_str());
+                    let payee: Option<i64> = payee.query_row(params![remit.payee_npi.as_str(), tin], |row| row.get(0)).optional()?;
+                    for claim in &remit.claims {
+                        if settle.execute(params![payee, as_i64(claim.seq)])? != 1 {
+                            return Err(LedgerError::Inconsistent {
+                                what: "a claim to be paid was not payable",
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        for (counter, value) in &batch.counters {
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?
+                .execute(params![counter.name(), value])?;
+        }
+        if let Some((delivery, delivered)) = &batch.delivered {
+            let state = serde_json::to_string(delivered).unwrap_or_default();
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?
+                .execute(params![delivery, state])?;
+        }
+        transaction.commit()?;
+        Ok(first)
+    }
+
     fn file_row(&self, digest: &FileDigest) -> Result<Option<FileRow>, LedgerError> {
         let mut statement = self
             .connection
@@ -179,61 +237,12 @@ impl Ledger for SqliteLedger {
     }
 
     fn append(&mut self, batch: &Batch) -> Result<Seq, LedgerError> {
-        let transaction = self.connection.unchecked_transaction()?;
-        let first = journal::insert(&transaction, &self.key, &batch.facts)?;
-        insert_runs(&transaction, first, batch)?;
-        insert_payables(&transaction, &mut self.payees, first, &batch.facts)?;
-        {
-            let mut statement = transaction.prepare_cached("SELECT units FROM unit_use WHERE authorization_row = ?1")?;
-            let mut write = transaction.prepare_cached("INSERT OR REPLACE INTO unit_use VALUES (?1, ?2)")?;
-            for (row, units) in &batch.units {
-                let key = row.as_u64().cast_signed();
-                let before: Option<String> = statement.query_row([key], |row| row.get(0)).optional()?;
-                let before = before.as_deref().map_or(Ok(Quantity::ZERO), stored_units)?;
-                write.execute(params![key, (before + *units).to_string()])?;
-            }
+        let appended = self.append_in_one_transaction(batch);
+        if appended.is_err() {
+            // Payees that came with the batch went with it: their numbers will be those of others.
+            self.payees.clear();
         }
-        if let Some((number, progress, state)) = &batch.file {
-            let progress = serde_json::to_string(progress).unwrap_or_default();
-            transaction
-                .prepare_cached("UPDATE file SET progress = ?2, state = ?3 WHERE number = ?1")?
-                .execute(params![number, progress, state_text(*state)])?;
-            for (sender, receiver, isa13) in &batch.control_numbers {
-                transaction
-                    .prepare_cached("INSERT OR IGNORE INTO control_number VALUES (?1, ?2, ?3, ?4)")?
-                    .execute(params![sender, receiver, isa13, number])?;
-            }
-        }
-        {
-            let mut payee = transaction.prepare_cached("SELECT number FROM payee WHERE npi = ?1 AND tin = ?2")?;
-            let mut settle = transaction.prepare_cached("DELETE FROM payable WHERE payee = ?1 AND seq = ?2")?;
-            for fact in &batch.facts {
-                if let Fact::RemitBuilt(remit) = fact {
-                    let tin = remit.payee_tin.as_ref().map_or("", |tin| tin.as_str());
-                    let payee: i64 = payee.query_row(params![remit.payee_npi.as_str(), tin], |row| row.get(0))?;
-                    for claim in &remit.claims {
-                        if settle.execute(params![payee, as_i64(claim.seq)])? != 1 {
-                            return Err(LedgerError::Inconsistent {
-                                what: "a claim to be paid was not payable",
-                            });
-                        }
-                    }
-                }
-            }
-        }
-        for (counter, value) in &batch.counters {
-            transaction
-                .prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?
-                .execute(params![counter.name(), value])?;
-        }
-        if let Some((delivery, delivered)) = &batch.delivered {
-            let state = serde_json::to_string(delivered).unwrap_or_default();
-            transaction
-                .prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?
-                .execute(params![delivery, state])?;
-        }
-        transaction.commit()?;
-        Ok(first)
+        appended
     }
 
     fn facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
@@ -259,11 +268,12 @@ impl Ledger for SqliteLedger {
         })
     }
 
-    fn knows_control_number(&self, sender: &str, receiver: &str, isa13: &str) -> Result<bool, LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT 1 FROM control_number WHERE sender = ?1 AND receiver = ?2 AND isa13 = ?3")?;
-        Ok(statement.exists(params![sender, receiver, isa13])?)
+    fn control_number_received(&self, sender: &str, receiver: &str, isa13: &str) -> Result<Option<Timestamp>, LedgerError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT received_at FROM control_number JOIN file ON file.number = control_number.file WHERE sender = ?1 AND receiver = ?2 AND isa13 = ?3",
+        )?;
+        let received: Option<i64> = statement.query_row(params![sender, receiver, isa13], |row| row.get(0)).optional()?;
+        Ok(received.map(Timestamp::from_unix_seconds))
     }
 
     fn fingerprints(&self, after: Seq, each: &mut dyn FnMut(Seq, &[LineEntry])) -> Result<(), LedgerError> {

@@ -20,7 +20,7 @@ pub struct SetAnswered {
     pub claims: u32,
 }
 
-/// The acknowledgements of a file, in the order in which they are sent.
+/// The acknowledgements of a file, in the order in which they are sent. `answered` is in file order.
 pub fn acknowledgements(
     numbers: &mut Numbers,
     row: &FileRow,
@@ -31,6 +31,7 @@ pub fn acknowledgements(
     at: Timestamp,
 ) -> Vec<Fact> {
     let mut facts = Vec::new();
+    let mut answered = answered.iter().peekable();
     let mut build = |interchange: &InterchangeVerdict, answer: Answer| {
         let ack = AckBuilt {
             file: row.file,
@@ -57,7 +58,8 @@ pub fn acknowledgements(
                 build(interchange, answer);
             }
             for set in &group.sets {
-                let Some(answered) = answered.iter().find(|answered| answered.st_byte == set.set.byte && answered.claims > 0) else {
+                let of_set = answered.next_if(|answered| answered.st_byte == set.set.byte);
+                let Some(answered) = of_set.filter(|answered| answered.claims > 0) else {
                     continue;
                 };
                 if profile.ack.x277ca == AckPolicy::Always || !set.rejected.is_empty() {

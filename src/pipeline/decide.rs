@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use super::seen::Seen;
 use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
-use crate::adjudication::determination::{Aside, Determination, LineDetermination, LineOutcome, PendReason};
+use crate::adjudication::determination::{Determination, LineDetermination, LineOutcome, PendReason};
 use crate::adjudication::facts::{EarlierLine, Facts, Receipt};
 use crate::adjudication::trace::Rule;
 use crate::adjudication::{Tables, adjudicate, line_identity};
@@ -70,10 +70,10 @@ impl Desk<'_> {
             received_on: self.received_at.date_in(self.zone),
             is_encounter,
         };
-        let mut findings = structural;
+        let (mut findings, mut edits_failed) = (structural, false);
         if !findings.iter().any(Finding::rejects) {
             findings.extend(reading);
-            findings.extend(self.edit(&claim, &receipt));
+            edits_failed = guarded(|| self.edit(&claim, &receipt)).map(|edits| findings.extend(edits)).is_none();
             findings.retain_mut(|finding| {
                 finding.severity = self.severity.severity(finding.check);
                 finding.severity != Severity::Ignore
@@ -104,7 +104,14 @@ impl Desk<'_> {
             .filter_map(|(line, fingerprint)| seen.line(fingerprint).map(|earlier_claim| EarlierLine { line: *line, earlier_claim }))
             .collect();
         let facts = Facts::gather(&claim, self.reference, &|row| seen.units_used(row), duplicates, None);
-        let determination = self.determine(&claim, &receipt, &facts);
+        let tables = Tables {
+            rules: self.rules,
+            reference: self.reference,
+        };
+        let determination = match edits_failed {
+            true => rule_failure(&claim),
+            false => determine(&claim, &receipt, &facts, &tables),
+        };
         for consumed in determination.consumed() {
             seen.consume(consumed.row, consumed.units);
         }
@@ -143,18 +150,6 @@ impl Desk<'_> {
             fact: Fact::ClaimAdjudicated(Box::new(decision)),
             fingerprints,
         }
-    }
-
-    /// Adjudicates; a panic or an unbalanced result pends the claim for a person.
-    pub fn determine(&self, claim: &Claim, receipt: &Receipt, facts: &Facts) -> Determination {
-        let tables = Tables {
-            rules: self.rules,
-            reference: self.reference,
-        };
-        catch_unwind(AssertUnwindSafe(|| adjudicate(claim, receipt, facts, &tables))).unwrap_or_else(|_| {
-            metrics::counter!(crate::telemetry::RULE_PANICS_TOTAL).increment(1);
-            rule_failure(claim)
-        })
     }
 
     /// The edits of SNIP 3 to 7.
@@ -210,6 +205,20 @@ impl Desk<'_> {
     }
 }
 
+/// Adjudicates; a panic pends the claim for a person.
+pub fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_>) -> Determination {
+    guarded(|| adjudicate(claim, receipt, facts, tables)).unwrap_or_else(|| rule_failure(claim))
+}
+
+/// Runs a rule of one claim; `None` when it panicked.
+fn guarded<T>(rule: impl FnOnce() -> T) -> Option<T> {
+    let result = catch_unwind(AssertUnwindSafe(rule));
+    if result.is_err() {
+        metrics::counter!(crate::telemetry::RULE_PANICS_TOTAL).increment(1);
+    }
+    result.ok()
+}
+
 /// Which part of the work a claim belongs to: all claims of a member to the same.
 pub fn shard(claim: &Claim) -> usize {
     let mut hasher = blake3::Hasher::new();
@@ -229,19 +238,18 @@ fn payer_claim_number(claim: &ClaimId) -> PayerClaimNumber {
 }
 
 fn rule_failure(claim: &Claim) -> Determination {
-    let lines: Vec<LineDetermination> = claim
-        .lines
-        .iter()
-        .map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule))
-        .collect();
-    let charge = lines.iter().map(LineDetermination::charge).sum();
-    Determination::new(
-        charge,
-        lines,
-        Aside {
-            pend_reason: Some(PendReason::RuleFailure),
-            ..Aside::default()
-        },
-    )
-    .unwrap_or_else(|_| Determination::empty(PendReason::RuleFailure))
+    let lines = claim.lines.iter();
+    let pended = lines.map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule));
+    Determination::pended(pended.collect(), PendReason::RuleFailure, Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_result_of_its_own_claim() {
+        assert_eq!(guarded(|| 1), Some(1));
+        assert_eq!(guarded(|| -> u8 { panic!("a rule failed") }), None);
+    }
 }

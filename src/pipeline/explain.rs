@@ -1,12 +1,13 @@
 //! The reasoning behind one decision, run again on its stored facts.
 
+use super::decide::determine;
 use super::house::House;
 use super::inbound::{InboundError, for_each_claim};
 use super::replay::open_reference;
 use super::survey::survey;
+use crate::adjudication::Tables;
 use crate::adjudication::decision::{ClaimSource, Decision};
 use crate::adjudication::trace::Step;
-use crate::adjudication::{Tables, adjudicate};
 use crate::claim::Claim;
 use crate::events::fact::Fact;
 use crate::finding::Finding;
@@ -48,8 +49,11 @@ pub fn explain(house: &House, claim_id: &ClaimId, verify: bool) -> Result<Option
         _ => return Err(InboundError::Unstable),
     };
     let claim = read_claim(house, &decision.source)?.ok_or(InboundError::Unstable)?;
+    if house.rules.digest() != decision.rules {
+        return Err(InboundError::OtherRules { digest: decision.rules });
+    }
     let reference = open_reference(house, decision.refdata).map_err(super::house::HouseError::Reference)?;
-    let again = adjudicate(
+    let again = determine(
         &claim,
         &decision.receipt,
         &decision.facts,

@@ -48,9 +48,10 @@ pub enum HouseError {
     UnknownPartner { partner: PartnerId },
 }
 
-/// Whether a missing key file may be made (INTERFACE 2: `demo` and `ingest` may, `run` may not).
+/// Whether a data directory and its keys may be made: by what takes something in, not by what only
+/// looks (INTERFACE 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyPolicy {
+pub enum Opening {
     MayCreate,
     MustExist,
 }
@@ -58,16 +59,23 @@ pub enum KeyPolicy {
 impl House {
     /// # Errors
     /// [`HouseError`].
-    pub fn open(config: Config, key_policy: KeyPolicy) -> Result<House, HouseError> {
+    pub fn open(config: Config, opening: Opening) -> Result<House, HouseError> {
         if config.kafka.is_some() {
             return Err(HouseError::KafkaUnsupported);
         }
-        let directory = DataDirectory::open(&config.service.data_dir)?;
-        let (keys, keys_are_new) = directory.keys(config.phi.key_file.as_deref(), key_policy == KeyPolicy::MayCreate)?;
+        let directory = match opening {
+            Opening::MayCreate => DataDirectory::open(&config.service.data_dir)?,
+            Opening::MustExist => DataDirectory::open_existing(&config.service.data_dir)?,
+        };
+        let (keys, keys_are_new) = directory.keys(config.phi.key_file.as_deref(), opening == Opening::MayCreate)?;
         let ledger = SqliteLedger::open(&directory.ledger(), &keys)?;
         let reference = reference_store::current(&directory.refdata(), &keys)?;
         let rules = rule_pack(&config)?;
         let archive = Archive::new(directory.archive());
+        archive.discard_unfinished().map_err(|source| HouseError::Io {
+            path: archive.directory().to_path_buf(),
+            source,
+        })?;
         Ok(House {
             config,
             directory,

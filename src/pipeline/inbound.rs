@@ -1,8 +1,9 @@
 //! The way of one file: sealed, surveyed, decided in batches, closed with its acknowledgements.
 //!
 //! To the next editor: pass 1 ([`survey`]) and pass 2 ([`decide_claims`]) read the same sealed bytes.
-//! The number of claims that pass 2 hands out per set must be the number pass 1 counted; progress,
-//! resume and the 277CA's range in the journal rely on it.
+//! Progress counts the claims that pass 2 hands out, and the claims of a file stand in the journal
+//! without anything between them: resume and the 277CA's range rely on both. So whatever writes to the
+//! journal resumes the open files first.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -25,8 +26,8 @@ use crate::envelope::{EnvelopeReader, Event, Interchange};
 use crate::events::fact::{ClaimCounts, Fact, FileCompleted, FileRejected, RejectReason};
 use crate::finding::{Check, Finding, ReportCode};
 use crate::guide::walker::Walker;
-use crate::ids::PartnerId;
-use crate::ledger::{Admission, Arrival, Batch, Counter, FileRow, FileState, Ledger, LedgerError, Numbers, Progress};
+use crate::ids::{ContentDigest, PartnerId};
+use crate::ledger::{Admission, Arrival, Batch, Counter, FileRow, FileState, Ledger, LedgerError, Numbers, Progress, Seq};
 use crate::limits;
 use crate::position::Position;
 use crate::sealing::SealError;
@@ -59,6 +60,8 @@ pub enum InboundError {
     House(#[from] HouseError),
     #[error("the archived file does not read the same twice")]
     Unstable,
+    #[error("decided with the rule pack {digest}, which is not the one in force; point [rules] dir to it")]
+    OtherRules { digest: ContentDigest },
     #[error("the threads of this run cannot be started")]
     Threads(#[from] rayon::ThreadPoolBuildError),
     #[error("a later stage stopped")]
@@ -70,13 +73,14 @@ impl InboundError {
     pub fn is_integrity_failure(&self) -> bool {
         match self {
             InboundError::Unstable => true,
+            InboundError::Ledger(error) => error.is_integrity_failure(),
             InboundError::Io(error) | InboundError::Read(ReadError::Io(error)) | InboundError::Survey(SurveyError::Io(error)) => {
                 error.get_ref().is_some_and(|inner| matches!(inner.downcast_ref(), Some(SealError::Tampered)))
             }
             InboundError::Read(ReadError::NotX12(_))
             | InboundError::Survey(SurveyError::Guide(_) | SurveyError::NotX12(_))
-            | InboundError::Ledger(_)
             | InboundError::House(_)
+            | InboundError::OtherRules { .. }
             | InboundError::Threads(_)
             | InboundError::Stopped => false,
         }
@@ -98,6 +102,8 @@ pub fn ingest(
     received_at: Timestamp,
     progress: OnProgress<'_>,
 ) -> Result<FileReport, InboundError> {
+    // A name that is not configured is refused before anything is kept.
+    house.profile(partner, None)?;
     let archived = house.archive.receive(input, &house.keys)?;
     let profile = profile_of(house, &archived.file, partner)?;
     let arrival = Arrival {
@@ -151,8 +157,8 @@ fn process(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profile, pro
     if let Some((reason, byte)) = survey.rejection() {
         return reject(house, row, profile, &survey, reason, byte, decided_at);
     }
-    let (done, headers) = decide_claims(house, seen, row, profile, &survey, decided_at, progress)?;
-    complete(house, row, profile, &survey, done, &headers, decided_at)
+    let (done, sets) = decide_claims(house, seen, row, profile, &survey, decided_at, progress)?;
+    complete(house, row, profile, &survey, done, &sets, decided_at)
 }
 
 fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Survey, InboundError> {
@@ -160,13 +166,14 @@ fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Su
     let mut failed = None;
     let result = survey(&mut archived, &profile.severity, &mut |interchange, position| {
         let (sender, receiver) = (&interchange.sender, &interchange.receiver);
-        let known = house.ledger.knows_control_number(sender, receiver, interchange.control_number.as_str());
-        let known = known.unwrap_or_else(|error| {
+        let received_at = house.ledger.control_number_received(sender, receiver, interchange.control_number.as_str());
+        let received_at = received_at.unwrap_or_else(|error| {
             failed = Some(error);
-            true
+            None
         });
+        let is_repeated = received_at.is_some_and(|before| is_within(before, row.received_at, profile.isa13_days));
         let mut findings = Vec::new();
-        if known {
+        if is_repeated {
             findings.push(Finding::new(Check::S105, ReportCode::Ta1(25), position));
         }
         if profile.usage.is_some_and(|usage| usage.as_str() != interchange.usage.as_str()) {
@@ -175,6 +182,11 @@ fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Su
         findings
     })?;
     failed.map_or(Ok(result), |error| Err(error.into()))
+}
+
+/// Files may be handed over later than they were received, in any order: the distance counts.
+fn is_within(before: Timestamp, now: Timestamp, days: u32) -> bool {
+    before.unix_seconds().abs_diff(now.unix_seconds()) < u64::from(days) * 86_400
 }
 
 /// Records a file that lets no claim in, with its reason and its negative answers.
@@ -233,28 +245,19 @@ fn complete(
     profile: &Profile,
     survey: &Survey,
     mut done: Progress,
-    headers: &[SetHeader],
+    sets: &[SetRead],
     at: Timestamp,
 ) -> Result<FileReport, InboundError> {
-    // Claims of sets that were rejected whole are counted here: they have no fact of their own.
-    let outside = survey.claims() - done.claims;
+    let read: u64 = sets.iter().map(|set| u64::from(set.claims)).sum();
+    if read != done.claims || read > survey.claims() {
+        return Err(InboundError::Unstable);
+    }
+    // Claims of sets that were rejected whole, and a CLM that stands where no claim can, are counted
+    // here: they have no fact of their own.
+    let outside = survey.claims() - read;
     done.counts.received += outside;
     done.counts.rejected += outside;
-    let mut seq = done.first_seq;
-    let answered: Vec<SetAnswered> = open_sets(survey)
-        .zip(headers)
-        .map(|(open, header)| {
-            let first = seq;
-            seq += u64::from(open.verdict.claims);
-            SetAnswered {
-                st_byte: open.verdict.set.byte,
-                header: header.clone(),
-                first,
-                last: seq.saturating_sub(1),
-                claims: open.verdict.claims,
-            }
-        })
-        .collect();
+    let answered = answered(survey, sets, done.first_seq);
     let mut numbers = Numbers::after_last(&house.ledger, Counter::Interchange)?;
     let mut facts = acknowledgements(&mut numbers, row, profile, survey, None, &answered, at);
     let interchanges = survey.interchanges.iter().filter(|interchange| interchange.is_accepted());
@@ -318,7 +321,34 @@ pub fn open_sets(survey: &Survey) -> impl Iterator<Item = OpenSet<'_>> {
         })
 }
 
-/// Pass 2: reads, decides and commits in three threads; returns the progress reached and the headers
+/// What pass 2 read of an open set.
+#[derive(Debug, Clone)]
+pub struct SetRead {
+    pub header: SetHeader,
+    /// Claims that were handed out: all that the survey counted, but for a CLM without a place.
+    pub claims: u32,
+}
+
+/// Which journal positions belong to which open set, when the first claim of the file has `first`.
+pub fn answered(survey: &Survey, sets: &[SetRead], first: Seq) -> Vec<SetAnswered> {
+    let mut next = first;
+    open_sets(survey)
+        .zip(sets)
+        .map(|(open, read)| {
+            let first = next;
+            next += u64::from(read.claims);
+            SetAnswered {
+                st_byte: open.verdict.set.byte,
+                header: read.header.clone(),
+                first,
+                last: next.saturating_sub(1),
+                claims: read.claims,
+            }
+        })
+        .collect()
+}
+
+/// Pass 2: reads, decides and commits in three threads; returns the progress reached and what was read
 /// of the open sets.
 fn decide_claims(
     house: &mut House,
@@ -328,7 +358,7 @@ fn decide_claims(
     survey: &Survey,
     decided_at: Timestamp,
     progress: OnProgress<'_>,
-) -> Result<(Progress, Vec<SetHeader>), InboundError> {
+) -> Result<(Progress, Vec<SetRead>), InboundError> {
     let House {
         config,
         keys,
@@ -367,8 +397,8 @@ fn decide_claims(
         drop(decided);
         let committed = committer.join().unwrap_or(Err(InboundError::Stopped))?;
         looked_up?;
-        let headers = reader.join().unwrap_or(Err(InboundError::Stopped))?;
-        Ok((committed, headers))
+        let sets = reader.join().unwrap_or(Err(InboundError::Stopped))?;
+        Ok((committed, sets))
     })
 }
 
@@ -388,9 +418,9 @@ fn read_claims(
     (skip, batch_claims): (u64, usize),
     out: &SyncSender<Vec<Pending>>,
     progress: OnProgress<'_>,
-) -> Result<Vec<SetHeader>, InboundError> {
+) -> Result<Vec<SetRead>, InboundError> {
     let mut batch = Vec::with_capacity(batch_claims);
-    let (mut count, mut headers) = (0, Vec::new());
+    let (mut count, mut sets) = (0, Vec::new());
     for_each_claim(
         input,
         survey,
@@ -406,13 +436,13 @@ fn read_claims(
             }
             Ok::<(), InboundError>(())
         },
-        &mut |header| headers.push(header),
+        &mut |set| sets.push(set),
     )?;
     if !batch.is_empty() {
         out.send(batch).map_err(|_| InboundError::Stopped)?;
     }
     progress(row.bytes, row.bytes);
-    Ok(headers)
+    Ok(sets)
 }
 
 /// A claim that was read, with its source and the findings of pass 1.
@@ -428,7 +458,7 @@ pub fn pending(row: &FileRow, open: &OpenSet<'_>, header: &SetHeader, assembled:
         ordinal: claim.ordinal,
         bytes: claim.bytes,
     };
-    let mut structural: Vec<Finding> = open.verdict.findings_of(claim.ordinal).collect();
+    let mut structural: Vec<Finding> = open.verdict.findings_of(claim.ordinal);
     if open.verdict.rejected.contains(claim.ordinal) && !structural.iter().any(Finding::rejects) {
         // Its own finding was beyond the bound of kept findings; the claim is rejected all the same.
         structural.push(Finding::new(
@@ -449,7 +479,7 @@ pub fn pending(row: &FileRow, open: &OpenSet<'_>, header: &SetHeader, assembled:
 pub type EachClaim<'e, E> = &'e mut dyn FnMut(OpenSet<'_>, &SetHeader, Assembled, u64) -> Result<(), E>;
 
 /// Runs `each` over every claim of the open sets, with the byte where its reading ended, and `ended`
-/// over every open set's header.
+/// over every open set when it has ended.
 ///
 /// # Errors
 /// Those of `each`; [`ReadError`] when the bytes differ from the survey.
@@ -457,11 +487,11 @@ pub fn for_each_claim<E: From<ReadError> + From<SurveyError>>(
     input: &mut dyn Read,
     survey: &Survey,
     each: EachClaim<'_, E>,
-    ended: &mut dyn FnMut(SetHeader),
+    ended: &mut dyn FnMut(SetRead),
 ) -> Result<(), E> {
     let mut open_sets = open_sets(survey).peekable();
     let mut envelope = EnvelopeReader::default();
-    let mut current: Option<(OpenSet<'_>, Walker<'_>, Assembler)> = None;
+    let mut current: Option<SetInReading<'_>> = None;
     for_each_segment(input, |segment| {
         let is_trailer = segment.is("SE");
         if is_trailer {
@@ -474,15 +504,22 @@ pub fn for_each_claim<E: From<ReadError> + From<SurveyError>>(
                     if let Some(open) = open_sets.next_if(|open| open.verdict.set.byte == set.byte)
                         && let Some(form) = open.verdict.form
                     {
-                        current = Some((open, Walker::new(guide(form).map_err(SurveyError::Guide)?), Assembler::new(form)));
+                        current = Some(SetInReading {
+                            open,
+                            walker: Walker::new(guide(form).map_err(SurveyError::Guide)?),
+                            assembler: Assembler::new(form),
+                            claims: 0,
+                        });
                     }
                 }
                 Event::SetEnded { .. } => {
-                    if let Some((open, _, mut assembler)) = current.take() {
-                        if let Some(assembled) = assembler.finish() {
-                            each(open, assembler.header(), assembled, segment.at.byte)?;
-                        }
-                        ended(assembler.header().clone());
+                    if let Some(mut set) = current.take() {
+                        let last = set.assembler.finish();
+                        set.hand_out(last, segment, each)?;
+                        ended(SetRead {
+                            header: set.assembler.header().clone(),
+                            claims: set.claims,
+                        });
                     }
                 }
                 Event::InterchangeBegan(..) | Event::GroupBegan(..) | Event::GroupEnded { .. } | Event::InterchangeEnded { .. } => {}
@@ -495,13 +532,26 @@ pub fn for_each_claim<E: From<ReadError> + From<SurveyError>>(
     })
 }
 
-fn step<E>(current: &mut Option<(OpenSet<'_>, Walker<'_>, Assembler)>, segment: &Segment<'_>, each: EachClaim<'_, E>) -> Result<(), E> {
-    let Some((open, walker, assembler)) = current else { return Ok(()) };
-    let placed = walker.accept(segment);
-    match assembler.accept(segment, placed.loop_id, placed.starts_loop) {
-        Some(assembled) => each(*open, assembler.header(), assembled, segment.at.byte),
-        None => Ok(()),
+struct SetInReading<'s> {
+    open: OpenSet<'s>,
+    walker: Walker<'s>,
+    assembler: Assembler,
+    claims: u32,
+}
+
+impl SetInReading<'_> {
+    fn hand_out<E>(&mut self, ended: Option<Assembled>, at: &Segment<'_>, each: EachClaim<'_, E>) -> Result<(), E> {
+        let Some(assembled) = ended else { return Ok(()) };
+        self.claims += 1;
+        each(self.open, self.assembler.header(), assembled, at.at.byte)
     }
+}
+
+fn step<E>(current: &mut Option<SetInReading<'_>>, segment: &Segment<'_>, each: EachClaim<'_, E>) -> Result<(), E> {
+    let Some(set) = current else { return Ok(()) };
+    let placed = set.walker.accept(segment);
+    let ended = set.assembler.accept(segment, placed.loop_id, placed.starts_loop);
+    set.hand_out(ended, segment, each)
 }
 
 /// Decides a batch on all threads; members keep their order, results keep the file's.

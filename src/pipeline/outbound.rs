@@ -48,8 +48,9 @@ impl OutboundError {
     /// An answer that would have been wrong was held back (exit 5), as against I/O trouble (exit 1).
     pub fn is_integrity_failure(&self) -> bool {
         match self {
-            OutboundError::Answer(answer) => !matches!(answer, AnswerError::Io(_) | AnswerError::Ledger(_)),
-            OutboundError::EventLog(_) | OutboundError::Ledger(_) => false,
+            OutboundError::Ledger(error) | OutboundError::Answer(AnswerError::Ledger(error)) => error.is_integrity_failure(),
+            OutboundError::Answer(answer) => !matches!(answer, AnswerError::Io(_)),
+            OutboundError::EventLog(_) => false,
         }
     }
 }

@@ -8,14 +8,15 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use super::decide::determine;
 use super::house::House;
 use super::inbound::{InboundError, for_each_claim};
 use super::reference_store::{self, ReferenceStoreError};
 use super::survey::survey;
+use crate::adjudication::Tables;
 use crate::adjudication::decision::Decision;
 use crate::adjudication::determination::Determination;
 use crate::adjudication::facts::{Facts, Known};
-use crate::adjudication::{Tables, adjudicate};
 use crate::claim::Claim;
 use crate::events::fact::Fact;
 use crate::ids::{ClaimId, ContentDigest, PartnerId};
@@ -156,10 +157,10 @@ fn decide_again(claim: &Claim, decision: Decision, instead: &Instead, pins: &Pin
     let pinned = pins.reference(&decision.refdata);
     let (rules, pinned) = (rules?, pinned?);
     let after = match &instead.reference {
-        None => adjudicate(claim, &decision.receipt, &decision.facts, &Tables { rules, reference: pinned }),
+        None => determine(claim, &decision.receipt, &decision.facts, &Tables { rules, reference: pinned }),
         Some(reference) => {
             let facts = regather(claim, &decision.facts, pinned, reference);
-            adjudicate(claim, &decision.receipt, &facts, &Tables { rules, reference })
+            determine(claim, &decision.receipt, &facts, &Tables { rules, reference })
         }
     };
     Some(Difference {

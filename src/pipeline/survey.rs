@@ -172,7 +172,7 @@ impl Surveyor<'_> {
                     set.segments = segments;
                     set.findings.extend(findings);
                     give_the_set_what_no_claim_has(set);
-                    set.claim_findings.sort_by_key(|finding| finding.first);
+                    order_by_claim(&mut set.claim_findings);
                 }
             }
             Event::GroupEnded { findings } => {
@@ -198,13 +198,17 @@ impl Surveyor<'_> {
             finding.severity = severity.severity(finding.check);
             finding.severity != Severity::Ignore
         });
-        let room = limits::FINDINGS_PER_FILE_MAX.saturating_sub(self.kept);
-        if findings.len() > room {
-            self.survey.findings_dropped += (findings.len() - room) as u64;
-            findings.truncate(room);
-        }
-        self.kept += findings.len();
+        let room = self.room_for(findings.len());
+        findings.truncate(room);
         findings
+    }
+
+    /// How many of so many findings are kept; the others are counted.
+    fn room_for(&mut self, wanted: usize) -> usize {
+        let room = limits::FINDINGS_PER_FILE_MAX.saturating_sub(self.kept).min(wanted);
+        self.survey.findings_dropped += (wanted - room) as u64;
+        self.kept += room;
+        room
     }
 
     /// The same for findings about a set, a group or an interchange, whose verdict hangs on them: one
@@ -241,11 +245,9 @@ impl Surveyor<'_> {
         }
         if let Some(scopes) = &mut self.set {
             scopes.enter(loop_id, starts_loop, is_claim);
-            let (claims, is_flawed, ended) = (scopes.claims, scopes.is_flawed(), scopes.ended(loop_id, starts_loop));
-            if let Some(ended) = ended
-                && let Some(set) = self.current_set()
-            {
-                end_open_findings(set, ended, claims);
+            let (claims, is_flawed) = (scopes.claims, scopes.is_flawed());
+            if let Some(ended) = scopes.ended(loop_id, starts_loop) {
+                self.end_open_findings(ended);
             }
             if let Some(set) = self.current_set().filter(|_| is_claim) {
                 set.claims = claims;
@@ -261,20 +263,22 @@ impl Surveyor<'_> {
 
     /// Gives each finding to the claims (or the set) it is about.
     fn attribute(&mut self, findings: Vec<Finding>) {
-        let (severity, mut set_findings) = (self.severity, Vec::new());
-        let mut claim_findings = Vec::new();
+        let (severity, mut set_findings, mut of_claims) = (self.severity, Vec::new(), Vec::new());
         for mut finding in findings {
             finding.severity = severity.severity(finding.check);
-            let Some(scopes) = &mut self.set else { continue };
+            let Some(scopes) = self.set.as_mut().filter(|_| finding.severity != Severity::Ignore) else {
+                continue;
+            };
             match scopes.scope_of(finding.position.loop_id, finding.rejects()) {
                 Scope::Set => set_findings.push(finding),
-                Scope::Claims { first, last } => {
+                Scope::Claims { first, until } => {
+                    let so_far = scopes.claims;
                     if finding.rejects()
                         && let Some(set) = self.current_set()
                     {
-                        (first..=last.min(set.claims)).for_each(|ordinal| set.rejected.insert(ordinal));
+                        (first..=so_far).for_each(|ordinal| set.rejected.insert(ordinal));
                     }
-                    claim_findings.push((first, last, finding));
+                    of_claims.push((first, until, finding));
                 }
             }
         }
@@ -284,21 +288,61 @@ impl Surveyor<'_> {
             self.keep_verdict(set_findings)
         };
         self.set_is_rejected |= set_findings.iter().any(Finding::rejects);
-        let spans: Vec<(u32, u32)> = claim_findings.iter().map(|(first, last, _)| (*first, *last)).collect();
-        let kept = self.keep(claim_findings.into_iter().map(|(_, _, finding)| finding).collect());
-        if let Some(set) = self.current_set() {
-            set.findings.extend(set_findings);
-            set.claim_findings.extend(
-                spans
-                    .into_iter()
-                    .zip(kept)
-                    .map(|((first, last), finding)| ClaimFinding { first, last, finding }),
-            );
+        let room = self.room_for(of_claims.len());
+        let Some(scopes) = &mut self.set else { return };
+        let open_sets = self.survey.interchanges.last_mut().and_then(|interchange| interchange.groups.last_mut());
+        let Some(set) = open_sets.and_then(|group| group.sets.last_mut()) else {
+            return;
+        };
+        set.findings.extend(set_findings);
+        for (first, until, finding) in of_claims.into_iter().take(room) {
+            let last = match until {
+                None => first,
+                Some(_) => u32::MAX,
+            };
+            match until {
+                None => {}
+                Some(Ended::Subscriber) => scopes.open_of_subscriber.push(set.claim_findings.len()),
+                Some(Ended::Patient) => scopes.open_of_patient.push(set.claim_findings.len()),
+            }
+            set.claim_findings.push(ClaimFinding {
+                first,
+                last,
+                reach: last,
+                finding,
+            });
+        }
+    }
+
+    /// A finding about a subscriber or patient concerns the claims up to the next one.
+    fn end_open_findings(&mut self, ended: Ended) {
+        let Some(scopes) = &mut self.set else { return };
+        let mut closed = std::mem::take(&mut scopes.open_of_patient);
+        if ended == Ended::Subscriber {
+            closed.append(&mut scopes.open_of_subscriber);
+        }
+        let last = scopes.claims;
+        let Some(set) = self.current_set() else { return };
+        for place in closed {
+            if let Some(open) = set.claim_findings.get_mut(place) {
+                open.last = last;
+            }
         }
     }
 
     fn current_set(&mut self) -> Option<&mut SetVerdict> {
         self.survey.interchanges.last_mut()?.groups.last_mut()?.sets.last_mut()
+    }
+}
+
+/// Sorts by the first claim, and notes how far findings reach so that those of one claim are found
+/// without reading all before it.
+fn order_by_claim(findings: &mut [ClaimFinding]) {
+    findings.sort_by_key(|finding| finding.first);
+    let mut reach = 0;
+    for finding in findings {
+        reach = reach.max(finding.last);
+        finding.reach = reach;
     }
 }
 
@@ -310,6 +354,9 @@ struct SetScopes<'g> {
     /// First claim of the current 2000B and of the current 2000C.
     subscriber_first: u32,
     patient_first: u32,
+    /// Places of the claim findings that concern all claims of the current 2000B, and of the current 2000C.
+    open_of_subscriber: Vec<usize>,
+    open_of_patient: Vec<usize>,
     subscriber_is_flawed: bool,
     patient_is_flawed: bool,
     loop_id: Option<LoopId>,
@@ -330,28 +377,12 @@ enum Ended {
     Patient,
 }
 
-/// A finding about a subscriber or patient concerns the claims up to the next one.
-fn end_open_findings(set: &mut SetVerdict, ended: Ended, claims: u32) {
-    for open in set
-        .claim_findings
-        .iter_mut()
-        .rev()
-        .take(limits::OPEN_FINDINGS_MAX)
-        .filter(|finding| finding.last == u32::MAX)
-    {
-        let is_patients = matches!(open.finding.position.loop_id, Some(LoopId::L2000C | LoopId::L2010CA));
-        if ended == Ended::Subscriber || is_patients {
-            open.last = claims;
-        }
-    }
-}
-
 enum Scope {
     Set,
-    /// `last` is open (`u32::MAX`) when claims still to come are meant too.
+    /// One claim, or all from the first until a subscriber or patient ends.
     Claims {
         first: u32,
-        last: u32,
+        until: Option<Ended>,
     },
 }
 
@@ -362,6 +393,8 @@ impl<'g> SetScopes<'g> {
             claims: 0,
             subscriber_first: 1,
             patient_first: 1,
+            open_of_subscriber: Vec::new(),
+            open_of_patient: Vec::new(),
             subscriber_is_flawed: false,
             patient_is_flawed: false,
             loop_id: None,
@@ -405,19 +438,19 @@ impl<'g> SetScopes<'g> {
                 self.subscriber_is_flawed |= rejects;
                 Scope::Claims {
                     first: self.subscriber_first,
-                    last: u32::MAX,
+                    until: Some(Ended::Subscriber),
                 }
             }
             Some(LoopId::L2000C | LoopId::L2010CA) => {
                 self.patient_is_flawed |= rejects;
                 Scope::Claims {
                     first: self.patient_first,
-                    last: u32::MAX,
+                    until: Some(Ended::Patient),
                 }
             }
             Some(loop_id) if loop_id.belongs_to_a_claim() && self.claims > 0 => Scope::Claims {
                 first: self.claims,
-                last: self.claims,
+                until: None,
             },
             _ => Scope::Set,
         }
@@ -446,5 +479,50 @@ mod tests {
             assert_eq!(survey.open_sets(), 0);
             assert_eq!(survey.interchanges.first().map(InterchangeVerdict::is_accepted), Some(is_accepted));
         }
+    }
+
+    #[test]
+    fn findings_about_a_subscriber_or_patient_end_with_it() {
+        let subscriber = |number: u32, children: u32, flood: usize| {
+            format!(
+                "HL*{number}*1*22*{children}~SBR*P*18*******MC~NM1*IL*1*SAMPLE*ALPHA****MI*91234567A~N3*1 TEST AVENUE~N4*ANAHEIM*CA*92801~\
+                 DMG*D8*19800102*F~{}NM1*PR*2*CALOPTIMA*****PI*CALOP~",
+                "ZZ*1~".repeat(flood)
+            )
+        };
+        let patient = |number: u32, flood: usize| {
+            format!(
+                "HL*{number}*2*23*0~PAT*19~{}NM1*QC*1*SAMPLE*BETA~N3*1 TEST AVENUE~N4*ANAHEIM*CA*92801~DMG*D8*20251020*M~",
+                "ZZ*1~".repeat(flood)
+            )
+        };
+        let claim = "CLM*P*80***11:B:1*Y*A*Y*Y~HI*ABK:Z00129~LX*1~SV1*HC:99381*80*UN*1***1~DTP*472*D8*20251106~";
+        let set = [
+            "ST*837*0001*005010X222A1~BHT*0019*00*B*20260116*0930*CH~NM1*41*2*SAMPLE*****46*330897513~PER*IC*DESK*TE*7145550100~\
+             NM1*40*2*CALOPTIMA*****46*CALOP~HL*1**20*1~NM1*85*2*CLINIC*****XX*1881546299~N3*1 STREET~N4*ORANGE*CA*928680001~REF*EI*951234567~",
+            &subscriber(2, 1, 0),
+            &patient(3, 1),
+            claim,
+            &patient(4, 0),
+            claim,
+            &subscriber(5, 0, 1_500),
+            claim,
+            claim,
+            &subscriber(6, 0, 0),
+            claim,
+        ]
+        .concat();
+        let text = format!(
+            "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260116*0930*^*00501*000000001*0*T*:~\
+             GS*HC*SENDER*RECEIVER*20260116*0930*7*X*005010X222A1~{set}SE*{}*0001~GE*1*7~IEA*1*000000001~",
+            set.matches('~').count() + 1
+        );
+        let survey = survey(&mut text.as_bytes(), &SeverityProfile::default(), &mut |_, _| Vec::new()).unwrap();
+        let verdict = survey.sets().next().unwrap();
+        assert!(verdict.is_accepted(), "{:?}", verdict.findings);
+        let of_claims: Vec<(usize, bool)> = (1..=5)
+            .map(|ordinal| (verdict.findings_of(ordinal).len(), verdict.rejected.contains(ordinal)))
+            .collect();
+        assert_eq!(of_claims, [(1, true), (0, false), (1_500, true), (1_500, true), (0, false)]);
     }
 }

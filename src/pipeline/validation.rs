@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::acknowledge::{SetAnswered, acknowledgements};
+use super::acknowledge::acknowledgements;
 use super::answer_writer::{AnswerError, ClaimFacts, write_acknowledgement};
 use super::decide::Desk;
 use super::house::{HouseError, profile, rule_pack};
-use super::inbound::{InboundError, for_each_claim, open_sets, pending};
+use super::inbound::{InboundError, SetRead, answered, for_each_claim, pending};
 use super::seen::Seen;
 use super::survey::survey;
 use super::verdict::{GroupVerdict, SetVerdict, Survey};
@@ -19,7 +19,7 @@ use crate::events::fact::{Fact, RejectReason};
 use crate::finding::{Finding, Severity, SnipLevel};
 use crate::ids::{FileDigest, PartnerId};
 use crate::intake::archive::digest_of;
-use crate::ledger::{Counter, FileRow, FileState, LedgerError, Numbers, Progress, Seq};
+use crate::ledger::{FileRow, FileState, LedgerError, Numbers, Progress, Seq};
 use crate::sealing::Keys;
 use crate::tables::refdata::ReferenceData;
 
@@ -73,6 +73,7 @@ pub enum ValidationError {
 
 /// Validates a file; every finding of the wanted SNIP levels goes to `each`, in reading order. Checks
 /// above the highest level wanted reject nothing; those below the lowest reject and go unreported.
+/// Acknowledgements are written into the directory of `acks_to`, under its next control numbers.
 ///
 /// # Errors
 /// [`ValidationError`]; bad X12 is a finding, not an error.
@@ -81,7 +82,7 @@ pub fn validate(
     path: &Path,
     partner: Option<&PartnerId>,
     levels: (SnipLevel, SnipLevel),
-    ack_dir: Option<&Path>,
+    acks_to: Option<(&Path, &mut Numbers)>,
     each: &mut dyn FnMut(&ValidationFinding),
 ) -> Result<Validation, ValidationError> {
     let open = || {
@@ -116,7 +117,7 @@ pub fn validate(
         received_at: now,
         decided_at: now,
     };
-    let (seen, mut headers, mut facts, mut rejected) = (Seen::empty(), Vec::new(), Vec::new(), 0);
+    let (seen, mut sets, mut facts, mut rejected) = (Seen::empty(), Vec::new(), Vec::new(), 0);
     if rejection.is_none() {
         for_each_claim(
             &mut open()?,
@@ -130,25 +131,20 @@ pub fn validate(
                 };
                 rejected += u64::from(matches!(fact, Fact::ClaimRejected(_)));
                 findings.iter().for_each(|finding| each(*finding, Some(ordinal)));
-                if ack_dir.is_some() {
+                if acks_to.is_some() {
                     facts.push(fact);
                 }
                 Ok::<(), InboundError>(())
             },
-            &mut |header| headers.push(header),
+            &mut |set| sets.push(set),
         )?;
     }
     let received = survey.claims();
-    let open_claims: u64 = if rejection.is_none() {
-        open_sets(&survey).map(|open| u64::from(open.verdict.claims)).sum()
-    } else {
-        0
-    };
-    let rejected = rejected + received - open_claims;
-    if let Some(directory) = ack_dir {
-        let answered = answered(&survey, &headers);
-        let mut numbers = Numbers::first(Counter::Interchange);
-        let acks = acknowledgements(&mut numbers, &row, &profile, &survey, rejection.map(|(reason, _)| reason), &answered, now);
+    let read: u64 = sets.iter().map(|set: &SetRead| u64::from(set.claims)).sum();
+    let rejected = rejected + received - read;
+    if let Some((directory, numbers)) = acks_to {
+        let answered = answered(&survey, &sets, 1);
+        let acks = acknowledgements(numbers, &row, &profile, &survey, rejection.map(|(reason, _)| reason), &answered, now);
         write_acks(config, directory, &acks, &HeldFacts(facts))?;
     }
     Ok(Validation {
@@ -201,24 +197,6 @@ fn report_envelopes(survey: &Survey, each: &mut dyn FnMut(Finding, Option<u32>))
         }
     }
     survey.stop_finding().into_iter().for_each(|finding| each(finding, None));
-}
-
-fn answered(survey: &Survey, headers: &[crate::claim::assembler::SetHeader]) -> Vec<SetAnswered> {
-    let mut seq: Seq = 1;
-    open_sets(survey)
-        .zip(headers)
-        .map(|(open, header)| {
-            let first = seq;
-            seq += u64::from(open.verdict.claims);
-            SetAnswered {
-                st_byte: open.verdict.set.byte,
-                header: header.clone(),
-                first,
-                last: seq.saturating_sub(1),
-                claims: open.verdict.claims,
-            }
-        })
-        .collect()
 }
 
 /// AK901.

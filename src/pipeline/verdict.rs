@@ -52,6 +52,8 @@ pub struct SetVerdict {
 pub struct ClaimFinding {
     pub first: u32,
     pub last: u32,
+    /// The furthest `last` of this and all findings before it.
+    pub reach: u32,
     pub finding: Finding,
 }
 
@@ -180,15 +182,14 @@ impl SetVerdict {
         self.form.is_some() && !self.findings.iter().any(Finding::rejects)
     }
 
-    /// The structural findings about one claim.
-    pub fn findings_of(&self, ordinal: u32) -> impl Iterator<Item = Finding> + '_ {
+    /// The structural findings about one claim, in reading order.
+    pub fn findings_of(&self, ordinal: u32) -> Vec<Finding> {
         let end = self.claim_findings.partition_point(|finding| finding.first <= ordinal);
-        self.claim_findings
-            .get(..end)
-            .unwrap_or_default()
-            .iter()
-            .filter(move |finding| ordinal <= finding.last)
-            .map(|finding| finding.finding)
+        let before = self.claim_findings.get(..end).unwrap_or_default();
+        let reaching = before.iter().rev().take_while(|finding| ordinal <= finding.reach);
+        let mut found: Vec<Finding> = reaching.filter(|finding| ordinal <= finding.last).map(|finding| finding.finding).collect();
+        found.reverse();
+        found
     }
 }
 

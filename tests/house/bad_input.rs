@@ -507,6 +507,19 @@ fn a_file_that_ends_anywhere_lets_no_claim_in() {
 }
 
 #[test]
+fn acknowledgements_of_several_files_stand_side_by_side() {
+    let site = Site::new();
+    site.file("good", base());
+    site.file("bad", with("IEA*1*", "IEA*2*"));
+    site.json(&["validate", "good", "bad", "good", "--ack-dir", "acks"]).expect(4);
+    let accepted = ["999 A / A", "277CA A2:20:PR A2:20:PR A2:20:PR"];
+    assert_eq!(
+        acknowledgements(&site.path("acks")),
+        [accepted[0], accepted[1], "TA1 R 021", accepted[0], accepted[1]]
+    );
+}
+
+#[test]
 fn an_interchange_number_is_used_once() {
     let site = Site::new();
     let first = site.file("first", base());

@@ -8,12 +8,12 @@
 
 mod answers;
 mod bad_input;
-//mod contract;
+mod contract;
 mod demo;
-//mod explaining;
-//mod fixtures;
-//mod interrupted;
-//mod replaying;
+mod explaining;
+mod fixtures;
+mod interrupted;
+mod replaying;
 mod site;
 mod story;
 mod third_party;

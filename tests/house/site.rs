@@ -113,12 +113,15 @@ pub fn repository(name: &str) -> String {
 }
 
 impl Run {
+    /// Fails when the program panicked, even where the panic stopped one claim only.
     pub fn of(output: Output) -> Run {
-        Run {
+        let run = Run {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        };
+        assert!(!run.stderr.contains("panicked at") && !matches!(run.code, None | Some(101 | 134)), "{run:?}");
+        run
     }
 
     /// Fails unless the run ended with this code.

@@ -44,6 +44,12 @@ pub(super) fn number(segment: &Segment<'_>, lines_before: usize) -> u16 {
     small_number(segment.element(1)).unwrap_or_else(|| u16::try_from(lines_before + 1).unwrap_or(u16::MAX))
 }
 
+/// Two lines of one number can't be told apart by whatever names a line: decisions, units, answers.
+pub(super) fn report_number(reading: &mut Reading<'_, '_>, number: u16) {
+    reading.on_line(number);
+    reading.report(1, 0, Check::S110, a7(247));
+}
+
 fn read_professional(line: &mut ServiceLine, reading: &mut Reading<'_, '_>) {
     line.at = reading.segment.at;
     read_procedure(line, 1, reading);

@@ -230,7 +230,7 @@ impl OpenClaim {
     }
 
     fn enter(&mut self, loop_id: LoopId, segment: &Segment<'_>) {
-        let claim = &mut self.assembled.claim;
+        let Assembled { claim, findings } = &mut self.assembled;
         match loop_id {
             LoopId::L2320 => {
                 self.other_payer = push_within(
@@ -243,8 +243,12 @@ impl OpenClaim {
                 );
             }
             LoopId::L2400 => {
+                let number = lines::number(segment, claim.lines.len());
+                if claim.lines.last().is_some_and(|before| number <= before.number) {
+                    lines::report_number(&mut Reading::new(segment, loop_id, findings), number);
+                }
                 let line = ServiceLine {
-                    number: lines::number(segment, claim.lines.len()),
+                    number,
                     at: segment.at,
                     bytes: segment.at.range(),
                     ..ServiceLine::default()

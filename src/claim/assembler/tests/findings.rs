@@ -37,6 +37,26 @@ fn unreadable_values_are_located() {
 }
 
 #[test]
+fn line_numbers_must_rise() {
+    let claim = |first: &str, second: &str| {
+        format!(
+            "CLM*C*100***11:B:1*Y*A*Y*Y~\nHI*ABK:E119~\nLX*{first}~\nSV1*HC:99213*50*UN*1***1~\nDTP*472*D8*20260105~\n\
+             LX*{second}~\nSV1*HC:99214*50*UN*1***1~\nDTP*472*D8*20260105~\n"
+        )
+    };
+    for (first, second) in [("3", "3"), ("3", "2")] {
+        let line = second.parse().ok();
+        expect_one(
+            Form::Professional,
+            &professional_with(&claim(first, second)),
+            ("S110 A7:247 LX01", line, &format!("{second}~\nSV1*HC:99214")),
+        );
+    }
+    let rising = Set::read(Form::Professional, &professional_with(&claim("3", "5")));
+    assert!(rising.claims[0].findings.is_empty());
+}
+
+#[test]
 fn unreadable_institutional_values_are_located() {
     let claim = "CLM*C*100***11:A:1**A*Y*Y~\nCL1*1*7*01~\nHI*ABK:I214:::::::Y~\nHI*DR:281~\nHI*BBR:02703DZ:D8:20250102~\nHI*BH:11:D8:20250101~\nHI*BI:70:RD8:20241220-20241224~\n\
                  HI*BE:80:::3*BE:23:::50~\nHI*BG:09~\nLX*1~\nSV2*0120**100*DA*3**0~\n";

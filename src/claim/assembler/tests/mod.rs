@@ -304,12 +304,7 @@ fn repeats_stay_within_their_limits() {
         many(50, "HI*ABF:I10*ABF:I10*BBQ:B2111ZZ*BE:23:::1*BG:09*BG:09~\n"),
         many(40, "NM1*72*1*O~\n"),
         many(20, "SBR*P~\nCAS*CO*1*1**2*1**3*1**4*1**5*1**6*1~\nCAS*CO*1*1**2*1**3*1**4*1**5*1**6*1~\n"),
-        many(
-            1200,
-            "LX*1~
-SV2*0120**x*DA*3~
-",
-        ),
+        (1..=1200).map(|number| format!("LX*{number}~\nSV2*0120**x*DA*3~\n")).collect(),
         many(20, "SVD*P*1~\n"),
     ]
     .concat();
