@@ -84,3 +84,6 @@ pub const LINE_BATCHES_IN_MEMORY: usize = 32;
 /// filter of 2.3 MB; twenty million claims make about 26 of them.
 pub const LINE_RUN_MERGED_MIN: u64 = 2_000_000;
 pub const LINE_RUNS_SMALL_MAX: usize = 8;
+
+/// Outbound files that are synced together; each is an open file until then.
+pub const FILES_RELEASED_AT_ONCE: usize = 64;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use compact_str::CompactString;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::loop_id::LoopId;
 
@@ -23,11 +24,10 @@ impl ByteRange {
     }
 }
 
-/// A segment identifier of two or three characters (`CLM`, `HI`), packed. Aligned like a number, so
-/// that positions move between functions in whole words: three loose bytes stall the hot path.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[repr(align(4))]
-pub struct SegmentTag([u8; 3]);
+/// A segment identifier of two or three characters (`CLM`, `HI`) in one number: it is compared for every
+/// segment, and three loose bytes stall the hot path.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct SegmentTag(u32);
 
 impl SegmentTag {
     /// The tag of a literal, padded with spaces: `SegmentTag::of("HI")`.
@@ -38,40 +38,69 @@ impl SegmentTag {
     /// The first three bytes, padded with spaces; longer identifiers are unknown to every guide and
     /// reported as such by their length.
     pub const fn from_bytes(bytes: &[u8]) -> SegmentTag {
-        match *bytes {
-            [] => SegmentTag([b' '; 3]),
-            [a] => SegmentTag([a, b' ', b' ']),
-            [a, b] => SegmentTag([a, b, b' ']),
-            [a, b, c, ..] => SegmentTag([a, b, c]),
+        let (a, b, c) = match *bytes {
+            [] => (b' ', b' ', b' '),
+            [a] => (a, b' ', b' '),
+            [a, b] => (a, b, b' '),
+            [a, b, c, ..] => (a, b, c),
+        };
+        SegmentTag(u32::from_be_bytes([0, a, b, c]))
+    }
+
+    /// [`SegmentTag::from_bytes`] of the first `length` bytes of a segment, without a branch on the length:
+    /// no processor foresees whether the next identifier has two characters or three.
+    #[inline]
+    pub fn at_start_of(segment: &[u8], length: usize) -> SegmentTag {
+        match segment.first_chunk::<4>() {
+            Some(first) => {
+                let missing = 8 * (3 - length.min(3));
+                let kept = (u32::from_be_bytes(*first) >> 8 >> missing) << missing;
+                SegmentTag(kept | (SegmentTag::of("").0 & ((1 << missing) - 1)))
+            }
+            None => SegmentTag::from_bytes(segment.get(..length).unwrap_or_default()),
         }
     }
 
     /// The three bytes as one number, for look-ups.
     #[inline]
     pub const fn packed(self) -> u32 {
-        u32::from_be_bytes([0, self.0[0], self.0[1], self.0[2]])
+        self.0
     }
 
     /// The identifier when it is upper-case letters and digits, else `?`: a foreign "identifier" may
     /// be someone's name and is never shown.
-    pub fn as_str(&self) -> &str {
-        let trimmed = self.0.trim_ascii_end();
-        match std::str::from_utf8(trimmed) {
-            Ok(text) if text.len() >= 2 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) => text,
-            _ => "?",
+    pub fn text(self) -> CompactString {
+        let [_, bytes @ ..] = self.0.to_be_bytes();
+        match std::str::from_utf8(bytes.trim_ascii_end()) {
+            Ok(text) if text.len() >= 2 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) => text.into(),
+            _ => CompactString::const_new("?"),
         }
+    }
+}
+
+/// Stored as its three bytes.
+impl Serialize for SegmentTag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let [_, bytes @ ..] = self.0.to_be_bytes();
+        bytes.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SegmentTag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SegmentTag, D::Error> {
+        <[u8; 3]>::deserialize(deserializer).map(|bytes| SegmentTag::from_bytes(&bytes))
     }
 }
 
 impl fmt::Display for SegmentTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        f.pad(&self.text())
     }
 }
 
 impl fmt::Debug for SegmentTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(&self.text())
     }
 }
 
@@ -148,6 +177,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_tag_is_cut_from_its_segment() {
+        for (segment, length) in [
+            ("", 0),
+            ("N", 1),
+            ("HL", 2),
+            ("CLM", 3),
+            ("*1*2", 0),
+            ("N*1*", 1),
+            ("HL*1*", 2),
+            ("CLM*1", 3),
+            ("CLMS*1", 4),
+        ] {
+            let id = segment.get(..length).unwrap();
+            assert_eq!(SegmentTag::at_start_of(segment.as_bytes(), length), SegmentTag::of(id), "{segment}");
+        }
+    }
+
+    #[test]
     fn a_position_names_the_place_and_not_the_value() {
         let segment = SegmentPosition {
             tag: SegmentTag::of("CLM"),
@@ -161,6 +208,6 @@ mod tests {
             ..Position::of_segment(Some(LoopId::L2300), segment)
         };
         assert_eq!(position.to_string(), "segment 42 (byte 1873, loop 2300): CLM02");
-        assert_eq!(SegmentTag::from_bytes(b"anaSMITH").as_str(), "?");
+        assert_eq!(SegmentTag::from_bytes(b"anaSMITH").text(), "?");
     }
 }

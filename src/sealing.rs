@@ -169,6 +169,14 @@ impl RecordKey {
     pub fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
         open_random(&self.0, place, sealed)
     }
+
+    /// The same without a copy: the plain text lies where the ciphertext was.
+    ///
+    /// # Errors
+    /// [`SealError::Tampered`].
+    pub fn open_in_place<'s>(&self, place: &[u8], sealed: &'s mut [u8]) -> Result<&'s [u8], SealError> {
+        open_in_place(&self.0, place, sealed)
+    }
 }
 
 /// Writes a sealed stream.
@@ -398,6 +406,13 @@ fn open_random(key: &LessSafeKey, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>
         .len();
     body.truncate(length);
     Ok(body)
+}
+
+fn open_in_place<'s>(key: &LessSafeKey, place: &[u8], sealed: &'s mut [u8]) -> Result<&'s [u8], SealError> {
+    let (nonce, body) = sealed.split_first_chunk_mut::<NONCE_LEN>().ok_or(SealError::Tampered)?;
+    key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(place), body)
+        .map(|plain| &*plain)
+        .map_err(|_| SealError::Tampered)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -246,11 +246,11 @@ impl Note {
     }
 
     fn into_loop(self) -> _999LoopIK3 {
-        let tag = self.segment.segment.as_str();
+        let tag = self.segment.segment.text();
         _999LoopIK3 {
             ik3: IK3 {
                 // A foreign identifier may be someone's name: it is not repeated.
-                _01: Some(if tag == "?" { "UNK" } else { tag }.into()),
+                _01: Some(if tag == "?" { "UNK".into() } else { tag.into() }),
                 _02: Some(self.segment.ordinal.to_string()),
                 _03: self.segment.loop_id.and_then(loop_identifier),
                 _04: Some(self.error.code().into()),

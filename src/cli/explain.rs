@@ -96,7 +96,7 @@ impl Explain {
         for step in steps.iter().filter(|step| self.line.is_none_or(|wanted| step.line == 0 || wanted == step.line)) {
             let evidence = step
                 .evidence
-                .map(|at| json!({"segment": at.tag.as_str(), "segment_ordinal": at.ordinal, "bytes": [at.range().start, at.range().end]}));
+                .map(|at| json!({"segment": at.tag.text(), "segment_ordinal": at.ordinal, "bytes": [at.range().start, at.range().end]}));
             output.object(&json!({"type": "step", "line": step.line, "rule": step.rule, "result": step.result, "note": step.note, "evidence": evidence}))?;
             let place = step.evidence.map_or_else(String::new, |at| {
                 format!("  [{} segment {}, bytes {}..{}]", at.tag, at.ordinal, at.range().start, at.range().end)

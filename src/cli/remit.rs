@@ -79,7 +79,7 @@ fn check(files: &[PathBuf], output: &Output) -> Result<Exit, Failure> {
         balanced += usize::from(report.is_balanced());
         for finding in &report.findings {
             output.object(&json!({
-                "type": "finding", "file": path.display().to_string(), "segment": finding.at.tag.as_str(), "segment_ordinal": finding.at.ordinal,
+                "type": "finding", "file": path.display().to_string(), "segment": finding.at.tag.text(), "segment_ordinal": finding.at.ordinal,
                 "byte": finding.at.byte, "difference": finding.difference, "message": finding.to_string(),
             }))?;
             output.text(&format!("{}: {finding}", path.display()))?;

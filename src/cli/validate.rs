@@ -87,7 +87,7 @@ fn print(file: &str, found: &ValidationFinding, output: &Output) -> std::io::Res
     } = &found.finding;
     output.object(&json!({
         "type": "finding", "file": file, "severity": severity, "snip": check.snip(), "check": check, "code": code.to_string(),
-        "loop": position.loop_id.map(|loop_id| loop_id.as_str()), "segment": position.segment.as_str(), "segment_ordinal": position.ordinal,
+        "loop": position.loop_id.map(|loop_id| loop_id.as_str()), "segment": position.segment.text(), "segment_ordinal": position.ordinal,
         "element": position.element_name(), "byte": position.byte, "claim_ordinal": found.claim, "line": line, "message": found.finding.to_string(),
     }))?;
     let claim = found.claim.map_or_else(String::new, |claim| format!(" claim {claim}"));

@@ -5,7 +5,7 @@
 
 use super::{Group, Interchange, TransactionSet, group, interchange, transaction_set};
 use crate::finding::{Check, Finding, ReportCode};
-use crate::position::Position;
+use crate::position::{Position, SegmentTag};
 use crate::x12::segment::Segment;
 
 /// What a segment means to the envelope. Findings belong to the thing that begins or ends.
@@ -35,7 +35,16 @@ pub struct EnvelopeReader {
 impl EnvelopeReader {
     /// What this segment begins or ends; empty for the segments inside a set, which is where
     /// [`EnvelopeReader::in_set`] holds.
+    #[inline]
     pub fn accept(&mut self, segment: &Segment<'_>) -> Vec<Event> {
+        // All but a handful of the segments of a file.
+        if self.set.is_some() && !is_envelope(segment.tag()) {
+            return Vec::new();
+        }
+        self.accept_envelope(segment)
+    }
+
+    fn accept_envelope(&mut self, segment: &Segment<'_>) -> Vec<Event> {
         match segment.id() {
             b"ISA" => {
                 let mut events = self.close_interchange(segment, 23);
@@ -118,7 +127,7 @@ impl EnvelopeReader {
     pub fn finish(&mut self, byte: u64, note: u16) -> Vec<Event> {
         let position = Position {
             loop_id: None,
-            segment: crate::position::SegmentTag::of("IEA"),
+            segment: SegmentTag::of("IEA"),
             ordinal: 0,
             element: 0,
             component: 0,
@@ -136,6 +145,7 @@ impl EnvelopeReader {
     }
 
     /// Whether the next segment stands inside a transaction set.
+    #[inline]
     pub fn in_set(&self) -> bool {
         self.set.is_some()
     }
@@ -172,6 +182,20 @@ impl EnvelopeReader {
         }
         events
     }
+}
+
+/// Whether a segment may be one of the envelope's: a longer identifier may begin like one.
+#[inline]
+fn is_envelope(tag: SegmentTag) -> bool {
+    const TAGS: [SegmentTag; 6] = [
+        SegmentTag::of("ISA"),
+        SegmentTag::of("IEA"),
+        SegmentTag::of("GS"),
+        SegmentTag::of("GE"),
+        SegmentTag::of("ST"),
+        SegmentTag::of("SE"),
+    ];
+    TAGS.iter().any(|envelope| envelope.packed() == tag.packed())
 }
 
 fn missing_set_trailer(position: Position, segments: u32) -> Event {

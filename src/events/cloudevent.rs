@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use chrono::NaiveDate;
+use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 
 use super::fact::{AckBuilt, Answer, ClaimCounts, Fact, FileCompleted, FileDuplicate, FileReceived, FileRejected, RemitBuilt, RemitDelivered};
@@ -553,7 +554,7 @@ struct FindingView {
     severity: Severity,
     code: String,
     r#loop: Option<&'static str>,
-    segment: String,
+    segment: CompactString,
     segment_ordinal: u32,
     element: Option<String>,
     byte: u64,
@@ -568,7 +569,7 @@ impl FindingView {
             severity: finding.severity,
             code: finding.code.to_string(),
             r#loop: finding.position.loop_id.map(|loop_id| loop_id.as_str()),
-            segment: finding.position.segment.as_str().to_string(),
+            segment: finding.position.segment.text(),
             segment_ordinal: finding.position.ordinal,
             element: finding.position.element_name(),
             byte: finding.position.byte,

@@ -4,15 +4,17 @@
 //! its order. Every change is one [`Batch`] in one transaction. The trait is what the pipeline knows;
 //! [`sqlite::SqliteLedger`] is the embedded store behind it.
 
+mod journal;
 pub mod line_index;
 pub mod sqlite;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::events::fact::{ClaimCounts, Fact};
 use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin};
-use crate::money::Quantity;
+use crate::money::{Money, Quantity};
 use crate::tables::refdata::authorizations::AuthorizationRow;
 
 /// Position of a fact in the journal: 1, 2, 3 … without gaps.
@@ -182,6 +184,17 @@ pub struct PayeeDue {
     pub claims: u64,
 }
 
+/// A claim that waits for payment, with what the payment is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimDue {
+    pub seq: Seq,
+    pub received_on: NaiveDate,
+    /// CLM02.
+    pub charge: Money,
+    /// Without interest.
+    pub paid: Money,
+}
+
 /// How far a delivery has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivered {
@@ -223,6 +236,12 @@ pub trait Ledger {
     /// [`LedgerError`].
     fn counter(&self, counter: Counter) -> Result<u32, LedgerError>;
 
+    /// The facts at these positions, in their order.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; [`LedgerError::Inconsistent`] when one is missing.
+    fn facts_at(&self, positions: &[Seq]) -> Result<Vec<Fact>, LedgerError>;
+
     /// The fact at a position.
     ///
     /// # Errors
@@ -258,7 +277,7 @@ pub trait Ledger {
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn claims_due(&self, payee: i64, after: Seq, count: usize) -> Result<Vec<Seq>, LedgerError>;
+    fn claims_due(&self, payee: i64, after: Seq, count: usize) -> Result<Vec<ClaimDue>, LedgerError>;
 
     /// All files, oldest first.
     ///

@@ -8,18 +8,21 @@
 
 use std::path::Path;
 
+use chrono::{Datelike, NaiveDate};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::journal::{self, as_i64};
 use super::line_index::{self, LineEntry};
-use super::{Admission, Arrival, Batch, Counter, Delivered, FileRow, FileState, Ledger, LedgerError, PayeeDue, Progress, Seq};
+use super::{Admission, Arrival, Batch, ClaimDue, Counter, Delivered, FileRow, FileState, Ledger, LedgerError, PayeeDue, Progress, Seq};
 use crate::clock::Timestamp;
 use crate::events::fact::Fact;
 use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin};
-use crate::money::Quantity;
+use crate::money::{Money, Quantity};
 use crate::sealing::{Keys, RecordKey};
 use crate::tables::refdata::authorizations::AuthorizationRow;
 
-const SCHEMA_VERSION: i64 = 1;
+/// Version 1 was never released.
+const SCHEMA_VERSION: i64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -32,7 +35,8 @@ CREATE TABLE line_run(first_seq INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 CREATE TABLE claim_run(first_seq INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 CREATE TABLE unit_use(authorization_row INTEGER PRIMARY KEY, units TEXT NOT NULL);
 CREATE TABLE payee(number INTEGER PRIMARY KEY, npi TEXT NOT NULL, tin TEXT NOT NULL, UNIQUE(npi, tin));
-CREATE TABLE payable(payee INTEGER NOT NULL REFERENCES payee, seq INTEGER NOT NULL, PRIMARY KEY(payee, seq)) WITHOUT ROWID;
+CREATE TABLE payable(payee INTEGER NOT NULL REFERENCES payee, seq INTEGER NOT NULL, received_on INTEGER NOT NULL, charge INTEGER NOT NULL,
+                     paid INTEGER NOT NULL, PRIMARY KEY(payee, seq)) WITHOUT ROWID;
 CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE delivery(name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
 ";
@@ -77,7 +81,7 @@ impl SqliteLedger {
 
     fn append_in_one_transaction(&mut self, batch: &Batch) -> Result<Seq, LedgerError> {
         let transaction = self.connection.unchecked_transaction()?;
-        let first = insert_facts(&transaction, &self.key, &batch.facts)?;
+        let first = journal::insert(&transaction, &self.key, &batch.facts)?;
         insert_runs(&transaction, first, batch)?;
         insert_payables(&transaction, &mut self.payees, first, &batch.facts)?;
         {
@@ -102,13 +106,14 @@ impl SqliteLedger {
             }
         }
         {
-            let mut statement =
-                transaction.prepare_cached("DELETE FROM payable WHERE seq = ?1 AND payee = (SELECT number FROM payee WHERE npi = ?2 AND tin = ?3)")?;
+            let mut payee = transaction.prepare_cached("SELECT number FROM payee WHERE npi = ?1 AND tin = ?2")?;
+            let mut settle = transaction.prepare_cached("DELETE FROM payable WHERE payee = ?1 AND seq = ?2")?;
             for fact in &batch.facts {
                 if let Fact::RemitBuilt(remit) = fact {
                     let tin = remit.payee_tin.as_ref().map_or("", |tin| tin.as_str());
+                    let payee: Option<i64> = payee.query_row(params![remit.payee_npi.as_str(), tin], |row| row.get(0)).optional()?;
                     for claim in &remit.claims {
-                        if statement.execute(params![as_i64(claim.seq), remit.payee_npi.as_str(), tin])? != 1 {
+                        if settle.execute(params![payee, as_i64(claim.seq)])? != 1 {
                             return Err(LedgerError::Inconsistent {
                                 what: "a claim to be paid was not payable",
                             });
@@ -178,16 +183,6 @@ fn state_text(state: FileState) -> &'static str {
     }
 }
 
-fn as_i64(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn place(seq: Seq) -> [u8; 15] {
-    let mut place = *b"journal........";
-    place.iter_mut().skip(7).zip(seq.to_be_bytes()).for_each(|(to, from)| *to = from);
-    place
-}
-
 impl Ledger for SqliteLedger {
     fn admit(&mut self, arrival: &Arrival) -> Result<Admission, LedgerError> {
         let known = self.file_row(&arrival.file)?;
@@ -213,7 +208,7 @@ impl Ledger for SqliteLedger {
                     bytes: arrival.bytes,
                     received_at: arrival.received_at,
                 });
-                insert_facts(&transaction, &self.key, std::slice::from_ref(&fact))?;
+                journal::insert(&transaction, &self.key, std::slice::from_ref(&fact))?;
                 number
             }
         };
@@ -229,7 +224,7 @@ impl Ledger for SqliteLedger {
                 receipt,
                 received_at: arrival.received_at,
             });
-            insert_facts(&transaction, &self.key, std::slice::from_ref(&fact))?;
+            journal::insert(&transaction, &self.key, std::slice::from_ref(&fact))?;
         }
         transaction.commit()?;
         Ok(match known {
@@ -251,21 +246,15 @@ impl Ledger for SqliteLedger {
     }
 
     fn facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT seq, sealed FROM journal WHERE seq >= ?1 ORDER BY seq LIMIT ?2")?;
-        let mut rows = statement.query(params![as_i64(from), i64::try_from(count).unwrap_or(i64::MAX)])?;
-        let mut facts = Vec::new();
-        while let Some(row) = rows.next()? {
-            let seq = row.get::<_, i64>(0)?.unsigned_abs();
-            let plain = self.key.open(&place(seq), row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
-            facts.push((seq, postcard::from_bytes(&plain)?));
-        }
-        Ok(facts)
+        journal::read(&self.connection, &self.key, from, count)
+    }
+
+    fn facts_at(&self, positions: &[Seq]) -> Result<Vec<Fact>, LedgerError> {
+        journal::read_at(&self.connection, &self.key, positions)
     }
 
     fn last_seq(&self) -> Result<Seq, LedgerError> {
-        Ok(last_seq(&self.connection)?)
+        Ok(journal::last_seq(&self.connection)?)
     }
 
     fn counter(&self, counter: Counter) -> Result<u32, LedgerError> {
@@ -274,12 +263,9 @@ impl Ledger for SqliteLedger {
     }
 
     fn fact(&self, seq: Seq) -> Result<Fact, LedgerError> {
-        match self.facts(seq, 1)?.pop() {
-            Some((found, fact)) if found == seq => Ok(fact),
-            _ => Err(LedgerError::Inconsistent {
-                what: "a journal position without fact",
-            }),
-        }
+        journal::read_at(&self.connection, &self.key, &[seq])?.pop().ok_or(LedgerError::Inconsistent {
+            what: "a journal position without fact",
+        })
     }
 
     fn control_number_received(&self, sender: &str, receiver: &str, isa13: &str) -> Result<Option<Timestamp>, LedgerError> {
@@ -333,14 +319,26 @@ impl Ledger for SqliteLedger {
         .collect()
     }
 
-    fn claims_due(&self, payee: i64, after: Seq, count: usize) -> Result<Vec<Seq>, LedgerError> {
+    fn claims_due(&self, payee: i64, after: Seq, count: usize) -> Result<Vec<ClaimDue>, LedgerError> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT seq FROM payable WHERE payee = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
-        let rows = statement.query_map(params![payee, as_i64(after), i64::try_from(count).unwrap_or(i64::MAX)], |row| {
-            row.get::<_, i64>(0)
+            .prepare_cached("SELECT seq, received_on, charge, paid FROM payable WHERE payee = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let rows = statement.query_map(params![payee, as_i64(after), count], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i32>(1)?, row.get(2)?, row.get(3)?))
         })?;
-        rows.map(|seq| Ok(seq?.unsigned_abs())).collect()
+        rows.map(|row| {
+            let (seq, received_on, charge, paid) = row?;
+            Ok(ClaimDue {
+                seq: seq.unsigned_abs(),
+                received_on: NaiveDate::from_num_days_from_ce_opt(received_on).ok_or(LedgerError::Inconsistent {
+                    what: "a claim to be paid without receipt date",
+                })?,
+                charge: Money::from_cents(charge),
+                paid: Money::from_cents(paid),
+            })
+        })
+        .collect()
     }
 
     fn files(&self) -> Result<Vec<FileRow>, LedgerError> {
@@ -383,25 +381,6 @@ fn stored_units(text: &str) -> Result<Quantity, LedgerError> {
     text.parse().map_err(|_| LedgerError::Inconsistent {
         what: "the used units of an authorization are unreadable",
     })
-}
-
-fn last_seq(connection: &Connection) -> rusqlite::Result<Seq> {
-    connection
-        .prepare_cached("SELECT coalesce(max(seq), 0) FROM journal")?
-        .query_row([], |row| row.get::<_, i64>(0))
-        .map(i64::unsigned_abs)
-}
-
-fn insert_facts(connection: &Connection, key: &RecordKey, facts: &[Fact]) -> Result<Seq, LedgerError> {
-    let first = last_seq(connection)? + 1;
-    let mut statement = connection.prepare_cached("INSERT INTO journal VALUES (?1, ?2)")?;
-    let mut plain = Vec::with_capacity(1024);
-    for (seq, fact) in (first..).zip(facts) {
-        plain.clear();
-        plain = postcard::to_extend(fact, plain)?;
-        statement.execute(params![as_i64(seq), key.seal(&place(seq), &plain)?])?;
-    }
-    Ok(first)
 }
 
 /// One sorted run per batch and index: (fingerprint, claim) and (claim id, sequence).
@@ -461,7 +440,7 @@ fn insert_payables(
     first: Seq,
     facts: &[Fact],
 ) -> Result<(), LedgerError> {
-    let mut statement = connection.prepare_cached("INSERT INTO payable VALUES (?1, ?2)")?;
+    let mut statement = connection.prepare_cached("INSERT INTO payable VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for (seq, fact) in (first..).zip(facts) {
         let Fact::ClaimAdjudicated(decision) = fact else { continue };
         let Some(npi) = decision.echo.billing_npi.filter(|_| decision.determination.outcome().is_remitted()) else {
@@ -482,7 +461,14 @@ fn insert_payables(
                 number
             }
         };
-        statement.execute(params![number, as_i64(seq)])?;
+        let (received_on, determination) = (decision.receipt.received_on.num_days_from_ce(), &decision.determination);
+        statement.execute(params![
+            number,
+            as_i64(seq),
+            received_on,
+            determination.charge().cents(),
+            determination.paid().cents()
+        ])?;
     }
     Ok(())
 }

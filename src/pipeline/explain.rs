@@ -77,7 +77,7 @@ pub fn explain(house: &House, claim_id: &ClaimId, verify: bool) -> Result<Option
 fn evidence_holds(house: &House, decision: &Decision, steps: &[Step]) -> Result<bool, InboundError> {
     for at in steps.iter().filter_map(|step| step.evidence) {
         let bytes = house.archive.read_range(&decision.source.file, &house.keys, at.range())?;
-        if !bytes.starts_with(at.tag.as_str().as_bytes()) {
+        if !bytes.starts_with(at.tag.text().as_bytes()) {
             return Ok(false);
         }
     }

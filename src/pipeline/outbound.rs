@@ -13,10 +13,11 @@ use super::answer_writer::{AnswerError, write_acknowledgement, write_remittance}
 use super::house::House;
 use crate::clock::Timestamp;
 use crate::delivery::event_log::{self, EventLog};
-use crate::delivery::files::OutboundFiles;
+use crate::delivery::files::{OutboundFiles, release};
 use crate::events::cloudevent::{Topic, render};
 use crate::events::fact::{Fact, RemitDelivered};
 use crate::ledger::{Batch, Delivered, Ledger, LedgerError, Seq};
+use crate::limits;
 
 /// The name under which the ledger keeps the position.
 const DELIVERY: &str = "outbound";
@@ -103,21 +104,24 @@ fn append_events(log: &mut EventLog, facts: &[(Seq, Fact)]) -> Result<u64, Outbo
 /// Publishes the acknowledgements and 835s among the facts; returns the facts this makes.
 fn publish_files(house: &House, facts: &[(Seq, Fact)], total: &mut Delivery) -> Result<Vec<Fact>, OutboundError> {
     let files = OutboundFiles::new(house.directory.outbound(), house.config.phi.seal_outbound.then_some(&house.keys));
-    let mut made = Vec::new();
+    let (mut made, mut staged) = (Vec::new(), Vec::new());
     for (_, fact) in facts {
+        if staged.len() >= limits::FILES_RELEASED_AT_ONCE {
+            release(std::mem::take(&mut staged)).map_err(AnswerError::Io)?;
+        }
         match fact {
             Fact::AckBuilt(ack) => {
                 let name = format!("{:09}.{}", ack.control_number, ack.kind().as_str());
-                files.write(&[ack.partner.as_str(), &name], |out: &mut dyn Write| {
+                staged.push(files.stage(&[ack.partner.as_str(), &name], |out: &mut dyn Write| {
                     write_acknowledgement(&house.ledger, &house.config, ack, out)
-                })?;
+                })?);
                 total.acknowledgements += 1;
             }
             Fact::RemitBuilt(remit) => {
                 let name = format!("{}.835", remit.trace);
-                files.write(&["835", remit.payee_npi.as_str(), &name], |out: &mut dyn Write| {
+                staged.push(files.stage(&["835", remit.payee_npi.as_str(), &name], |out: &mut dyn Write| {
                     write_remittance(&house.ledger, &house.config, remit, out)
-                })?;
+                })?);
                 total.remittances += 1;
                 made.push(Fact::RemitDelivered(RemitDelivered {
                     trace: remit.trace.clone(),
@@ -134,5 +138,6 @@ fn publish_files(house: &House, facts: &[(Seq, Fact)], total: &mut Delivery) -> 
             | Fact::RemitDelivered(_) => {}
         }
     }
+    release(staged).map_err(AnswerError::Io)?;
     Ok(made)
 }

@@ -1,12 +1,13 @@
 //! The payment run: claims that wait for payment become one 835 per payee (DOMAIN F6).
 
 use chrono::NaiveDate;
+use compact_str::CompactString;
 
 use super::house::House;
 use crate::clock::Timestamp;
 use crate::events::fact::{Fact, PayeeBank, RemitBuilt, RemittedSeq};
 use crate::ids::{Npi, Tin, TraceNumber};
-use crate::ledger::{Batch, Counter, Ledger, LedgerError, Numbers, PayeeDue, Seq};
+use crate::ledger::{Batch, ClaimDue, Counter, Ledger, LedgerError, Numbers, PayeeDue};
 use crate::limits;
 use crate::money::Money;
 use crate::remittance::prompt_pay::interest;
@@ -21,46 +22,66 @@ pub struct PaymentRun {
     pub interest: Money,
 }
 
-/// Builds the payments of every payee with claims due, as of `pay_date`. Each payment is one
-/// transaction with the claims it settles, so a claim is on exactly one 835.
+/// Builds the payments of every payee with claims due, as of `pay_date`. A payment stands in one
+/// transaction with the claims it settles, so a claim is on exactly one 835; small payments share one,
+/// because a sync costs as much as hundreds of claims (TARGETS).
 ///
 /// # Errors
-/// [`LedgerError`]; payments before the failing one stay built.
+/// [`LedgerError`]; payments of earlier transactions stay built.
 pub fn run(house: &mut House, pay_date: NaiveDate, progress: &dyn Fn(u64, u64)) -> Result<PaymentRun, LedgerError> {
     let mut run = PaymentRun::default();
     let due = house.ledger.payees_due()?;
     let total = due.iter().map(|payee| payee.claims).sum();
+    let mut numbers = (
+        Numbers::after_last(&house.ledger, Counter::Interchange)?,
+        Numbers::after_last(&house.ledger, Counter::Payment)?,
+    );
+    let (mut built, mut claims_built) = (Vec::new(), 0);
     for payee in due {
+        let mut after = 0;
         loop {
-            let claims = house.ledger.claims_due(payee.number, 0, limits::CLAIMS_PER_REMITTANCE_MAX)?;
-            if claims.is_empty() {
-                break;
-            }
-            let mut controls = Numbers::after_last(&house.ledger, Counter::Interchange)?;
-            let mut traces = Numbers::after_last(&house.ledger, Counter::Payment)?;
-            let remit = build(house, &payee, &claims, pay_date, controls.take(), traces.take())?;
+            let claims = house.ledger.claims_due(payee.number, after, limits::CLAIMS_PER_REMITTANCE_MAX)?;
+            let Some(last) = claims.last() else { break };
+            after = last.seq;
+            let remit = build(house, &payee, &claims, pay_date, (numbers.0.take(), numbers.1.take()))?;
             run.remittances += 1;
             run.claims += remit.claims.len() as u64;
             run.paid += remit.paid;
             run.interest += remit.interest;
-            house.ledger.append(&Batch {
-                facts: vec![Fact::RemitBuilt(Box::new(remit))],
-                counters: vec![controls.used(), traces.used()],
-                ..Batch::default()
-            })?;
-            progress(run.claims, total);
+            claims_built += remit.claims.len();
+            built.push(Fact::RemitBuilt(Box::new(remit)));
+            if claims_built >= limits::CLAIMS_PER_REMITTANCE_MAX {
+                record(house, std::mem::take(&mut built), numbers)?;
+                claims_built = 0;
+                progress(run.claims, total);
+            }
         }
     }
+    if !built.is_empty() {
+        record(house, built, numbers)?;
+    }
+    progress(run.claims, total);
     Ok(run)
 }
 
-fn build(house: &House, payee: &PayeeDue, claims: &[Seq], pay_date: NaiveDate, control_number: u32, trace: u32) -> Result<RemitBuilt, LedgerError> {
+/// One transaction: payments with the claims they settle and the numbers they use.
+fn record(house: &mut House, facts: Vec<Fact>, (controls, traces): (Numbers, Numbers)) -> Result<(), LedgerError> {
+    let counters = vec![controls.used(), traces.used()];
+    house.ledger.append(&Batch {
+        facts,
+        counters,
+        ..Batch::default()
+    })?;
+    Ok(())
+}
+
+fn build(house: &House, payee: &PayeeDue, claims: &[ClaimDue], pay_date: NaiveDate, (control_number, trace): (u32, u32)) -> Result<RemitBuilt, LedgerError> {
     let mut remit = RemitBuilt {
         trace: TraceNumber::new(format!("CS{trace:09}")),
         control_number,
         payee_npi: payee.npi,
         payee_tin: payee.tin,
-        payee_name: compact_str::CompactString::default(),
+        payee_name: payee_name(house, claims)?,
         payee_bank: payee_bank(house, &payee.npi, payee.tin.as_ref()),
         pay_date,
         built_at: Timestamp::now(),
@@ -69,23 +90,29 @@ fn build(house: &House, payee: &PayeeDue, claims: &[Seq], pay_date: NaiveDate, c
         paid: Money::ZERO,
         interest: Money::ZERO,
     };
-    for &seq in claims {
-        let Fact::ClaimAdjudicated(decision) = house.ledger.fact(seq)? else {
+    for due in claims {
+        let interest = interest(due.paid, due.received_on, pay_date, &house.rules.prompt_pay);
+        remit.claims.push(RemittedSeq { seq: due.seq, interest });
+        remit.charge += due.charge;
+        remit.paid += due.paid;
+        remit.interest += interest;
+    }
+    Ok(remit)
+}
+
+/// As the first claim that has a name gives it.
+fn payee_name(house: &House, claims: &[ClaimDue]) -> Result<CompactString, LedgerError> {
+    for due in claims {
+        let Fact::ClaimAdjudicated(decision) = house.ledger.fact(due.seq)? else {
             return Err(LedgerError::Inconsistent {
                 what: "a payable position that is no decision",
             });
         };
-        let determination = &decision.determination;
-        let interest = interest(determination.paid(), decision.receipt.received_on, pay_date, &house.rules.prompt_pay);
-        remit.claims.push(RemittedSeq { seq, interest });
-        remit.charge += determination.charge();
-        remit.paid += determination.paid();
-        remit.interest += interest;
-        if remit.payee_name.is_empty() {
-            remit.payee_name = decision.echo.billing_last.clone();
+        if !decision.echo.billing_last.is_empty() {
+            return Ok(decision.echo.billing_last.clone());
         }
     }
-    Ok(remit)
+    Ok(CompactString::default())
 }
 
 /// The account of a payee that is paid by ACH.

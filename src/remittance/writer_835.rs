@@ -1,12 +1,12 @@
 //! One payment → one 835 (005010X221A1), a claim at a time. Structure: DOMAIN F1.
 //!
-//! The segments are those of x12-types; the envelope is ours. A writer refuses what would make the
+//! The segments around the claims are those of x12-types; the envelope and the claims
+//! are by our own writer, see [`claim_loop`]. A writer refuses what would make the
 //! payment wrong (a claim of another payee, totals that do not come out), so that its last piece is
 //! only handed out for a remittance that adds up; [`super::balance`] proves it again from the bytes.
 
 use chrono::{Datelike, NaiveDate};
 use x12_types::util::X12Element;
-use x12_types::v005010::element::{E128, E373, E374};
 use x12_types::v005010::{_835Loop1000, BPR, DTM, LX, N1, N3, N4, PER, PLB, REF, TRN};
 
 use super::claim_loop;
@@ -268,18 +268,18 @@ fn bank(account: &BankAccount) -> (String, String) {
     )
 }
 
-pub(super) fn reference(qualifier: &str, value: &str) -> REF {
+fn reference(qualifier: &str, value: &str) -> REF {
     REF {
-        _01: E128::Unknown(qualifier.into()),
+        _01: code(qualifier),
         _02: Some(text(value)),
         ..REF::default()
     }
 }
 
-pub(super) fn date(qualifier: &str, date: NaiveDate) -> DTM {
+fn date(qualifier: &str, date: NaiveDate) -> DTM {
     DTM {
-        _01: E374::Unknown(qualifier.into()),
-        _02: Some(E373::from_x12(&ccyymmdd(date))),
+        _01: code(qualifier),
+        _02: Some(code(&ccyymmdd(date))),
         ..DTM::default()
     }
 }
@@ -288,14 +288,12 @@ pub(super) fn ccyymmdd(date: NaiveDate) -> String {
     format!("{:04}{:02}{:02}", date.year(), date.month(), date.day())
 }
 
-/// A value of x12-types' coded elements; codes it does not list are kept as they are. It compares the
-/// code with its whole list: what stands in every claim is given as `Unknown` text instead, which reads
-/// the same.
+/// A value of x12-types' coded elements; codes it does not list are kept as they are.
 fn code<E: X12Element>(text: &str) -> E {
     E::from_x12(text)
 }
 
 /// A value as one simple element.
-pub(super) fn text(value: &str) -> String {
+fn text(value: &str) -> String {
     simple(value).into_owned()
 }

@@ -2,7 +2,8 @@
 //!
 //! One pass over the bytes writes the offset of every element separator and segment terminator. The
 //! only file with `unsafe`: AVX2 intrinsics behind run-time detection, with a portable word-at-a-time
-//! fallback that must give the same marks (property test below).
+//! fallback that must give the same marks (property test below), and marks written without asking for
+//! room one by one.
 //!
 //! To the next editor: a delimiter falls every 4.2 bytes of an 837, so walking a bit mask beats
 //! calling `memchr` per element (TARGETS); keep both paths free of per-byte branches.
@@ -60,10 +61,22 @@ impl Marks {
             self.ends.push(before + (all & below).count_ones());
             segments &= segments - 1;
         }
+        let count = all.count_ones() as usize;
         self.places.reserve(64);
-        while all != 0 {
-            self.places.push(at + all.trailing_zeros());
-            all &= all - 1;
+        // Eight at a time and some in vain: one branch that is foreseen beats fifteen that are counted.
+        for (written, eight) in self.places.spare_capacity_mut().chunks_exact_mut(8).enumerate() {
+            if 8 * written >= count {
+                break;
+            }
+            for place in eight {
+                place.write(at.wrapping_add(all.trailing_zeros()));
+                all &= all.wrapping_sub(1);
+            }
+        }
+        #[allow(unsafe_code)]
+        // SAFETY: room for 64 was reserved, a block has at most 64 delimiters, and `count` were written.
+        unsafe {
+            self.places.set_len(before as usize + count);
         }
     }
 }

@@ -20,21 +20,25 @@ pub struct Segment<'a> {
 
 impl<'a> Segment<'a> {
     /// The identifier exactly as it stands.
+    #[inline]
     pub fn id(&self) -> &'a [u8] {
         self.element(0)
     }
 
     /// The packed identifier; `at.tag`.
+    #[inline]
     pub fn tag(&self) -> SegmentTag {
         self.at.tag
     }
 
     /// Whether the identifier is exactly this literal.
+    #[inline]
     pub fn is(&self, id: &str) -> bool {
         self.id() == id.as_bytes()
     }
 
     /// Number of elements after the identifier.
+    #[inline]
     pub fn element_count(&self) -> usize {
         self.marks.len()
     }
@@ -169,7 +173,7 @@ pub fn segment(input: Marked<'_>) -> IResult<Marked<'_>, Segment<'_>, OutOfBound
         separators: input.separators,
         at: SegmentPosition::default(),
     };
-    segment.at.tag = SegmentTag::from_bytes(segment.id());
+    segment.at.tag = SegmentTag::at_start_of(bytes, segment.id().len());
     segment.at.length = u32::try_from(end).unwrap_or(u32::MAX);
     let rest = Marked {
         bytes: rest.get(1..).unwrap_or_default(),

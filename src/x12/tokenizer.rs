@@ -121,6 +121,7 @@ impl Tokenizer {
     }
 
     /// Offset in the file of the next byte to be read.
+    #[inline]
     pub fn byte(&self) -> u64 {
         self.offset + self.start as u64
     }
@@ -130,9 +131,10 @@ impl Tokenizer {
     /// # Errors
     /// [`TokenError`] where the bytes stop being X12.
     #[allow(clippy::should_implement_trait)] // lends from its own buffer, so it can't be an Iterator
+    #[inline]
     pub fn next(&mut self) -> Result<Step<'_>, TokenError> {
         self.skip_line_ends()?;
-        if self.separators.is_none() || self.unread().starts_with(b"ISA") {
+        if self.separators.is_none() || self.unread().first_chunk() == Some(b"ISA") {
             match self.enter_interchange()? {
                 Entered::Yes => {}
                 Entered::NeedInput => return Ok(Step::NeedInput),
@@ -141,10 +143,7 @@ impl Tokenizer {
         }
         let Some(separators) = self.separators else { return Ok(Step::NeedInput) };
         if self.marked < self.end {
-            let fresh = self.buffer.get(self.marked..self.end).unwrap_or_default();
-            let base = u32::try_from(self.marked).unwrap_or(0);
-            self.marks.add(fresh, base, separators.element, separators.segment);
-            self.marked = self.end;
+            self.mark(separators);
         }
         let byte = self.byte();
         let input = Marked {
@@ -174,22 +173,32 @@ impl Tokenizer {
                 }
                 Ok(Step::Segment(segment))
             }
-            Err(nom::Err::Incomplete(_)) if self.finished && self.start == self.end => Ok(Step::End),
-            Err(nom::Err::Incomplete(_)) if self.finished => Err(TokenError {
-                byte,
-                kind: TokenErrorKind::Truncated,
-            }),
-            Err(nom::Err::Incomplete(_)) => Ok(Step::NeedInput),
-            Err(nom::Err::Error(bound) | nom::Err::Failure(bound)) => Err(TokenError {
-                byte,
-                kind: match bound {
-                    OutOfBounds::TooLong => TokenErrorKind::SegmentTooLong,
-                    OutOfBounds::TooManyElements => TokenErrorKind::TooManyElements,
-                },
-            }),
+            Err(error) => self.without_segment(&error),
         }
     }
 
+    /// The rest of the buffer is no whole segment.
+    #[cold]
+    fn without_segment(&self, error: &nom::Err<OutOfBounds>) -> Result<Step<'_>, TokenError> {
+        let kind = match error {
+            nom::Err::Incomplete(_) if self.finished && self.start == self.end => return Ok(Step::End),
+            nom::Err::Incomplete(_) if self.finished => TokenErrorKind::Truncated,
+            nom::Err::Incomplete(_) => return Ok(Step::NeedInput),
+            nom::Err::Error(OutOfBounds::TooLong) | nom::Err::Failure(OutOfBounds::TooLong) => TokenErrorKind::SegmentTooLong,
+            nom::Err::Error(OutOfBounds::TooManyElements) | nom::Err::Failure(OutOfBounds::TooManyElements) => TokenErrorKind::TooManyElements,
+        };
+        Err(TokenError { byte: self.byte(), kind })
+    }
+
+    #[inline(never)]
+    fn mark(&mut self, separators: Separators) {
+        let fresh = self.buffer.get(self.marked..self.end).unwrap_or_default();
+        let base = u32::try_from(self.marked).unwrap_or(0);
+        self.marks.add(fresh, base, separators.element, separators.segment);
+        self.marked = self.end;
+    }
+
+    #[inline]
     fn unread(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
@@ -205,6 +214,7 @@ impl Tokenizer {
         self.skip_filler()
     }
 
+    #[inline(never)]
     fn skip_filler(&mut self) -> Result<(), TokenError> {
         let terminator = self.separators.map(|separators| separators.segment);
         let between = self.separators.is_none();
@@ -245,6 +255,7 @@ impl Tokenizer {
     }
 
     /// Reads the separators of the ISA that must stand here.
+    #[cold]
     fn enter_interchange(&mut self) -> Result<Entered, TokenError> {
         let byte = self.byte();
         let unread = self.unread();
