@@ -390,8 +390,8 @@ fn decide_claims(
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(config.limits.threads).build()?;
     let mut archived = archive.open(&row.file, keys)?;
-    let (read, to_decide) = sync_channel::<Vec<Pending>>(2);
-    let (decided, to_commit) = sync_channel::<Vec<Decided>>(2);
+    let (read, to_decide) = sync_channel::<Vec<Pending>>(1);
+    let (decided, to_commit) = sync_channel::<Vec<Decided>>(1);
     let (skip, batch_claims) = (row.progress.claims, batch_claims(config.limits.inflight_claims));
     thread::scope(|scope| {
         let reader = scope.spawn(move || read_claims(&mut archived, row, survey, (skip, batch_claims), &read, progress));
@@ -412,8 +412,8 @@ fn decide_claims(
     })
 }
 
-/// Batches between the reader and the committer: one in each of the three threads, two in each channel.
-const BATCHES_IN_FLIGHT: usize = 7;
+/// Batches between the reader and the committer: one in each of the three threads, one in each channel.
+const BATCHES_IN_FLIGHT: usize = 5;
 
 /// Claims of one batch, so that no more than `[limits] inflight_claims` are in memory.
 fn batch_claims(inflight_claims: usize) -> usize {
