@@ -7,6 +7,7 @@ mod bench;
 mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod explain;
 mod generate;
 mod ingest;
@@ -80,6 +81,8 @@ enum Command {
     /// Check or show the configuration in force.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Is the data directory as its ledger says, and can work go on? A look only.
+    Doctor(doctor::Doctor),
     /// Shell completions on stdout.
     Completions(completions::Completions),
 }
@@ -105,6 +108,7 @@ pub fn run() -> ExitCode {
             Command::Gen(command) => command.run(&config, &output),
             Command::Bench(command) => command.run(config, &output),
             Command::Config(command) => command.run(&config, &output),
+            Command::Doctor(command) => command.run(&config, &output),
             Command::Completions(command) => command.run(&output),
         }
     });

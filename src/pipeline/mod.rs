@@ -7,6 +7,7 @@ pub mod acknowledge;
 pub mod answer_writer;
 pub mod bench;
 pub mod decide;
+pub mod doctor;
 pub mod explain;
 pub mod house;
 pub mod inbound;
