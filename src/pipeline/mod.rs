@@ -5,6 +5,7 @@
 
 pub mod acknowledge;
 pub mod answer_writer;
+pub mod backup;
 pub mod bench;
 pub mod decide;
 pub mod doctor;

@@ -89,10 +89,10 @@ impl<'a> Acknowledged<'a> {
 
     pub fn check(self) -> Check {
         if self.unanswered.count == 0 {
-            let message = format!("all {} claims of completed files are answered where their partner wants it", self.claims);
+            let message = format!("{} claim(s), each answered where its partner wants it", self.claims);
             return Check::ok("acknowledgements", message);
         }
-        let message = format!("{} claims of completed files were never acknowledged", self.unanswered.count);
+        let message = format!("{} claim(s) or group(s) of completed files were never acknowledged", self.unanswered.count);
         let remedy =
             "their sender waits: restore the newest backup and take the file in again, or tell the sender how they were decided (`claimstream status CLAIM`)";
         Check::fail("acknowledgements", message, remedy).about(self.unanswered)

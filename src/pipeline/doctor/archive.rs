@@ -23,7 +23,7 @@ pub(super) fn archive(patient: &Patient<'_>, records: &Records) -> Check {
     }
     let files = records.files.len();
     if damaged.count > 0 {
-        let message = format!("the copies of received files have {} damaged places", damaged.count);
+        let message = format!("{} damaged place(s) in what was received", damaged.count);
         Check::damaged(
             "archive",
             message,
@@ -31,14 +31,14 @@ pub(super) fn archive(patient: &Patient<'_>, records: &Records) -> Check {
         )
         .about(damaged)
     } else if unread.count > 0 {
-        let message = format!("{} of {files} sealed copies cannot be read", unread.count);
+        let message = format!("{} of {files} sealed file(s) cannot be read", unread.count);
         Check::fail("archive", message, "see that the disk and the modes of archive/ are in order").about(unread)
     } else if read == files as u64 {
-        Check::ok("archive", format!("{files} sealed copies, every byte of them authentic"))
+        Check::ok("archive", format!("{files} sealed file(s), every byte of them authentic"))
     } else {
         Check::ok(
             "archive",
-            format!("{files} sealed copies are there, the newest {read} read and authentic; --deep reads all"),
+            format!("{files} sealed files are there, {read} of them read and authentic; --deep reads all"),
         )
     }
 }

@@ -23,13 +23,13 @@ pub(super) fn checks(config: &Config) -> Vec<Check> {
     let check = match (reached, silent.count) {
         (0, _) => Check::fail(
             "broker",
-            format!("none of {all} brokers can be reached"),
+            format!("none of {all} broker(s) can be reached"),
             "see that [kafka] brokers is right and a broker runs there; claims are decided meanwhile, and their events wait in the outbox",
         ),
-        (_, 0) => Check::ok("broker", format!("{reached} of {all} brokers can be reached")),
+        (_, 0) => Check::ok("broker", format!("{reached} of {all} broker(s) can be reached")),
         _ => Check::warn(
             "broker",
-            format!("{reached} of {all} brokers can be reached"),
+            format!("{reached} of {all} broker(s) can be reached"),
             "see why the others are silent: one more and events stop",
         ),
     };

@@ -27,7 +27,12 @@ pub(super) fn modes(directory: &DataDirectory) -> Check {
     };
     match each_below(directory.root(), &mut visit) {
         Ok(()) if open.count == 0 => Check::ok("data-directory", format!("{places} places, all of them private")),
-        Ok(()) => Check::warn("data-directory", format!("others may read or change {} of {places} places", open.count), MODES).about(open),
+        Ok(()) => Check::warn(
+            "data-directory",
+            format!("others may read or change {} of {places} place(s)", open.count),
+            MODES,
+        )
+        .about(open),
         Err(error) => Check::fail(
             "data-directory",
             format!("cannot be listed: {error}"),

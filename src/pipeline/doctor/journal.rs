@@ -24,7 +24,6 @@ const RESTORE: &str = "restore the newest backup and take in again what came aft
 /// What the walk saw.
 #[derive(Default)]
 pub(super) struct Walk<'a> {
-    entries: u64,
     missing: Named,
     unreadable: Named,
     /// First decisions and rejections, by file.
@@ -50,7 +49,12 @@ pub(super) fn walk<'a>(patient: &Patient<'a>, records: &Records, progress: OnPro
     };
     let mut expected = 1;
     while expected <= records.last_seq {
-        for (seq, fact) in read(patient.ledger, expected, records.last_seq)? {
+        let entries = read(patient.ledger, expected, records.last_seq)?;
+        if entries.is_empty() {
+            walk.missing.add(|| positions(expected, records.last_seq));
+            break;
+        }
+        for (seq, fact) in entries {
             if seq > expected {
                 walk.missing.add(|| positions(expected, seq - 1));
             }
@@ -99,7 +103,6 @@ fn positions(first: Seq, last: Seq) -> String {
 
 impl<'a> Walk<'a> {
     fn accept(&mut self, seq: Seq, fact: &Fact) {
-        self.entries += 1;
         self.acknowledged.accept(seq, fact);
         self.answers.accept(seq, fact);
         let at = match fact {
@@ -152,7 +155,7 @@ impl<'a> Walk<'a> {
         if self.missing.count > 0 {
             Check::damaged("journal", "entries are missing", RESTORE).about(self.missing.clone())
         } else if self.unreadable.count > 0 {
-            let message = format!("{} entries were changed and do not open", self.unreadable.count);
+            let message = format!("{} of the entries were changed and do not open", self.unreadable.count);
             Check::damaged("journal", message, RESTORE).about(self.unreadable.clone())
         } else {
             Check::ok("journal", format!("{} entries without a gap, all of them authentic", records.last_seq))
@@ -167,10 +170,10 @@ impl<'a> Walk<'a> {
             .collect();
         if differing.count == 0 {
             let received: u64 = records.files.iter().map(|row| row.progress.counts.received).sum();
-            let message = format!("{received} claims of {} files, each with one outcome", records.files.len());
+            let message = format!("{received} claim(s) of {} file(s), each with one outcome", records.files.len());
             Check::ok("conservation", message)
         } else {
-            let message = format!("the claims of {} files do not add up", differing.count);
+            let message = format!("the claims of {} file(s) do not add up", differing.count);
             Check::damaged("conservation", message, RESTORE).about(differing)
         }
     }

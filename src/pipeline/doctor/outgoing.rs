@@ -105,9 +105,9 @@ impl Answers {
     pub fn checks(self, patient: &Patient<'_>) -> [Check; 2] {
         let remittances = self.balance(patient);
         let outbound = if self.missing.count == 0 {
-            Check::ok("outbound", format!("{} acknowledgements and remittances as delivered", self.count))
+            Check::ok("outbound", format!("{} acknowledgement(s) and remittance(s) as delivered", self.count))
         } else {
-            let message = format!("{} of {} delivered files are not there", self.missing.count, self.count);
+            let message = format!("{} of {} delivered file(s) are not there", self.missing.count, self.count);
             let remedy = "nothing, when their channel or a person took them; else restore outbound/ from a backup";
             Check::warn("outbound", message, remedy).about(self.missing)
         };

@@ -28,24 +28,25 @@ pub(super) fn reference_data(patient: &Patient<'_>, named: &BTreeSet<ContentDige
     let kept = |digest: &&ContentDigest| Some(**digest) == embedded || store.join(digest.hex()).is_dir();
     let lost: Named = named.iter().filter(|digest| !kept(digest)).collect();
     if lost.count > 0 {
-        let message = format!("decisions name {} sets of reference data that are gone", lost.count);
+        let message = format!("decisions name {} set(s) of reference data that are gone", lost.count);
         let remedy = "restore refdata/ from a backup; until then `explain --verify` and `replay` refuse those decisions";
         return Check::damaged(NAME, message, remedy).about(lost);
     }
-    Check::ok(NAME, format!("{digest} is in force and as named; {} sets are kept for decisions", named.len()))
+    Check::ok(
+        NAME,
+        format!("{digest} is in force and as named; decisions name {} set(s), all of them kept", named.len()),
+    )
 }
 
 fn unusable(error: &ReferenceStoreError) -> Check {
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
-    let mut is_damage = matches!(error, ReferenceStoreError::Load { .. } | ReferenceStoreError::Missing { .. });
-    while let Some(error) = source {
-        is_damage |= error.downcast_ref::<SealError>().is_some();
-        message = format!("{message}: {error}");
-        source = error.source();
-    }
-    let is_io = matches!(error, ReferenceStoreError::Io { source, .. } if source.get_ref().and_then(|inner| inner.downcast_ref::<SealError>()).is_none());
-    if is_damage && !is_io {
+    let is_damage = match error {
+        ReferenceStoreError::Load { .. } | ReferenceStoreError::Missing { .. } => true,
+        ReferenceStoreError::Io { source, .. } => source.get_ref().is_some_and(|inner| inner.is::<SealError>()),
+        ReferenceStoreError::Embedded(_) | ReferenceStoreError::Empty { .. } => false,
+    };
+    let cause = std::error::Error::source(error).map_or_else(String::new, |cause| format!(": {cause}"));
+    let message = format!("{error}{cause}");
+    if is_damage {
         Check::damaged(NAME, message, RESTORE)
     } else {
         Check::fail(NAME, message, RESTORE)

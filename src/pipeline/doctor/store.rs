@@ -49,9 +49,9 @@ pub(super) fn pages(directory: &DataDirectory, deep: bool) -> Check {
 pub(super) fn open_files(records: &Records) -> Check {
     let open: Named = records.files.iter().filter(|row| row.state == FileState::Open).map(|row| row.file).collect();
     if open.count == 0 {
-        Check::ok("files", format!("{} files, all of them finished", records.files.len()))
+        Check::ok("files", format!("{} file(s), all of them finished", records.files.len()))
     } else {
-        let message = format!("{} of {} files were interrupted", open.count, records.files.len());
+        let message = format!("{} of {} file(s) were interrupted", open.count, records.files.len());
         Check::warn("files", message, "`claimstream ingest` or `claimstream run` goes on where it stopped").about(open)
     }
 }
@@ -62,7 +62,7 @@ pub(super) fn outbox(records: &Records) -> Check {
         Some(0) => Check::ok("outbox", format!("all {last} facts are delivered")),
         Some(lag) => Check::fail(
             "outbox",
-            format!("{lag} facts wait for delivery, from position {} on", delivered + 1),
+            format!("{lag} fact(s) wait for delivery, from position {} on", delivered + 1),
             "`claimstream ingest FILE`, `claimstream remit build` or `claimstream run` delivers what waits",
         ),
         None => Check::damaged(
