@@ -1,7 +1,8 @@
 //! The only place where stages meet.
 //!
 //! Read [`inbound`] for the way of one file (after `adjudication::adjudicate`, the second file to
-//! read), [`payment_run`] for the 835s, [`outbound`] for what leaves, [`replay`] for deciding again.
+//! read), [`payment_run`] for the 835s, [`outbound`] for what leaves, [`replay`] for deciding again,
+//! [`doctor`] for what can go wrong with what is kept.
 
 pub mod acknowledge;
 pub mod answer_writer;

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::interrupted::{INFLIGHT, Moment, killed, size};
-use super::site::{Run, Site, files_below};
+use super::site::{Run, Site, files_below, repository};
 use super::twice::{generate, ingest};
 
 /// A house that took in sixty claims.
@@ -478,27 +478,57 @@ fn a_killed_ingest_is_named_and_nothing_of_it_is_damage() {
     doctor(&site, &["--deep"]).expect(0);
 }
 
-/// A partner that is answered on errors only, and another that always wants its answers.
+/// A configuration in which the sender of a file is answered as a policy says.
+fn answering(site: &Site, file: &str, policy: &str) -> String {
+    let isa = fs::read_to_string(file).unwrap();
+    let elements: Vec<&str> = isa.split('*').map(str::trim).collect();
+    let [sender, receiver] = [&elements[5..7], &elements[7..9]].map(|party| party.join(":"));
+    let usage = &elements[15][..1];
+    let text = format!(
+        "[[partner]]\nid = \"house\"\nisa_sender = \"{sender}\"\nisa_receiver = \"{receiver}\"\nusage = \"{usage}\"\n\
+         [partner.folder]\nin = \"in\"\nout = \"out\"\n[partner.ack]\nx999 = \"{policy}\"\nx277ca = \"{policy}\"\n"
+    );
+    site.file(&format!("{policy}.toml"), text)
+}
+
+/// A house that took in claims of a partner who is answered on errors only, and that configuration.
+fn quietly_told(claims: &str) -> (Site, String) {
+    let site = Site::new();
+    generate(&site, "claims.837", claims);
+    let config = answering(&site, site.path("claims.837").to_str().unwrap(), "on-error");
+    site.json(&["--data-dir", "data", "refdata", "load", "reference"]).expect(0);
+    site.json(&["--config", &config, "--data-dir", "data", "ingest", "claims.837"]).expect(4);
+    (site, config)
+}
+
 #[test]
 fn a_claim_that_was_never_acknowledged_is_named() {
-    let site = Site::new();
-    generate(&site, "claims.837", "20");
-    let isa = fs::read_to_string(site.path("claims.837")).unwrap();
-    let elements: Vec<&str> = isa.split('*').map(str::trim).collect();
-    let partner = |policy: &str| {
-        format!(
-            "[[partner]]\nid = \"house\"\nisa_sender = \"{}:{}\"\nisa_receiver = \"{}:{}\"\nusage = \"{}\"\n[partner.folder]\nin = \"in\"\nout = \"out\"\n[partner.ack]\nx999 = \"{policy}\"\nx277ca = \"{policy}\"\n",
-            elements[5], elements[6], elements[7], elements[8], elements[15]
-        )
-    };
-    let (quiet, strict) = (site.file("quiet.toml", partner("on-error")), site.file("strict.toml", partner("always")));
-    site.json(&["--data-dir", "data", "refdata", "load", "reference"]).expect(0);
-    site.json(&["--config", &quiet, "--data-dir", "data", "ingest", "claims.837"]);
-    let paid = site.claims_that_are("data", "paid");
+    let (site, quiet) = quietly_told("20");
+    site.json(&["--config", &quiet, "--data-dir", "data", "doctor"]).expect(0);
+    let strict = answering(&site, site.path("claims.837").to_str().unwrap(), "always");
     let run = site.json(&["--config", &strict, "--data-dir", "data", "doctor"]).expect(4);
     let found = check(&run, "acknowledgements");
     assert_eq!((&found["state"], &found["integrity"]), (&"fail".into(), &false.into()), "{found}");
-    assert!(found.to_string().contains(&paid[0]), "{found}");
+    let paid = site.claims_that_are("data", "paid");
+    assert!(
+        paid.iter().any(|claim| found.to_string().contains(&format!("claim {claim}: no 277CA"))),
+        "{found}"
+    );
+    assert!(found.to_string().contains(&format!("claim {}: no 999", paid[0])), "{found}");
+}
+
+#[test]
+fn a_claim_that_is_rejected_is_acknowledged_whatever_the_policy() {
+    let (site, quiet) = quietly_told("60");
+    assert_eq!(site.claims_that_are("data", "rejected").len(), 2);
+    first_below(&site, "data/outbound/house", ".277ca");
+    site.json(&["--config", &quiet, "--data-dir", "data", "doctor"]).expect(0);
+    // `validate` writes the answers that the house would send.
+    let fixture = repository("fixtures/invalid/S701--payer-is-another-one.x12");
+    let quiet = answering(&site, &fixture, "on-error");
+    site.json(&["--config", &quiet, "validate", &fixture, "--ack-dir", "acks"]).expect(4);
+    let answers: Vec<String> = site.tree("acks").into_keys().collect();
+    assert!(answers.len() == 1 && answers[0].ends_with(".277ca"), "{answers:?}");
 }
 
 #[test]
