@@ -14,7 +14,7 @@ use crate::pipeline::backup::{self, BackupError, Manifest};
 /// Copy the data directory to a new directory, with a digest of every file.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Copied: the ledger (through SQLite, with what its log has), archive/, refdata/, rules/, events/, outbound/ and\naudit/. Never the keys: keep them apart, or a lost backup is a lost secret. The index is not copied, since the\nnext start rebuilds it. Everything sealed stays sealed; outbound/ is plain X12 unless [phi] seal_outbound.\nNo other process may work in the data directory meanwhile (75). DEST appears when all of it is on the disk.\n\nExamples:\n  claimstream backup /mnt/backup/2026-11-22\n  claimstream backup --json /mnt/backup/2026-11-22"
+    after_help = "Copied: the ledger (through SQLite, with what its log has), archive/, refdata/, rules/, events/, outbound/ and audit/. Never the keys: keep them apart, or a lost backup is a lost secret. The index is not copied, since the next start rebuilds it. Everything sealed stays sealed; outbound/ is plain X12 unless [phi] seal_outbound. No other process may work in the data directory meanwhile (75). DEST appears when all of it is on the disk.\n\nExamples:\n  claimstream backup /mnt/backup/2026-11-22\n  claimstream backup --json /mnt/backup/2026-11-22"
 )]
 pub struct Backup {
     /// Directory to make; its parent must exist, itself must not.
@@ -25,7 +25,7 @@ pub struct Backup {
 /// Put a backup into a new or empty data directory.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Every file is compared with its digest first: one that differs, and nothing is restored (5). The key file comes\nanother way ([phi] key_file, or keys/ in the data directory): without the one the backup was made with, nothing\nin it can be read.\n\nWhat was taken in after the backup is unknown to it: take those files in again. Their decisions and claim ids\ncome out the same; an 835 that had left already must not be sent twice.\n\nWith Kafka: topics that are ahead of the restored ledger would get other events at positions that are taken.\nDelivery therefore compares the ledger's generation and position with the progress topic, and refuses. Restore\na newer backup, or set [kafka] prefix to new topics. The embedded event log is restored with its ledger.\n\nExamples:\n  claimstream --data-dir /var/lib/claimstream restore /mnt/backup/2026-11-22\n  claimstream --data-dir /tmp/look restore /mnt/backup/2026-11-22 && claimstream --data-dir /tmp/look doctor --deep"
+    after_help = "Every file is compared with its digest first: one that differs, and nothing is restored (5). The key file comes another way ([phi] key_file, or keys/ in the data directory): without the one the backup was made with, nothing in it can be read.\n\nWhat was taken in after the backup is unknown to it: take those files in again. Their decisions and claim ids come out the same; an 835 that had left already must not be sent twice.\n\nWith Kafka: topics that are ahead of the restored ledger would get other events at positions that are taken. Delivery therefore compares the ledger's generation and position with the progress topic, and refuses. Restore a newer backup, or set [kafka] prefix to new topics. The embedded event log is restored with its ledger.\n\nExamples:\n  claimstream --data-dir /var/lib/claimstream restore /mnt/backup/2026-11-22\n  claimstream --data-dir /tmp/look restore /mnt/backup/2026-11-22 && claimstream --data-dir /tmp/look doctor --deep"
 )]
 pub struct Restore {
     /// A directory that `backup` made.

@@ -11,7 +11,7 @@ use crate::pipeline::doctor::{Check, Health, examine};
 /// Is the data directory as its ledger says, and can work go on? A look only.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Each check is ok, warn, fail or skipped, with one sentence and what to do. Nothing is made, migrated or mended.\nWhile another process works in the data directory doctor says so and ends with 75: between two steps of its work\na house that works well looks broken. A running service says how it is by /readyz and /metrics.\n\nExit codes: 0 every check is ok or skipped · 4 something is wrong · 5 something stored was changed or lost ·\n1 it could not look · 75 in use\n\nExamples:\n  claimstream doctor\n  claimstream doctor --deep\n  claimstream doctor --json | jq 'select(.state == \"fail\")'"
+    after_help = "Each check is ok, warn, fail or skipped, with one sentence and what to do. Nothing is made, migrated or mended. While another process works in the data directory doctor says so and ends with 75: between two steps of its work a house that works well looks broken. A running service says how it is by /readyz and /metrics.\n\nExit codes: 0 every check is ok or skipped · 4 something is wrong · 5 something stored was changed or lost · 1 it could not look · 75 in use\n\nExamples:\n  claimstream doctor\n  claimstream doctor --deep\n  claimstream doctor --json | jq 'select(.state == \"fail\")'"
 )]
 pub struct Doctor {
     /// Read every byte of the archive, prove that every 835 balances, compare every index with its table.
