@@ -95,3 +95,13 @@ pub const FACT_BYTES_AT_ONCE: usize = 1024 * 1024;
 
 /// Outbound files that are synced together; each is an open file until then.
 pub const FILES_RELEASED_AT_ONCE: usize = 64;
+
+/// Sealed bytes that a `doctor` without `--deep` reads, newest files first: a second or two, and all of a
+/// small archive.
+pub const DOCTOR_ARCHIVE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Free bytes under which a disk is called full soon: several of the largest files that are received.
+pub const DISK_FREE_BYTES_MIN: u64 = 1024 * 1024 * 1024;
+
+/// Names that one check lists; the rest is counted.
+pub const DOCTOR_NAMES_MAX: usize = 20;

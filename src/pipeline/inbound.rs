@@ -11,7 +11,7 @@ use std::thread;
 
 use rayon::prelude::*;
 
-use super::acknowledge::{SetAnswered, acknowledgements};
+use super::acknowledge::{SetAnswered, acknowledgements, note_rejections};
 use super::decide::{Decided, Desk, Pending, shard};
 use super::house::{House, HouseError};
 use super::reading::{ReadError, for_each_segment};
@@ -267,7 +267,8 @@ fn complete(
     let outside = survey.claims() - read;
     done.counts.received += outside;
     done.counts.rejected += outside;
-    let answered = answered(survey, sets, done.first_seq);
+    let mut answered = answered(survey, sets, done.first_seq);
+    note_rejections(&mut answered, profile, &house.ledger)?;
     let mut numbers = Numbers::after_last(&house.ledger, Counter::Interchange)?;
     let mut facts = acknowledgements(&mut numbers, row, profile, survey, None, &answered, at);
     let interchanges = survey.interchanges.iter().filter(|interchange| interchange.is_accepted());
@@ -353,6 +354,7 @@ pub fn answered(survey: &Survey, sets: &[SetRead], first: Seq) -> Vec<SetAnswere
                 first,
                 last: next.saturating_sub(1),
                 claims: read.claims,
+                rejects: false,
             }
         })
         .collect()
