@@ -87,3 +87,11 @@ pub const LINE_RUNS_SMALL_MAX: usize = 8;
 
 /// Outbound files that are synced together; each is an open file until then.
 pub const FILES_RELEASED_AT_ONCE: usize = 64;
+
+/// Bytes of one request to Kafka, and so of one event: a claim of 999 lines with every adjustment is below
+/// 1 MiB.
+pub const KAFKA_REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What the Kafka client may hold before publishing waits: a round is some thousand records.
+pub const KAFKA_QUEUE_RECORDS_MAX: usize = 100_000;
+pub const KAFKA_QUEUE_KBYTES_MAX: usize = 64 * 1024;

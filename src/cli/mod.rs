@@ -15,6 +15,7 @@ mod refdata;
 mod remit;
 mod replay;
 mod status;
+mod topics;
 mod validate;
 
 use std::path::PathBuf;
@@ -77,6 +78,9 @@ enum Command {
     Gen(generate::Generate),
     /// Speed of each stage on a file, in memory, on one thread.
     Bench(bench::Bench),
+    /// The Kafka topics, and what is in them.
+    #[command(subcommand)]
+    Topics(topics::Topics),
     /// Check or show the configuration in force.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -104,6 +108,7 @@ pub fn run() -> ExitCode {
             Command::Refdata(command) => command.run(config, &output),
             Command::Gen(command) => command.run(&config, &output),
             Command::Bench(command) => command.run(config, &output),
+            Command::Topics(command) => command.run(&config, &output),
             Command::Config(command) => command.run(&config, &output),
             Command::Completions(command) => command.run(&output),
         }

@@ -12,6 +12,7 @@ pub mod house;
 pub mod inbound;
 pub mod outbound;
 pub mod outcome_check;
+pub mod outgoing;
 pub mod payment_run;
 pub mod reading;
 pub mod reference_store;
