@@ -22,6 +22,8 @@ pub(super) fn client(kafka: &Kafka) -> ClientConfig {
         // Topics are created by us, with what they need, or not at all.
         .set("allow.auto.create.topics", "false")
         .set("security.protocol", protocol(kafka));
+    // Warnings of every reconnect would drown what matters; the last error is kept for the final message.
+    config.set_log_level(RDKafkaLogLevel::Error);
     if let Some(tls) = &kafka.tls {
         config.set("ssl.ca.location", tls.ca_file.to_string_lossy());
         if let Some(certificate) = &tls.certificate_file {

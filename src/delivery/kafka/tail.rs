@@ -55,11 +55,10 @@ pub fn read<E: From<KafkaError>>(kafka: &Kafka, topic: &str, reading: Reading, m
     while count < reading.records_max && !(reading.from_beginning && open.is_empty()) && last.elapsed() < reading.idle {
         match consumer.poll(Duration::from_millis(100)) {
             None => {}
-            Some(Err(ClientError::PartitionEOF(partition))) => {
-                if reading.from_beginning {
-                    open.remove(&partition);
-                }
+            Some(Err(ClientError::PartitionEOF(partition))) if reading.from_beginning => {
+                open.remove(&partition);
             }
+            Some(Err(ClientError::PartitionEOF(_))) => {}
             Some(Err(error)) => return Err(KafkaError::Request(error).into()),
             Some(Ok(message)) => {
                 let (partition, offset) = (message.partition(), message.offset());
