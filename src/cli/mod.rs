@@ -6,6 +6,7 @@
 mod bench;
 mod completions;
 mod config;
+mod dead_letters;
 mod demo;
 mod explain;
 mod generate;
@@ -78,6 +79,9 @@ enum Command {
     Gen(generate::Generate),
     /// Speed of each stage on a file, in memory, on one thread.
     Bench(bench::Bench),
+    /// The dead-letter store: what could not leave, and sending it on its way again.
+    #[command(subcommand, name = "dlq")]
+    DeadLetters(dead_letters::DeadLetters),
     /// The Kafka topics, and what is in them.
     #[command(subcommand)]
     Topics(topics::Topics),
@@ -108,6 +112,7 @@ pub fn run() -> ExitCode {
             Command::Refdata(command) => command.run(config, &output),
             Command::Gen(command) => command.run(&config, &output),
             Command::Bench(command) => command.run(config, &output),
+            Command::DeadLetters(command) => command.run(config, &output),
             Command::Topics(command) => command.run(&config, &output),
             Command::Config(command) => command.run(&config, &output),
             Command::Completions(command) => command.run(&output),

@@ -6,6 +6,7 @@
 pub mod acknowledge;
 pub mod answer_writer;
 pub mod bench;
+pub mod dead_letters;
 pub mod decide;
 pub mod explain;
 pub mod house;

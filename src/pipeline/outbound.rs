@@ -21,7 +21,7 @@ use crate::events::fact::{DeadLettered, DeadReason, DeadUnit, Fact, RemitDeliver
 use crate::ledger::{Batch, DeadLetterRow, Delivered, Ledger, LedgerError, Seq};
 use crate::limits;
 
-/// Facts of one round.
+/// Facts of one round, at most; fewer where fewer claims may be in memory.
 const ROUND: usize = 2_048;
 
 /// What left in one call.
@@ -66,9 +66,10 @@ pub fn deliver(house: &mut House, progress: &dyn Fn(Seq, Seq)) -> Result<Deliver
     let mut total = Delivery::default();
     let mut files = house.ledger.delivered(FILES_DELIVERY)?.unwrap_or_default();
     let mut events = Events::open(house)?;
+    let round = house.config.limits.inflight_claims.min(ROUND);
     loop {
         let position = events.position().map_or(files.seq, |position| position.min(files.seq));
-        let facts = house.ledger.facts(position + 1, ROUND)?;
+        let facts = house.ledger.facts(position + 1, round)?;
         let Some((last, _)) = facts.last() else { break };
         let last = *last;
         let mut batch = Batch::default();

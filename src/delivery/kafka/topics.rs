@@ -170,6 +170,10 @@ impl Admin {
     }
 
     fn configs(&self, topics: &[String]) -> Result<Vec<ConfigResource>, Failed> {
+        // To ask for none is an error.
+        if topics.is_empty() {
+            return Ok(Vec::new());
+        }
         let resources: Vec<ResourceSpecifier<'_>> = topics.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
         let described = block_on(self.client.describe_configs(&resources, &self.options())).map_err(|error| self.unknown(&error))?;
         let described: Result<Vec<ConfigResource>, RDKafkaErrorCode> = described.into_iter().collect();
