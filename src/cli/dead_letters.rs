@@ -104,12 +104,11 @@ impl DeadLetters {
                 dry_run,
             } => {
                 if !all && numbers.is_empty() && select.is_empty() {
-                    return Err(Failure::usage("which letters? name them by number or by --claim, --file, --payee, --reason, or say --all"));
+                    return Err(Failure::usage(
+                        "which letters? name them by number or by --claim, --file, --payee, --reason, or say --all",
+                    ));
                 }
-                let selection = Selection {
-                    numbers,
-                    ..select.selection()
-                };
+                let selection = Selection { numbers, ..select.selection() };
                 redrive(config, &selection, max, dry_run, output)
             }
         }

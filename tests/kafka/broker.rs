@@ -104,12 +104,20 @@ impl Broker {
     pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         let topic = settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
-        wait_for(self.admin().create_topics([&topic], &AdminOptions::new())).unwrap()[0].as_ref().unwrap();
+        wait_for(self.admin().create_topics([&topic], &AdminOptions::new())).unwrap()[0]
+            .as_ref()
+            .unwrap();
     }
 
     pub fn set(&self, topic: &str, key: &str, value: &str) {
         let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(key, value);
         wait_for(self.admin().alter_configs([&change], &AdminOptions::new())).unwrap();
+    }
+
+    pub fn delete_topic(&self, name: &str) {
+        wait_for(self.admin().delete_topics(&[name], &AdminOptions::new())).unwrap()[0]
+            .as_ref()
+            .unwrap();
     }
 
     /// Everything of a topic that is committed, partition by partition in its order.
@@ -147,7 +155,11 @@ impl Broker {
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         let partitions = found.map(|found| found.partitions().len()).unwrap_or_default();
         (0..partitions)
-            .map(|partition| consumer.fetch_watermarks(topic, i32::try_from(partition).unwrap(), wait).map_or(0, |(_, high)| high))
+            .map(|partition| {
+                consumer
+                    .fetch_watermarks(topic, i32::try_from(partition).unwrap(), wait)
+                    .map_or(0, |(_, high)| high)
+            })
             .sum()
     }
 }

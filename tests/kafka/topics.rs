@@ -25,7 +25,9 @@ fn topics_are_created_checked_and_read() {
     assert_eq!(site.json(&["topics", "check"]).expect(0).result()["findings"], 0);
 
     // What waited is published now; a second ingest is a receipt more.
-    managed.json(&["--data-dir", "data", "ingest", "claims.837", "--received-at", RECEIVED]).expect(0);
+    managed
+        .json(&["--data-dir", "data", "ingest", "claims.837", "--received-at", RECEIVED])
+        .expect(0);
     let tail = |arguments: &[&str]| {
         let run = site.json(&[&["topics", "tail"], arguments].concat()).expect(0);
         let mut lines = run.lines();
@@ -36,7 +38,11 @@ fn topics_are_created_checked_and_read() {
     let decisions = tail(&["decisions", "--committed"]);
     assert_eq!((decisions.len(), tail(&[&format!("{prefix}.decisions")]).len()), (10, 10));
     assert!(decisions.iter().any(|line| line["partition"] == 1), "two partitions");
-    assert!(decisions.iter().all(|line| line["value"]["claim_id"] == line["key"] && line["headers"]["ce_id"].is_string()));
+    assert!(
+        decisions
+            .iter()
+            .all(|line| line["value"]["claim_id"] == line["key"] && line["headers"]["ce_id"].is_string())
+    );
     assert_eq!(tail(&["decisions", "--max", "3"]).len(), 3);
     assert_eq!(tail(&["decisions", "--from-beginning", "no", "--timeout", "1"]).len(), 0);
     site.json(&["topics", "tail", "nowhere"]).expect(3);

@@ -6,11 +6,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 
 use super::connection::{Watch, client};
 use super::patience::Patience;
@@ -105,13 +106,15 @@ fn finding(topic: &str, message: String) -> TopicFinding {
     }
 }
 
+/// Partitions and replicas of the topics that are there.
+type Shapes = BTreeMap<String, (usize, usize)>;
+
 /// One connection for requests about topics.
 struct Admin {
     client: AdminClient<Watch>,
     prefix: String,
     brokers: usize,
-    /// Partitions and replicas of the topics that are there.
-    shapes: BTreeMap<String, (usize, usize)>,
+    shapes: Shapes,
     timeout: Duration,
 }
 
@@ -123,14 +126,10 @@ impl Admin {
             .inner()
             .fetch_metadata(None, timeout)
             .map_err(|error| Failed::Unknown(client.inner().context().describe(&error)))?;
-        let shapes = metadata.topics().iter().filter(|topic| topic.error().is_none()).map(|topic| {
-            let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min();
-            (topic.name().to_string(), (topic.partitions().len(), replicas.unwrap_or(0)))
-        });
         Ok(Admin {
             prefix: kafka.prefix.clone(),
             brokers: metadata.brokers().len(),
-            shapes: shapes.collect(),
+            shapes: shapes(&metadata),
             timeout: timeout.min(REQUEST_MAX),
             client,
         })
@@ -166,7 +165,23 @@ impl Admin {
                 Err((_, code)) => return Err(Failed::Hopeless(KafkaError::Request(ClientError::AdminOp(code)))),
             }
         }
-        Ok(())
+        self.wait_until_known(missing)
+    }
+
+    /// A topic is created by the controller, and known to the brokers a moment later.
+    fn wait_until_known(&self, topics: &[String]) -> Result<(), Failed> {
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            let metadata = self.client.inner().fetch_metadata(None, self.timeout).map_err(|error| self.unknown(&error))?;
+            let known = shapes(&metadata);
+            if topics.iter().all(|topic| known.get(topic).is_some_and(|(partitions, _)| *partitions > 0)) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(Failed::Unknown("the brokers do not know the topics that were created".to_string()));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn configs(&self, topics: &[String]) -> Result<Vec<ConfigResource>, Failed> {
@@ -217,6 +232,15 @@ impl Admin {
     fn unknown(&self, error: &ClientError) -> Failed {
         Failed::Unknown(self.client.inner().context().describe(error))
     }
+}
+
+fn shapes(metadata: &Metadata) -> Shapes {
+    let known = metadata.topics().iter().filter(|topic| topic.error().is_none());
+    let shape = known.map(|topic| {
+        let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min();
+        (topic.name().to_string(), (topic.partitions().len(), replicas.unwrap_or(0)))
+    });
+    shape.collect()
 }
 
 /// Waits for an answer that another thread brings.
