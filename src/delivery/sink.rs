@@ -73,3 +73,13 @@ pub enum SinkError {
     #[error(transparent)]
     Kafka(#[from] KafkaError),
 }
+
+impl SinkError {
+    /// Where to look before it is tried again.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            SinkError::EventLog(_) => "",
+            SinkError::Kafka(_) => ", see `claimstream topics check`",
+        }
+    }
+}

@@ -643,6 +643,35 @@ mod tests {
     }
 
     #[test]
+    fn a_ledger_of_version_2_is_taken_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut ledger = open(directory.path());
+        ledger.admit(&arrival()).unwrap();
+        let mark = ledger.outbox_mark(1).unwrap().unwrap();
+        ledger
+            .connection
+            .execute_batch(
+                "DROP TABLE dead_letter; DELETE FROM meta WHERE name = 'generation'; PRAGMA user_version = 2;
+                 INSERT INTO delivery VALUES ('outbound', '{\"seq\":1,\"lengths\":{\"files\":7}}');",
+            )
+            .unwrap();
+        drop(ledger);
+        let ledger = open(directory.path());
+        for delivery in ["files", "event-log"] {
+            let delivered = ledger.delivered(delivery).unwrap().unwrap();
+            assert_eq!((delivered.seq, delivered.lengths.get("files")), (1, Some(&7)), "{delivery}");
+        }
+        assert_eq!(ledger.delivered("outbound").unwrap(), None);
+        assert_eq!(ledger.dead_letters().unwrap(), []);
+        let after = ledger.outbox_mark(1).unwrap().unwrap();
+        assert_eq!((after.seq, &after.entry), (1, &mark.entry));
+        assert_ne!(after.generation, mark.generation);
+        assert_eq!(ledger.outbox_mark(2).unwrap(), None);
+        drop(ledger);
+        assert_eq!(open(directory.path()).outbox_mark(1).unwrap(), Some(after));
+    }
+
+    #[test]
     fn another_key_does_not_open_the_ledger() {
         let directory = tempfile::tempdir().unwrap();
         drop(open(directory.path()));

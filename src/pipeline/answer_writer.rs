@@ -55,7 +55,9 @@ impl AnswerError {
     /// By what name it is put aside.
     pub fn dead_reason(&self) -> DeadReason {
         match self {
-            AnswerError::Totals(_) | AnswerError::Unbalanced { .. } => DeadReason::Unbalanced,
+            AnswerError::Totals(_)
+            | AnswerError::Unbalanced { .. }
+            | AnswerError::Remittance(RemittanceError::TotalsDiffer { .. } | RemittanceError::NegativePayment(_)) => DeadReason::Unbalanced,
             AnswerError::Io(_) | AnswerError::Ledger(_) | AnswerError::Remittance(_) | AnswerError::Unreadable(_) | AnswerError::NotAClaim => {
                 DeadReason::Unwritable
             }

@@ -38,7 +38,7 @@ pub struct Delivery {
 /// Why delivery stopped. What was recorded stays delivered; the rest waits.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
-    #[error("{waiting} journal entries wait in the outbox, nothing is lost; run `claimstream topics check`, then `claimstream ingest` again")]
+    #[error("{waiting} journal entries wait in the outbox, nothing is lost; they leave with the next `claimstream ingest`{}", source.hint())]
     Events { waiting: u64, source: SinkError },
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -270,5 +270,103 @@ fn count_answer(fact: &Fact, total: &mut Delivery, made: &mut Vec<Fact>) {
         }));
     } else {
         total.acknowledgements += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::events::fact::{Redriven, RemitBuilt};
+    use crate::ids::{Npi, TraceNumber};
+    use crate::money::Money;
+    use crate::pipeline::dead_letters::{self, Selection};
+    use crate::pipeline::house::Opening;
+
+    fn remittance(trace: &str, paid: Money) -> Fact {
+        Fact::RemitBuilt(Box::new(RemitBuilt {
+            trace: TraceNumber::new(trace),
+            control_number: 1,
+            payee_npi: Npi::parse(b"1234567893").unwrap(),
+            payee_tin: None,
+            payee_name: "PAYEE".into(),
+            payee_bank: None,
+            pay_date: chrono::NaiveDate::from_ymd_opt(2026, 2, 20).unwrap(),
+            built_at: Timestamp::from_unix_seconds(1_790_000_000),
+            claims: Vec::new(),
+            charge: Money::ZERO,
+            paid,
+            interest: Money::ZERO,
+        }))
+    }
+
+    fn lines(house: &House, topic: &str) -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(event_log::path(&house.directory.events(), topic)).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn an_answer_that_would_be_wrong_is_put_aside_and_those_behind_it_leave() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = Config::parse("test", "", std::iter::empty()).unwrap();
+        config.service.data_dir = directory.path().to_path_buf();
+        let mut house = House::open(config, Opening::MayCreate).unwrap();
+        let batch = |facts| Batch { facts, ..Batch::default() };
+        let wrong = house
+            .ledger
+            .append(&batch(vec![remittance("CS1", Money::from_cents(500)), remittance("CS2", Money::ZERO)]))
+            .unwrap();
+
+        let delivery = deliver(&mut house, &|_, _| {}).unwrap();
+        assert_eq!((delivery.remittances, delivery.dead_letters, delivery.unbalanced), (1, 1, 1));
+        let outbound = house.directory.outbound().join("835/1234567893");
+        assert!(outbound.join("CS2.835").exists() && !outbound.join("CS1.835").exists());
+        assert_eq!(lag(&house).unwrap(), 0);
+
+        let (built, letters) = (lines(&house, "remits"), lines(&house, "dlq"));
+        assert_eq!((built.len(), letters.len()), (3, 1), "two built, one delivered");
+        assert_eq!((&letters[0]["key"], &letters[0]["value"]), (&built[0]["key"], &built[0]["value"]));
+        assert_eq!(letters[0]["headers"]["ce_id"], built[0]["headers"]["ce_id"]);
+        assert_eq!(letters[0]["headers"]["dlq-reason"], "unbalanced");
+        assert_eq!(letters[0]["headers"]["dlq-location"], format!("journal/{wrong}"));
+
+        // Sent again it is as wrong as before; what was sent again is not open any more.
+        let open = dead_letters::select(&house.ledger, &Selection::default(), 10).unwrap();
+        dead_letters::redrive(&mut house.ledger, &open).unwrap();
+        assert_eq!(deliver(&mut house, &|_, _| {}).unwrap().unbalanced, 1);
+        let again = dead_letters::select(&house.ledger, &Selection::default(), 10).unwrap();
+        assert_eq!((open.len(), again.len(), again[0].letter.attempts), (1, 1, 2));
+        assert_ne!(open[0].number, again[0].number);
+        assert_eq!((lines(&house, "remits").len(), lines(&house, "dlq").len()), (3, 2));
+    }
+
+    /// As a broker that refuses would have left it: the event, its letter, the letter's own.
+    #[test]
+    fn a_refused_event_leaves_as_a_letter_and_a_refused_letter_without_its_value() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = Config::parse("test", "", std::iter::empty()).unwrap();
+        config.service.data_dir = directory.path().to_path_buf();
+        let mut house = House::open(config, Opening::MayCreate).unwrap();
+        let refused = |seq| dead_letter(seq, DeadUnit::Event(0), DeadReason::Refused, "too large", &[]);
+        let facts = vec![
+            remittance("CS2", Money::ZERO),
+            refused(1),
+            refused(2),
+            Fact::Redriven(Redriven {
+                letter: 2,
+                redriven_at: Timestamp::from_unix_seconds(0),
+            }),
+        ];
+        house.ledger.append(&Batch { facts, ..Batch::default() }).unwrap();
+        let facts = house.ledger.facts(1, 10).unwrap();
+        let events = outgoing_events(&house.ledger, &facts, &house.ledger.dead_letters().unwrap()).unwrap();
+        let told: Vec<(Seq, &str, bool)> = events
+            .iter()
+            .map(|event| (event.seq, event.topic.name(), event.event.value.is_empty()))
+            .collect();
+        // Not the event itself nor its first letter: these were refused. Then the event again.
+        assert_eq!(told, [(3, "dlq", true), (4, "remits", false)]);
+        assert_eq!(events[0].event.id, events[1].event.id);
+        assert!(events[0].added.iter().any(|(name, _)| *name == "dlq-value-bytes"));
     }
 }

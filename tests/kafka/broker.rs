@@ -22,6 +22,8 @@ use super::site::{Site, repository};
 pub struct Broker {
     pub address: String,
     directory: Option<PathBuf>,
+    /// TLS and SASL: the authority's file, and the password of the user `claimstream`.
+    secured: Option<(PathBuf, String)>,
 }
 
 /// The broker that tests share, each with topics of its own; `None` where it can't be had.
@@ -29,19 +31,23 @@ pub fn shared() -> Option<Broker> {
     static BROKER: OnceLock<Option<Broker>> = OnceLock::new();
     BROKER
         .get_or_init(|| match std::env::var("CLAIMSTREAM_KAFKA") {
-            Ok(address) => Some(Broker { address, directory: None }),
-            Err(_) => Broker::start("kafka-tests"),
+            Ok(address) => Some(Broker {
+                address,
+                directory: None,
+                secured: None,
+            }),
+            Err(_) => Broker::start("kafka-tests", false),
         })
         .clone()
 }
 
-/// A broker that a test may end; `None` where it can't be had.
+/// A broker that a test may end, behind TLS and SASL; `None` where it can't be had.
 pub fn own(name: &str) -> Option<Broker> {
     if std::env::var_os("CLAIMSTREAM_KAFKA").is_some() {
         println!("left out: the broker of CLAIMSTREAM_KAFKA is not ours to stop");
         return None;
     }
-    Broker::start(name)
+    Broker::start(name, true)
 }
 
 fn service(arguments: &[&str], directory: &Path) -> std::process::Output {
@@ -52,13 +58,13 @@ fn service(arguments: &[&str], directory: &Path) -> std::process::Output {
 }
 
 impl Broker {
-    fn start(name: &str) -> Option<Broker> {
+    fn start(name: &str, is_secured: bool) -> Option<Broker> {
         if !Path::new(&repository("tests/services/kafka")).exists() {
             println!("left out: tests/services/kafka is not there");
             return None;
         }
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
-        let started = service(&["start"], &directory);
+        let started = service(if is_secured { &["start", "--tls"] } else { &["start"] }, &directory);
         if started.status.code() == Some(3) {
             println!("left out: no Kafka to be had here: {}", String::from_utf8_lossy(&started.stderr));
             return None;
@@ -67,6 +73,10 @@ impl Broker {
         stop_after_us(&directory);
         Some(Broker {
             address: String::from_utf8(started.stdout).unwrap().trim().to_string(),
+            secured: is_secured.then(|| {
+                let password = std::fs::read_to_string(directory.join("password")).unwrap();
+                (directory.join("ca.pem"), password.trim().to_string())
+            }),
             directory: Some(directory),
         })
     }
@@ -80,10 +90,17 @@ impl Broker {
     /// A site whose runs publish to this broker under a prefix of its own; `log` is a twin without Kafka.
     pub fn site(&self, prefix: &str) -> Site {
         let prefix = self.prefix(prefix);
-        Site::new()
+        let site = Site::new()
             .with("CLAIMSTREAM__KAFKA__BROKERS", &self.address)
             .with("CLAIMSTREAM__KAFKA__PREFIX", &prefix)
-            .with("CLAIMSTREAM__KAFKA__GIVE_UP_AFTER", "30s")
+            .with("CLAIMSTREAM__KAFKA__GIVE_UP_AFTER", "30s");
+        match &self.secured {
+            None => site,
+            Some((authority, password)) => site
+                .with("CLAIMSTREAM__KAFKA__TLS__CA_FILE", &authority.display().to_string())
+                .with("CLAIMSTREAM__KAFKA__SASL__USERNAME", "claimstream")
+                .with("CLAIMSTREAM__KAFKA__SASL__PASSWORD", password),
+        }
     }
 
     /// Unique for each run, so that a broker that stays has no topics of an earlier one.
@@ -94,6 +111,11 @@ impl Broker {
     pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.address);
+        if let Some((authority, password)) = &self.secured {
+            config.set("security.protocol", "sasl_ssl").set("ssl.ca.location", authority.to_str().unwrap());
+            config.set("sasl.mechanisms", "SCRAM-SHA-512").set("sasl.username", "claimstream");
+            config.set("sasl.password", password);
+        }
         config
     }
 
@@ -168,9 +190,16 @@ impl Broker {
 fn stop_after_us(directory: &Path) {
     let watch = "while kill -0 \"$0\" 2>/dev/null; do sleep 0.2; done; exec \"$1\" stop --dir \"$2\"";
     let mut command = Command::new("setsid");
-    command.args(["bash", "-c", watch, &std::process::id().to_string(), &repository("tests/services/kafka")]);
+    command.args([
+        "--fork",
+        "bash",
+        "-c",
+        watch,
+        &std::process::id().to_string(),
+        &repository("tests/services/kafka"),
+    ]);
     command.arg(directory).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().unwrap();
+    assert!(command.status().unwrap().success());
 }
 
 /// A record as a consumer gets it.

@@ -77,8 +77,8 @@ fn killed_at_any_moment_each_event_is_there_once() {
 }
 
 #[test]
-fn a_broker_that_goes_and_comes_loses_nothing() {
-    let Some(broker) = own("kafka-restarted") else { return };
+fn a_secured_broker_that_goes_and_comes_loses_nothing() {
+    let Some(broker) = own("kafka-secured") else { return };
     let (site, prefix) = prepared(&broker, "restarted", "1200");
     let mut child = start(&site);
     wait_until_it_publishes(&broker, &prefix, &mut child);
