@@ -76,14 +76,21 @@ pub const TEXT_BYTES_MAX: usize = 256;
 pub const FINDINGS_PER_CLAIM_MAX: usize = 1_000;
 pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;
 
-/// Committed batches whose line fingerprints stay in memory before they become a run on disk: some
-/// 170,000 lines, 10 MB.
-pub const LINE_BATCHES_IN_MEMORY: usize = 32;
+/// Lines whose fingerprints stay in memory after their batch is committed, before they become a run on
+/// disk; also the lines of one part of a run. Some 3 MB.
+pub const LINES_IN_MEMORY: usize = 32_768;
 
-/// Runs smaller than this are merged once there are this many of them. A run of two million lines has a
-/// filter of 2.3 MB; twenty million claims make about 26 of them.
-pub const LINE_RUN_MERGED_MIN: u64 = 2_000_000;
-pub const LINE_RUNS_SMALL_MAX: usize = 8;
+/// Runs of one size that are merged into one of the next size, and how often: runs have about 33,000,
+/// 260,000 or two million lines. Twenty million claims make some 25 of the largest, with filters of
+/// 2.3 MB each.
+pub const LINE_RUNS_MERGED: u64 = 8;
+pub const LINE_RUN_TIERS: u32 = 2;
+
+/// Bytes read or written at once where runs are merged; nine of these are open together.
+pub const RUN_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Sealed bytes of facts read at once: two thousand decisions, or the payments of some 100,000 claims.
+pub const FACT_BYTES_AT_ONCE: usize = 2 * 1024 * 1024;
 
 /// Outbound files that are synced together; each is an open file until then.
 pub const FILES_RELEASED_AT_ONCE: usize = 64;

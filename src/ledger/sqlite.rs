@@ -65,7 +65,7 @@ impl SqliteLedger {
             });
         }
         let connection = Connection::open(path)?;
-        connection.execute_batch("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -32768;")?;
+        connection.execute_batch("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -8192;")?;
         connection.set_prepared_statement_cache_capacity(64);
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         let key = match version {

@@ -6,12 +6,14 @@
 //! guard the maps and the order of decisions does not depend on the number of threads.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::ids::ClaimId;
-use crate::ledger::line_index::{self, LineEntry, Run};
+use crate::ledger::line_index::{self, LineEntry, Run, Span};
 use crate::ledger::{Ledger, LedgerError, LineFingerprint, Seq};
 use crate::limits;
 use crate::money::Quantity;
@@ -19,15 +21,18 @@ use crate::tables::refdata::authorizations::AuthorizationRow;
 
 const PARTS: usize = 64;
 
-type Lines = HashMap<LineFingerprint, ClaimId>;
+/// Lines in memory, each with its claim and the number of its batch.
+type Lines = HashMap<LineFingerprint, (ClaimId, u64), BuildHasherDefault<FirstBytes>>;
 
 /// Lines and units of every decision so far.
 #[derive(Debug)]
 pub struct Seen {
-    /// Of the batch being decided.
-    current: [Mutex<Lines>; PARTS],
-    /// Of decided batches, oldest first, until they are in a run.
-    recent: RwLock<VecDeque<Recent>>,
+    /// Of the batch being decided and of the batches that are not in a run.
+    parts: [Mutex<Lines>; PARTS],
+    /// The number of the batch being decided.
+    batch: AtomicU64,
+    /// Decided batches, oldest first, until they are in a run.
+    recent: Mutex<VecDeque<Recent>>,
     runs: RwLock<Vec<Run>>,
     units: Mutex<HashMap<AuthorizationRow, Quantity>>,
     /// Where runs are kept; `None`: everything stays in memory.
@@ -36,19 +41,21 @@ pub struct Seen {
     failed: Mutex<Option<io::Error>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Recent {
-    lines: Arc<Lines>,
-    /// Journal positions of the batch, once it is committed.
-    committed: Option<(Seq, Seq)>,
+    batch: u64,
+    lines: usize,
+    /// Journal position of the batch's first fact, once it is committed.
+    committed: Option<Seq>,
 }
 
 impl Seen {
     /// Nothing seen yet, nothing kept.
     pub fn empty() -> Seen {
         Seen {
-            current: std::array::from_fn(|_| Mutex::default()),
-            recent: RwLock::default(),
+            parts: std::array::from_fn(|_| Mutex::default()),
+            batch: AtomicU64::new(1),
+            recent: Mutex::default(),
             runs: RwLock::default(),
             units: Mutex::default(),
             directory: None,
@@ -63,45 +70,40 @@ impl Seen {
     pub fn load(ledger: &impl Ledger, directory: &Path) -> Result<Seen, LedgerError> {
         let runs = line_index::open_runs(directory)?;
         let covered = runs.last().map_or(0, Run::last);
-        let mut seen = Seen {
+        let seen = Seen {
             runs: RwLock::new(runs),
             directory: Some(directory.to_path_buf()),
+            units: Mutex::new(ledger.units_used()?.into_iter().collect()),
             ..Seen::empty()
         };
         let mut unread = Ok(());
         ledger.fingerprints(covered, &mut |first, entries| {
-            let lines = Arc::new(entries.iter().copied().collect::<Lines>());
-            write(&seen.recent).push_back(Recent {
-                lines,
-                committed: Some((first, first)),
-            });
-            let settled = seen.settle();
+            entries.iter().for_each(|(fingerprint, claim)| seen.remember(*fingerprint, *claim));
             if unread.is_ok() {
-                unread = settled;
+                unread = seen.batch_decided().and_then(|()| seen.batch_committed(first));
             }
         })?;
         unread?;
-        seen.units = Mutex::new(ledger.units_used()?.into_iter().collect());
         Ok(seen)
     }
 
     /// The first claim, not denied, that had this line: the oldest place is asked first, so the answer
     /// does not depend on what has moved to disk.
     pub fn line(&self, fingerprint: &LineFingerprint) -> Option<ClaimId> {
-        let on_disk = read(&self.runs).iter().find_map(|run| {
+        let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
+        let on_disk = runs.iter().find_map(|run| {
             run.find(fingerprint).unwrap_or_else(|error| {
                 *lock(&self.failed) = Some(error);
                 None
             })
         });
-        on_disk
-            .or_else(|| read(&self.recent).iter().find_map(|recent| recent.lines.get(fingerprint)).copied())
-            .or_else(|| self.part(fingerprint).get(fingerprint).copied())
+        on_disk.or_else(|| self.part(fingerprint).get(fingerprint).map(|(claim, _)| *claim))
     }
 
     /// Remembers a line of a claim; the first claim keeps it.
     pub fn remember(&self, fingerprint: LineFingerprint, claim: ClaimId) {
-        self.part(&fingerprint).entry(fingerprint).or_insert(claim);
+        let batch = self.batch.load(Ordering::Relaxed);
+        self.part(&fingerprint).entry(fingerprint).or_insert((claim, batch));
     }
 
     /// Units that decisions have taken from an authorization row.
@@ -120,71 +122,94 @@ impl Seen {
     /// # Errors
     /// A look-up of the batch that failed on disk; its decisions must not be committed.
     pub fn batch_decided(&self) -> io::Result<()> {
-        let lines: Lines = self.current.iter().flat_map(|part| std::mem::take(&mut *lock(part))).collect();
-        write(&self.recent).push_back(Recent {
-            lines: Arc::new(lines),
+        let batch = self.batch.fetch_add(1, Ordering::Relaxed);
+        let mut recent = lock(&self.recent);
+        let before: usize = recent.iter().map(|recent| recent.lines).sum();
+        let all: usize = self.parts.iter().map(|part| lock(part).len()).sum();
+        recent.push_back(Recent {
+            batch,
+            lines: all.saturating_sub(before),
             committed: None,
         });
         lock(&self.failed).take().map_or(Ok(()), Err)
     }
 
-    /// The oldest uncommitted batch is in the journal, from `first` on. Writes a run when enough
-    /// batches are.
+    /// The oldest uncommitted batch is in the journal, from `first` on. Writes a run when enough lines
+    /// are.
     ///
     /// # Errors
     /// I/O.
     pub fn batch_committed(&self, first: Seq) -> io::Result<()> {
-        if let Some(recent) = write(&self.recent).iter_mut().find(|recent| recent.committed.is_none()) {
-            recent.committed = Some((first, first));
+        if let Some(recent) = lock(&self.recent).iter_mut().find(|recent| recent.committed.is_none()) {
+            recent.committed = Some(first);
         }
         self.settle()
     }
 
-    /// Moves the committed batches from memory to disk once they are many.
+    /// Moves the lines of committed batches from memory to disk once they are many.
     fn settle(&self) -> io::Result<()> {
         let Some(directory) = &self.directory else { return Ok(()) };
-        let committed: Vec<(Arc<Lines>, Seq, Seq)> = read(&self.recent)
-            .iter()
-            .map_while(|recent| recent.committed.map(|(first, last)| (recent.lines.clone(), first, last)))
-            .collect();
-        let (Some((_, first, _)), Some((_, _, last))) = (committed.first(), committed.last()) else {
+        let committed: Vec<(Recent, Seq)> = lock(&self.recent).iter().map_while(|recent| recent.committed.map(|at| (*recent, at))).collect();
+        let (Some((_, first)), Some((newest, last))) = (committed.first(), committed.last()) else {
             return Ok(());
         };
-        if committed.len() < limits::LINE_BATCHES_IN_MEMORY {
+        if committed.iter().map(|(recent, _)| recent.lines).sum::<usize>() < limits::LINES_IN_MEMORY {
             return Ok(());
         }
-        // Older batches come first, and sorting is stable: of equal lines the first claim stays.
-        let mut entries: Vec<LineEntry> = committed
-            .iter()
-            .flat_map(|(lines, ..)| lines.iter().map(|(fingerprint, claim)| (*fingerprint, *claim)))
-            .collect();
+        let is_settled = |batch: u64| batch <= newest.batch;
+        let mut entries: Vec<LineEntry> = Vec::new();
+        for part in &self.parts {
+            let lines = lock(part);
+            let settled = lines.iter().filter(|(_, (_, batch))| is_settled(*batch));
+            entries.extend(settled.map(|(fingerprint, (claim, _))| (*fingerprint, *claim)));
+        }
         line_index::sort(&mut entries);
-        let after = read(&self.runs).last().map_or(0, Run::last);
-        let run = Run::write(directory, (after, *first, *last), &entries)?;
-        let mut runs = write(&self.runs);
+        let after = self.runs.read().unwrap_or_else(PoisonError::into_inner).last().map_or(0, Run::last);
+        let span = Span {
+            after,
+            first: *first,
+            last: *last,
+        };
+        let run = Run::write(directory, span, &entries)?;
+        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
         runs.push(run);
         line_index::merge_small(directory, &mut runs)?;
-        write(&self.recent).drain(..committed.len());
+        let mut recent = lock(&self.recent);
+        recent.drain(..committed.len());
+        for part in &self.parts {
+            lock(part).retain(|_, (_, batch)| !is_settled(*batch));
+        }
         Ok(())
     }
 
     fn part(&self, fingerprint: &LineFingerprint) -> MutexGuard<'_, Lines> {
-        let [first, ..] = fingerprint;
-        let [zeroth, others @ ..] = &self.current;
-        lock(others.get(usize::from(*first) % PARTS).unwrap_or(zeroth))
+        let [.., last] = fingerprint;
+        let [zeroth, others @ ..] = &self.parts;
+        lock(others.get(usize::from(*last) % PARTS).unwrap_or(zeroth))
+    }
+}
+
+/// A fingerprint is a keyed hash: some bytes of it are the hash.
+#[derive(Debug, Default)]
+struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    // The length of the array, which is always the same.
+    fn write_usize(&mut self, _length: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn read<T>(shared: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
-    shared.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write<T>(shared: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
-    shared.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -205,20 +230,21 @@ mod tests {
             directory: Some(directory.path().to_path_buf()),
             ..Seen::empty()
         };
-        let batches = limits::LINE_BATCHES_IN_MEMORY as u32 * 2 + 3;
-        for batch in 0..batches {
-            for line in 0..10 {
-                seen.remember(fingerprint(batch * 10 + line), ClaimId::from_bytes([batch as u8; 16]));
+        // Three batches make a run: two runs, and one batch that stays in memory.
+        let lines = limits::LINES_IN_MEMORY as u32 / 3 + 1;
+        for batch in 0..7 {
+            for line in 0..lines {
+                seen.remember(fingerprint(batch * lines + line), ClaimId::from_bytes([batch as u8; 16]));
             }
             seen.remember(fingerprint(0), ClaimId::from_bytes([0xff; 16]));
             seen.batch_decided().unwrap();
             seen.batch_committed(u64::from(batch) * 100 + 1).unwrap();
         }
-        assert_eq!(read(&seen.runs).len(), 2);
-        assert_eq!(read(&seen.recent).len(), 3);
-        for line in 0..batches * 10 {
-            assert_eq!(seen.line(&fingerprint(line)), Some(ClaimId::from_bytes([(line / 10) as u8; 16])), "{line}");
+        assert_eq!(seen.runs.read().unwrap().len(), 2);
+        assert_eq!(lock(&seen.recent).len(), 1);
+        for line in 0..lines * 7 {
+            assert_eq!(seen.line(&fingerprint(line)), Some(ClaimId::from_bytes([(line / lines) as u8; 16])), "{line}");
         }
-        assert_eq!(seen.line(&fingerprint(batches * 10)), None);
+        assert_eq!(seen.line(&fingerprint(lines * 7)), None);
     }
 }
