@@ -99,14 +99,16 @@
 //! | `[telemetry] otlp_endpoint` | refused unless empty | no exporter is built in, and a setting without effect would mislead |
 //! | – | [`durable`] | the archive, the ledger's index, the event log and outbound files all appear whole or not at all |
 //! | – | [`synthetic`] | the demo, the tests and the benches need claims whose outcome is known |
+//! | one position for everything that leaves | events and files have one each | an absent broker must not hold up acknowledgements and payments |
+//! | the dead-letter store as a queue | facts of the journal that point to what could not leave | they leave as events like all others, and a redrive is one more fact |
 //! | 277CA totals rendered after the set closes | an acknowledgement is a fact that names its claims' range in the journal, rendered in two walks | memory stays flat for a set of any size |
 //! | duplicates in an LSM store | `ledger::line_index`: sorted runs with a filter each, chained, rebuilt from the ledger's own runs | two hundred lines, no second database to keep in step |
 //!
 //! # What is thin, and where it grows
 //!
-//! - **Kafka.** `pipeline::outbound` moves one cursor over the journal and appends to
-//!   `delivery::event_log`; a transactional producer belongs beside it, with the progress topic in place
-//!   of the cursor. Until then `House::open` refuses a `[kafka]` section.
+//! - **Kafka.** One publisher, for one outbox: the lock of the data directory decides who it is. With
+//!   several machines that needs a lease, and an outbox, a transactional id and a key of the progress topic
+//!   for each shard. Topics are checked against what delivery needs, never changed.
 //! - **Replacements and voids.** Frequency 7 is pended, 8 is recorded; `remittance` writes no reversal,
 //!   and `Facts::original` is never filled.
 //! - **Rule packs** are pinned by digest and not yet kept under `rules/<digest>/`: a replay of decisions

@@ -105,3 +105,11 @@ pub const DISK_FREE_BYTES_MIN: u64 = 1024 * 1024 * 1024;
 
 /// Names that one check lists; the rest is counted.
 pub const DOCTOR_NAMES_MAX: usize = 20;
+
+/// Bytes of one request to Kafka, and so of one event: a claim of 999 lines with every adjustment is below
+/// 1 MiB.
+pub const KAFKA_REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What the Kafka client may hold before publishing waits: a round is some thousand records.
+pub const KAFKA_QUEUE_RECORDS_MAX: usize = 100_000;
+pub const KAFKA_QUEUE_KBYTES_MAX: usize = 64 * 1024;

@@ -123,7 +123,7 @@ fn next_steps(house: &House, file: &Path, output: &Output) -> Result<(), Failure
         "  claimstream --data-dir {root} ingest {}      # the same file again pays nothing more",
         file.display()
     ))?;
-    output.text(&format!("  head -1 {root}/events/claims.decisions.ndjson"))?;
+    output.text(&format!("  claimstream --data-dir {root} topics tail decisions --max 1"))?;
     Ok(())
 }
 

@@ -180,6 +180,12 @@ pub fn deliver(house: &mut House, output: &Output) -> Result<Delivery, Failure> 
         bar.set_position(position);
     })?;
     bar.finish_and_clear();
+    if delivery.dead_letters > 0 {
+        output.note(&format!(
+            "warning: {} unit(s) could not leave and are in the dead-letter store; see `claimstream dlq ls`",
+            delivery.dead_letters
+        ));
+    }
     Ok(delivery)
 }
 
@@ -226,7 +232,7 @@ impl Ingested {
             "type": "result", "files": self.files, "resumed": self.resumed, "duplicates": self.duplicates, "rejected_files": self.rejected_files,
             "interchanges": self.interchanges, "transaction_sets": self.transaction_sets, "claims": claims(&self.counts),
             "charge": self.counts.charge, "paid": self.counts.amount_paid, "interest": self.interest, "remittances": self.remittances,
-            "events": self.delivery.events, "conservation": self.counts.conservation(), "seconds": (self.seconds * 1000.0).round() / 1000.0,
+            "events": self.delivery.events, "dead_letters": self.delivery.dead_letters, "conservation": self.counts.conservation(), "seconds": (self.seconds * 1000.0).round() / 1000.0,
         }))?;
         output.text(&format!(
             "charged {}, paid {}, interest {}",
@@ -244,11 +250,11 @@ impl Ingested {
 
     pub fn exit(&self) -> Exit {
         if self.counts.conservation() != 0 {
-            Exit::Integrity
-        } else if self.counts.rejected > 0 || self.rejected_files > 0 {
-            Exit::Findings
-        } else {
-            Exit::Done
+            return Exit::Integrity;
+        }
+        match Exit::from(self.delivery) {
+            Exit::Done if self.counts.rejected > 0 || self.rejected_files > 0 => Exit::Findings,
+            exit => exit,
         }
     }
 }

@@ -7,6 +7,7 @@ mod backup;
 mod bench;
 mod completions;
 mod config;
+mod dead_letters;
 mod demo;
 mod doctor;
 mod explain;
@@ -17,6 +18,7 @@ mod refdata;
 mod remit;
 mod replay;
 mod status;
+mod topics;
 mod validate;
 
 use std::path::PathBuf;
@@ -79,6 +81,12 @@ enum Command {
     Gen(generate::Generate),
     /// Speed of each stage on a file, in memory, on one thread.
     Bench(bench::Bench),
+    /// The dead-letter store: what could not leave, and sending it on its way again.
+    #[command(subcommand, name = "dlq")]
+    DeadLetters(dead_letters::DeadLetters),
+    /// The Kafka topics, and what is in them.
+    #[command(subcommand)]
+    Topics(topics::Topics),
     /// Check or show the configuration in force.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -112,6 +120,8 @@ pub fn run() -> ExitCode {
             Command::Refdata(command) => command.run(config, &output),
             Command::Gen(command) => command.run(&config, &output),
             Command::Bench(command) => command.run(config, &output),
+            Command::DeadLetters(command) => command.run(config, &output),
+            Command::Topics(command) => command.run(&config, &output),
             Command::Config(command) => command.run(&config, &output),
             Command::Doctor(command) => command.run(&config, &output),
             Command::Backup(command) => command.run(&config, &output),

@@ -8,11 +8,12 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
+use crate::delivery::kafka::KafkaError;
 use crate::events::fact::ClaimCounts;
 use crate::intake::data_directory::DataDirectoryError;
 use crate::pipeline::house::HouseError;
 use crate::pipeline::inbound::InboundError;
-use crate::pipeline::outbound::OutboundError;
+use crate::pipeline::outbound::{Delivery, OutboundError};
 
 /// How the program ends (INTERFACE 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,21 @@ pub enum Exit {
     Findings,
     /// Unbalanced 835, conservation not zero.
     Integrity,
+    /// Units are in the dead-letter store.
+    Partial,
+}
+
+/// How a delivery lets its command end.
+impl From<Delivery> for Exit {
+    fn from(delivery: Delivery) -> Exit {
+        if delivery.unbalanced > 0 {
+            Exit::Integrity
+        } else if delivery.dead_letters > 0 {
+            Exit::Partial
+        } else {
+            Exit::Done
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -30,6 +46,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Findings => 4,
             Exit::Integrity => 5,
+            Exit::Partial => 6,
         })
     }
 }
@@ -84,7 +101,7 @@ impl From<io::Error> for Failure {
 impl From<HouseError> for Failure {
     fn from(error: HouseError) -> Failure {
         match &error {
-            HouseError::UnknownPartner { .. } | HouseError::KafkaUnsupported | HouseError::Rules(_) => Failure::usage(error),
+            HouseError::UnknownPartner { .. } | HouseError::Rules(_) => Failure::usage(error),
             HouseError::Directory(DataDirectoryError::Locked { .. }) => Failure {
                 code: 75,
                 source: error.into(),
@@ -126,6 +143,25 @@ impl From<crate::ledger::LedgerError> for Failure {
             Failure::integrity(error)
         } else {
             Failure::unfinished(error)
+        }
+    }
+}
+
+impl From<KafkaError> for Failure {
+    fn from(error: KafkaError) -> Failure {
+        match error {
+            KafkaError::Client(_) => Failure::usage(error),
+            KafkaError::Ledger(error) => error.into(),
+            KafkaError::NoSuchTopic { .. } => Failure::not_found(error),
+            KafkaError::GaveUp { .. }
+            | KafkaError::Fenced { .. }
+            | KafkaError::MissingTopics { .. }
+            | KafkaError::OtherLedger { .. }
+            | KafkaError::Ahead { .. }
+            | KafkaError::Diverged { .. }
+            | KafkaError::LostRecord { .. }
+            | KafkaError::ForeignRecord { .. }
+            | KafkaError::Request(_) => Failure::unfinished(error),
         }
     }
 }

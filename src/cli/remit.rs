@@ -60,7 +60,7 @@ fn build(config: Config, pay_date: Option<NaiveDate>, dry_run: bool, output: &Ou
     resume(&mut house, output)?;
     let pay_date = pay_date.unwrap_or_else(|| Timestamp::now().date_in(house.config.payer.timezone));
     let run = payment_run::run(&mut house, pay_date, &|_, _| {})?;
-    deliver(&mut house, output)?;
+    let delivery = deliver(&mut house, output)?;
     output.object(&json!({
         "type": "result", "remittances": run.remittances, "claims": run.claims, "paid": run.paid, "interest": run.interest, "pay_date": pay_date, "dry_run": false,
     }))?;
@@ -68,7 +68,7 @@ fn build(config: Config, pay_date: Option<NaiveDate>, dry_run: bool, output: &Ou
         "{} remittances for {} claims: paid {}, interest {}",
         run.remittances, run.claims, run.paid, run.interest
     ))?;
-    Ok(Exit::Done)
+    Ok(delivery.into())
 }
 
 fn check(files: &[PathBuf], output: &Output) -> Result<Exit, Failure> {

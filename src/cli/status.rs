@@ -16,6 +16,7 @@ use crate::ids::{ClaimId, FileDigest};
 use crate::intake::archive::digest_of;
 use crate::ledger::{FileRow, FileState, Ledger};
 use crate::pipeline::house::House;
+use crate::pipeline::outbound;
 
 /// Conservation, stage and due date of files and claims.
 #[derive(Debug, Args)]
@@ -46,10 +47,11 @@ fn all(house: &House, output: &Output) -> Result<Exit, Failure> {
         print_file(house, row, output)?;
     }
     let waiting: u64 = house.ledger.payees_due()?.iter().map(|payee| payee.claims).sum();
-    let lag = house.ledger.last_seq()? - house.ledger.delivered("outbound")?.seq;
+    let lag = outbound::lag(house)?;
+    let dead = house.ledger.dead_letters()?.iter().filter(|row| !row.is_redriven).count();
     output.object(&json!({
         "type": "result", "files": files.len(), "claims": claims(&total), "charge": total.charge, "paid": total.amount_paid,
-        "conservation": total.conservation(), "waiting_for_payment": waiting, "outbox_lag": lag,
+        "conservation": total.conservation(), "waiting_for_payment": waiting, "outbox_lag": lag, "dead_letters": dead,
     }))?;
     output.text(&format!(
         "{} files, {}, conservation {}",
@@ -58,7 +60,7 @@ fn all(house: &House, output: &Output) -> Result<Exit, Failure> {
         total.conservation()
     ))?;
     output.text(&format!(
-        "charged {}, paid {}; {waiting} claims wait for payment, {lag} facts wait for delivery",
+        "charged {}, paid {}; {waiting} claims wait for payment, {lag} facts for delivery, {dead} dead letters",
         total.charge, total.amount_paid
     ))?;
     Ok(if total.conservation() == 0 { Exit::Done } else { Exit::Integrity })

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::document::{ConfigError, Keys};
-use super::values::{Compression, SaslMechanism, Secret};
+use super::values::{Compression, Period, SaslMechanism, Secret};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Kafka {
@@ -17,6 +17,8 @@ pub struct Kafka {
     pub compression: Compression,
     /// Whether missing topics are created at the start.
     pub create_topics: bool,
+    /// How long publishing goes on without getting further.
+    pub give_up_after: Period,
     /// Set when the connection is encrypted.
     pub tls: Option<Tls>,
     pub sasl: Option<Sasl>,
@@ -47,6 +49,7 @@ impl Kafka {
         let prefix = keys.text("prefix", "1 to 200 letters, digits, . - and _", topic_prefix)?;
         let compression = keys.text("compression", &Compression::expected(), Compression::parse)?;
         let create_topics = keys.flag("create_topics")?;
+        let give_up_after = keys.text("give_up_after", Period::EXPECTED, Period::parse)?;
         let tls = Tls::read(keys.section("tls")?)?;
         let sasl = Sasl::read(keys.section("sasl")?)?;
         if !keys.is_present() {
@@ -58,6 +61,7 @@ impl Kafka {
             prefix: prefix.unwrap_or_else(|| "claims".into()),
             compression: compression.unwrap_or(Compression::Lz4),
             create_topics: create_topics.unwrap_or(true),
+            give_up_after: give_up_after.unwrap_or(Period::from_secs(60)),
             tls,
             sasl,
         }))

@@ -6,50 +6,61 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde::{Serialize, Serializer};
 
+use super::sink::{Appended, EventSink, OutgoingEvent, SinkError};
 use crate::durable::private_file;
-use crate::events::cloudevent::{CloudEvent, Topic};
+use crate::events::cloudevent::Topic;
+use crate::ledger::{Delivered, OutboxMark, Seq};
+
+/// First part of the files' names. `[kafka] prefix` is that of topics.
+const PREFIX: &str = "claims";
+
+/// The name under which the ledger keeps the position and the lengths.
+pub const DELIVERY: &str = "event-log";
 
 /// The open files of the log.
 #[derive(Debug)]
 pub struct EventLog {
     files: BTreeMap<&'static str, (File, u64)>,
+    position: Seq,
+}
+
+/// The file of a topic.
+pub fn path(directory: &Path, topic: &str) -> PathBuf {
+    directory.join(format!("{PREFIX}.{topic}.ndjson"))
 }
 
 impl EventLog {
-    /// Opens `<directory>/<prefix>.<topic>.ndjson` for every topic and cuts each back to `lengths`.
+    /// Opens `<directory>/claims.<topic>.ndjson` for every topic and cuts each back to what was recorded.
     ///
     /// # Errors
     /// I/O; a file shorter than its recorded length has lost events and is not continued.
-    pub fn open(directory: &Path, prefix: &str, lengths: &BTreeMap<String, u64>) -> io::Result<EventLog> {
+    pub fn open(directory: &Path, recorded: &Delivered) -> io::Result<EventLog> {
         let mut files = BTreeMap::new();
         for topic in Topic::ALL {
-            let path = directory.join(format!("{prefix}.{}.ndjson", topic.name()));
+            let path = path(directory, topic.name());
             let mut file = private_file(&path)?.open(&path)?;
-            let recorded = lengths.get(topic.name()).copied().unwrap_or(0);
-            if file.metadata()?.len() < recorded {
+            let length = recorded.lengths.get(topic.name()).copied().unwrap_or(0);
+            if file.metadata()?.len() < length {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
                     format!("{}: shorter than the ledger recorded, events are missing", path.display()),
                 ));
             }
-            file.set_len(recorded)?;
-            file.seek(SeekFrom::Start(recorded))?;
-            files.insert(topic.name(), (file, recorded));
+            file.set_len(length)?;
+            file.seek(SeekFrom::Start(length))?;
+            files.insert(topic.name(), (file, length));
         }
         // The ledger will rely on files that may just have been made.
         File::open(directory)?.sync_all()?;
-        Ok(EventLog { files })
+        Ok(EventLog { files, position: recorded.seq })
     }
 
-    /// Appends rendered lines of a topic.
-    ///
-    /// # Errors
-    /// I/O.
-    pub fn append(&mut self, topic: Topic, lines: &[u8]) -> io::Result<()> {
+    fn write(&mut self, topic: Topic, lines: &[u8]) -> io::Result<()> {
         match self.files.get_mut(topic.name()) {
             Some((file, length)) => {
                 file.write_all(lines)?;
@@ -60,11 +71,9 @@ impl EventLog {
         }
     }
 
-    /// Makes everything durable and says how long each file is now.
-    ///
-    /// # Errors
-    /// I/O; after a failed sync nothing may be retried.
-    pub fn sync(&mut self) -> io::Result<BTreeMap<String, u64>> {
+    /// Makes everything durable and says how long each file is now. After a failed sync nothing may be
+    /// retried.
+    fn sync(&mut self) -> io::Result<BTreeMap<String, u64>> {
         self.files
             .iter_mut()
             .map(|(topic, (file, length))| file.sync_data().map(|()| ((*topic).to_string(), *length)))
@@ -72,21 +81,47 @@ impl EventLog {
     }
 }
 
+/// The step is whole when the ledger records the lengths: until then the files are cut back at the next
+/// start.
+impl EventSink for EventLog {
+    fn position(&self) -> Seq {
+        self.position
+    }
+
+    fn append(&mut self, events: &[OutgoingEvent], through: &OutboxMark) -> Result<Appended, SinkError> {
+        let rendered: Vec<(Topic, Vec<u8>)> = events.par_iter().with_min_len(256).map(|outgoing| (outgoing.topic, line(outgoing))).collect();
+        let mut lines: BTreeMap<Topic, Vec<u8>> = BTreeMap::new();
+        for (topic, line) in rendered {
+            lines.entry(topic).or_default().extend_from_slice(&line);
+        }
+        lines.into_iter().try_for_each(|(topic, lines)| self.write(topic, &lines))?;
+        let lengths = self.sync()?;
+        self.position = through.seq;
+        Ok(Appended::Whole(Delivered {
+            seq: through.seq,
+            lengths,
+            ..Delivered::default()
+        }))
+    }
+}
+
 /// One event as a line: `{"key","headers","value"}`.
-pub fn line(event: &CloudEvent) -> Vec<u8> {
-    let mut line = Vec::with_capacity(event.value.len() + 512);
+fn line(outgoing: &OutgoingEvent) -> Vec<u8> {
+    let mut line = Vec::with_capacity(outgoing.event.value.len() + 512);
     line.extend_from_slice(br#"{"key":"#);
     // Text as JSON into memory does not fail.
-    let _ = serde_json::to_writer(&mut line, &event.key);
+    let _ = serde_json::to_writer(&mut line, &outgoing.event.key);
     line.extend_from_slice(br#","headers":"#);
-    let _ = serde_json::to_writer(&mut line, &Headers(event));
+    let _ = serde_json::to_writer(&mut line, &Headers(outgoing));
     line.extend_from_slice(br#","value":"#);
-    line.extend_from_slice(&event.value);
+    // A dead letter of a dead letter has none.
+    let value: &[u8] = if outgoing.event.value.is_empty() { b"null" } else { &outgoing.event.value };
+    line.extend_from_slice(value);
     line.extend_from_slice(b"}\n");
     line
 }
 
-struct Headers<'a>(&'a CloudEvent);
+struct Headers<'a>(&'a OutgoingEvent);
 
 impl Serialize for Headers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -101,17 +136,23 @@ mod tests {
     #[test]
     fn what_was_not_recorded_is_cut_off() {
         let directory = tempfile::tempdir().unwrap();
-        let mut log = EventLog::open(directory.path(), "claims", &BTreeMap::new()).unwrap();
-        log.append(Topic::Files, b"one\n").unwrap();
-        let recorded = log.sync().unwrap();
-        log.append(Topic::Files, b"lost in a crash\n").unwrap();
+        let recorded = |seq, lengths| Delivered {
+            seq,
+            lengths,
+            ..Delivered::default()
+        };
+        let mut log = EventLog::open(directory.path(), &Delivered::default()).unwrap();
+        log.write(Topic::Files, b"one\n").unwrap();
+        let one = recorded(1, log.sync().unwrap());
+        log.write(Topic::Files, b"lost in a crash\n").unwrap();
         drop(log);
-        let mut log = EventLog::open(directory.path(), "claims", &recorded).unwrap();
-        log.append(Topic::Files, b"two\n").unwrap();
+        let mut log = EventLog::open(directory.path(), &one).unwrap();
+        assert_eq!(log.position(), 1);
+        log.write(Topic::Files, b"two\n").unwrap();
         log.sync().unwrap();
         let path = directory.path().join("claims.files.ndjson");
         assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
         std::fs::write(&path, b"on").unwrap();
-        assert!(EventLog::open(directory.path(), "claims", &recorded).is_err());
+        assert!(EventLog::open(directory.path(), &one).is_err());
     }
 }

@@ -28,10 +28,12 @@ pub enum Topic {
     Decisions,
     Findings,
     Remits,
+    /// What could not leave, with the reason beside it.
+    DeadLetters,
 }
 
 impl Topic {
-    pub const ALL: [Topic; 5] = [Topic::Files, Topic::Acks, Topic::Decisions, Topic::Findings, Topic::Remits];
+    pub const ALL: [Topic; 6] = [Topic::Files, Topic::Acks, Topic::Decisions, Topic::Findings, Topic::Remits, Topic::DeadLetters];
 
     /// The name after the prefix: `claims.` + this.
     pub fn name(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Topic {
             Topic::Decisions => "decisions",
             Topic::Findings => "findings",
             Topic::Remits => "remits",
+            Topic::DeadLetters => "dlq",
         }
     }
 }
@@ -90,6 +93,8 @@ pub fn render(fact: &Fact) -> Vec<CloudEvent> {
         }
         Fact::RemitBuilt(remit) => vec![remit_built(remit)],
         Fact::RemitDelivered(delivered) => vec![remit_delivered(delivered)],
+        // Theirs are the events of other facts: see `dead_letter`.
+        Fact::DeadLettered(_) | Fact::Redriven(_) => Vec::new(),
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Fact {
     ClaimAdjudicated(Box<Decision>),
     RemitBuilt(Box<RemitBuilt>),
     RemitDelivered(RemitDelivered),
+    DeadLettered(Box<DeadLettered>),
+    Redriven(Redriven),
 }
 
 /// A file was sealed into the archive.
@@ -280,6 +282,71 @@ pub struct RemitDelivered {
     pub trace: TraceNumber,
     pub payee_npi: Npi,
     pub delivered_at: Timestamp,
+}
+
+/// A unit could not leave and was put aside, so that what stands behind it can.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLettered {
+    /// Journal position of the fact that the unit is rendered from.
+    pub seq: u64,
+    pub unit: DeadUnit,
+    pub reason: DeadReason,
+    /// Positions and sums, as errors have them; no element value.
+    pub detail: CompactString,
+    /// How often it was tried, this time included.
+    pub attempts: u32,
+    pub parked_at: Timestamp,
+}
+
+/// What could not leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum DeadUnit {
+    /// The acknowledgement or 835 of the fact.
+    Answer,
+    /// The event at this place among those of the fact.
+    Event(u16),
+}
+
+impl DeadUnit {
+    /// The stage at which it failed: `dlq-stage`.
+    pub fn stage(self) -> &'static str {
+        match self {
+            DeadUnit::Answer => "answer",
+            DeadUnit::Event(_) => "event",
+        }
+    }
+}
+
+/// Why a unit could not leave: `dlq-reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeadReason {
+    /// An 835 that does not balance, or a 277CA whose totals do not fit its claims.
+    Unbalanced,
+    /// An answer that can't be written, or not be read back.
+    Unwritable,
+    /// An event that the brokers do not take: too large, invalid.
+    Refused,
+}
+
+impl DeadReason {
+    pub const ALL: [DeadReason; 3] = [DeadReason::Unbalanced, DeadReason::Unwritable, DeadReason::Refused];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeadReason::Unbalanced => "unbalanced",
+            DeadReason::Unwritable => "unwritable",
+            DeadReason::Refused => "refused",
+        }
+    }
+}
+
+/// A dead letter was sent on its way again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redriven {
+    /// Journal position of the dead letter.
+    pub letter: u64,
+    pub redriven_at: Timestamp,
 }
 
 #[cfg(test)]

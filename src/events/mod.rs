@@ -1,4 +1,5 @@
 //! What the outside may learn, as closed and versioned facts, and their CloudEvents.
 
 pub mod cloudevent;
+pub mod dead_letter;
 pub mod fact;

@@ -13,7 +13,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::events::fact::{ClaimCounts, Fact};
+use crate::events::fact::{ClaimCounts, DeadUnit, Fact};
 use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin};
 use crate::money::{Money, Quantity};
 use crate::tables::refdata::authorizations::AuthorizationRow;
@@ -116,8 +116,8 @@ pub struct Batch {
     pub units: Vec<(AuthorizationRow, Quantity)>,
     /// The file these facts belong to, its progress and state after them.
     pub file: Option<(i64, Progress, FileState)>,
-    /// A delivery that came this far.
-    pub delivered: Option<(&'static str, Delivered)>,
+    /// Deliveries that came this far.
+    pub delivered: Vec<(String, Delivered)>,
     /// Outgoing counters and the last value that this batch uses.
     pub counters: Vec<(Counter, u32)>,
     /// ISA13 of accepted interchanges: sender, receiver, number.
@@ -203,6 +203,30 @@ pub struct Delivered {
     pub seq: Seq,
     /// Recorded length of each file that the delivery appends to.
     pub lengths: std::collections::BTreeMap<String, u64>,
+    /// The Kafka cluster it went to.
+    #[serde(default)]
+    pub cluster: String,
+}
+
+/// Where a store of somebody else says our outbox has come to, and whether it can be ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxMark {
+    /// Which ledger: made with it, and the same in its copies.
+    pub generation: String,
+    pub seq: Seq,
+    /// Digest of the journal's entry there: copies that went different ways differ in it.
+    pub entry: String,
+}
+
+/// A dead letter: where it stands in the journal, and what it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeadLetterRow {
+    pub letter: Seq,
+    /// The fact that the unit is rendered from.
+    pub seq: Seq,
+    pub unit: DeadUnit,
+    /// It was sent on its way again.
+    pub is_redriven: bool,
 }
 
 /// The store, as the pipeline sees it. One writer.
@@ -292,9 +316,21 @@ pub trait Ledger {
     /// [`LedgerError`].
     fn find_claim(&self, claim: &ClaimId) -> Result<Option<Seq>, LedgerError>;
 
-    /// How far a delivery has come.
+    /// The mark of a journal position; `None` when the journal does not reach it. Position 0 has one.
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn delivered(&self, delivery: &str) -> Result<Delivered, LedgerError>;
+    fn outbox_mark(&self, seq: Seq) -> Result<Option<OutboxMark>, LedgerError>;
+
+    /// Dead letters, oldest first.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn dead_letters(&self) -> Result<Vec<DeadLetterRow>, LedgerError>;
+
+    /// How far a delivery has come; `None` when it never began.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn delivered(&self, delivery: &str) -> Result<Option<Delivered>, LedgerError>;
 }

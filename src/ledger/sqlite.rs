@@ -13,16 +13,19 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::journal::{self, as_i64};
 use super::line_index::{self, LineEntry};
-use super::{Admission, Arrival, Batch, ClaimDue, Counter, Delivered, FileRow, FileState, Ledger, LedgerError, PayeeDue, Progress, Seq};
+use super::{
+    Admission, Arrival, Batch, ClaimDue, Counter, DeadLetterRow, Delivered, FileRow, FileState, Ledger, LedgerError, OutboxMark, PayeeDue, Progress, Seq,
+};
 use crate::clock::Timestamp;
-use crate::events::fact::Fact;
+use crate::events::fact::{DeadUnit, Fact};
 use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin};
 use crate::money::{Money, Quantity};
 use crate::sealing::{Keys, RecordKey};
 use crate::tables::refdata::authorizations::AuthorizationRow;
+use crate::text_form;
 
-/// Version 1 was never released.
-const SCHEMA_VERSION: i64 = 2;
+/// Version 1 was never released; 2 had one delivery for events and files together.
+const SCHEMA_VERSION: i64 = 3;
 
 const SCHEMA: &str = "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -39,6 +42,7 @@ CREATE TABLE payable(payee INTEGER NOT NULL REFERENCES payee, seq INTEGER NOT NU
                      paid INTEGER NOT NULL, PRIMARY KEY(payee, seq)) WITHOUT ROWID;
 CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE delivery(name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE dead_letter(letter INTEGER PRIMARY KEY, seq INTEGER NOT NULL, event INTEGER, is_redriven INTEGER NOT NULL);
 ";
 
 /// The ledger in `ledger.db`.
@@ -62,9 +66,13 @@ impl SqliteLedger {
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         let key = match version {
             0 => create(&connection, keys)?,
-            SCHEMA_VERSION => {
+            2 | SCHEMA_VERSION => {
                 let wrapped: Vec<u8> = connection.query_row("SELECT value FROM meta WHERE name = 'record_key'", [], |row| row.get(0))?;
-                keys.record_key(&wrapped)?
+                let key = keys.record_key(&wrapped)?;
+                if version == 2 {
+                    migrate_from_2(&connection)?;
+                }
+                key
             }
             found => return Err(LedgerError::Schema { found, known: SCHEMA_VERSION }),
         };
@@ -99,6 +107,7 @@ impl SqliteLedger {
         let first = journal::insert(&transaction, &self.key, &batch.facts)?;
         insert_runs(&transaction, first, batch)?;
         insert_payables(&transaction, &mut self.payees, first, &batch.facts)?;
+        insert_dead_letters(&transaction, first, &batch.facts)?;
         {
             let mut statement = transaction.prepare_cached("SELECT units FROM unit_use WHERE authorization_row = ?1")?;
             let mut write = transaction.prepare_cached("INSERT OR REPLACE INTO unit_use VALUES (?1, ?2)")?;
@@ -142,7 +151,7 @@ impl SqliteLedger {
                 .prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?
                 .execute(params![counter.name(), value])?;
         }
-        if let Some((delivery, delivered)) = &batch.delivered {
+        for (delivery, delivered) in &batch.delivered {
             let state = serde_json::to_string(delivered).unwrap_or_default();
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?
@@ -165,9 +174,24 @@ fn create(connection: &Connection, keys: &Keys) -> Result<RecordKey, LedgerError
     let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(SCHEMA)?;
     transaction.execute("INSERT INTO meta VALUES ('record_key', ?1)", [wrapped])?;
+    transaction.execute("INSERT INTO meta VALUES ('generation', randomblob(16))", [])?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()?;
     Ok(key)
+}
+
+/// Files and the event log have a position each, and the ledger a generation.
+fn migrate_from_2(connection: &Connection) -> Result<(), LedgerError> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(
+        "CREATE TABLE dead_letter(letter INTEGER PRIMARY KEY, seq INTEGER NOT NULL, event INTEGER, is_redriven INTEGER NOT NULL);
+         INSERT INTO meta VALUES ('generation', randomblob(16));
+         INSERT INTO delivery SELECT 'files', state FROM delivery WHERE name = 'outbound';
+         UPDATE delivery SET name = 'event-log' WHERE name = 'outbound';",
+    )?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()?;
+    Ok(())
 }
 
 fn read_file_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
@@ -379,12 +403,44 @@ impl Ledger for SqliteLedger {
         Ok(None)
     }
 
-    fn delivered(&self, delivery: &str) -> Result<Delivered, LedgerError> {
+    fn outbox_mark(&self, seq: Seq) -> Result<Option<OutboxMark>, LedgerError> {
+        let generation: Vec<u8> = self
+            .connection
+            .query_row("SELECT value FROM meta WHERE name = 'generation'", [], |row| row.get(0))?;
+        let sealed: Option<Vec<u8>> = if seq == 0 {
+            Some(Vec::new())
+        } else {
+            let mut statement = self.connection.prepare_cached("SELECT sealed FROM journal WHERE seq = ?1")?;
+            statement.query_row([as_i64(seq)], |row| row.get(0)).optional()?
+        };
+        Ok(sealed.map(|sealed| OutboxMark {
+            generation: text_form::hex(&generation),
+            seq,
+            entry: blake3::hash(&sealed).to_hex().chars().take(32).collect(),
+        }))
+    }
+
+    fn dead_letters(&self) -> Result<Vec<DeadLetterRow>, LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT letter, seq, event, is_redriven FROM dead_letter ORDER BY letter")?;
+        let rows = statement.query_map([], |row| {
+            Ok(DeadLetterRow {
+                letter: row.get::<_, i64>(0)?.unsigned_abs(),
+                seq: row.get::<_, i64>(1)?.unsigned_abs(),
+                unit: row.get::<_, Option<u16>>(2)?.map_or(DeadUnit::Answer, DeadUnit::Event),
+                is_redriven: row.get(3)?,
+            })
+        })?;
+        rows.map(|row| Ok(row?)).collect()
+    }
+
+    fn delivered(&self, delivery: &str) -> Result<Option<Delivered>, LedgerError> {
         let mut statement = self.connection.prepare_cached("SELECT state FROM delivery WHERE name = ?1")?;
         let state: Option<String> = statement.query_row([delivery], |row| row.get(0)).optional()?;
         match state {
-            None => Ok(Delivered::default()),
-            Some(state) => serde_json::from_str(&state).map_err(|_| LedgerError::Inconsistent {
+            None => Ok(None),
+            Some(state) => serde_json::from_str(&state).map(Some).map_err(|_| LedgerError::Inconsistent {
                 what: "a delivery position is unreadable",
             }),
         }
@@ -430,7 +486,9 @@ fn insert_runs(connection: &Connection, first: Seq, batch: &Batch) -> Result<(),
                 | Fact::FileCompleted(_)
                 | Fact::AckBuilt(_)
                 | Fact::RemitBuilt(_)
-                | Fact::RemitDelivered(_) => return None,
+                | Fact::RemitDelivered(_)
+                | Fact::DeadLettered(_)
+                | Fact::Redriven(_) => return None,
             };
             let mut entry = [0; 24];
             entry
@@ -445,6 +503,26 @@ fn insert_runs(connection: &Connection, first: Seq, batch: &Batch) -> Result<(),
         connection
             .prepare_cached("INSERT INTO claim_run VALUES (?1, ?2)")?
             .execute(params![as_i64(first), claims.as_flattened()])?;
+    }
+    Ok(())
+}
+
+fn insert_dead_letters(connection: &Connection, first: Seq, facts: &[Fact]) -> Result<(), LedgerError> {
+    for (seq, fact) in (first..).zip(facts) {
+        if let Fact::DeadLettered(letter) = fact {
+            let event = match letter.unit {
+                DeadUnit::Answer => None,
+                DeadUnit::Event(place) => Some(place),
+            };
+            connection
+                .prepare_cached("INSERT INTO dead_letter VALUES (?1, ?2, ?3, 0)")?
+                .execute(params![as_i64(seq), as_i64(letter.seq), event])?;
+        }
+        if let Fact::Redriven(redriven) = fact {
+            connection
+                .prepare_cached("UPDATE dead_letter SET is_redriven = 1 WHERE letter = ?1")?
+                .execute([as_i64(redriven.letter)])?;
+        }
     }
     Ok(())
 }
@@ -577,6 +655,35 @@ mod tests {
                 .unwrap();
         }
         assert_eq!(ledger.units_used().unwrap().last(), Some(&(AuthorizationRow::from_u64(1), most + most)));
+    }
+
+    #[test]
+    fn a_ledger_of_version_2_is_taken_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut ledger = open(directory.path());
+        ledger.admit(&arrival()).unwrap();
+        let mark = ledger.outbox_mark(1).unwrap().unwrap();
+        ledger
+            .connection
+            .execute_batch(
+                "DROP TABLE dead_letter; DELETE FROM meta WHERE name = 'generation'; PRAGMA user_version = 2;
+                 INSERT INTO delivery VALUES ('outbound', '{\"seq\":1,\"lengths\":{\"files\":7}}');",
+            )
+            .unwrap();
+        drop(ledger);
+        let ledger = open(directory.path());
+        for delivery in ["files", "event-log"] {
+            let delivered = ledger.delivered(delivery).unwrap().unwrap();
+            assert_eq!((delivered.seq, delivered.lengths.get("files")), (1, Some(&7)), "{delivery}");
+        }
+        assert_eq!(ledger.delivered("outbound").unwrap(), None);
+        assert_eq!(ledger.dead_letters().unwrap(), []);
+        let after = ledger.outbox_mark(1).unwrap().unwrap();
+        assert_eq!((after.seq, &after.entry), (1, &mark.entry));
+        assert_ne!(after.generation, mark.generation);
+        assert_eq!(ledger.outbox_mark(2).unwrap(), None);
+        drop(ledger);
+        assert_eq!(open(directory.path()).outbox_mark(1).unwrap(), Some(after));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::config::Payer;
 use crate::envelope::Interchange;
-use crate::events::fact::{AckBuilt, Answer, Fact, RemitBuilt, SetParties};
+use crate::events::fact::{AckBuilt, Answer, DeadReason, Fact, RemitBuilt, SetParties};
 use crate::ids::Npi;
 use crate::ledger::{Ledger, LedgerError, Seq};
 use crate::phi::Phi;
@@ -41,6 +41,28 @@ pub enum AnswerError {
     Unreadable(#[from] TokenError),
     #[error("the journal has something else where a claim of this answer should stand")]
     NotAClaim,
+}
+
+impl AnswerError {
+    /// This answer can't be given, as against: nothing can be written now.
+    pub fn is_about_the_answer(&self) -> bool {
+        match self {
+            AnswerError::Io(_) | AnswerError::Ledger(_) => false,
+            AnswerError::Totals(_) | AnswerError::Remittance(_) | AnswerError::Unbalanced { .. } | AnswerError::Unreadable(_) | AnswerError::NotAClaim => true,
+        }
+    }
+
+    /// By what name it is put aside.
+    pub fn dead_reason(&self) -> DeadReason {
+        match self {
+            AnswerError::Totals(_)
+            | AnswerError::Unbalanced { .. }
+            | AnswerError::Remittance(RemittanceError::TotalsDiffer { .. } | RemittanceError::NegativePayment(_)) => DeadReason::Unbalanced,
+            AnswerError::Io(_) | AnswerError::Ledger(_) | AnswerError::Remittance(_) | AnswerError::Unreadable(_) | AnswerError::NotAClaim => {
+                DeadReason::Unwritable
+            }
+        }
+    }
 }
 
 /// Where the claims of an answer are read from.
@@ -189,7 +211,9 @@ fn for_each_claim_fact(
                 | Fact::FileCompleted(_)
                 | Fact::AckBuilt(_)
                 | Fact::RemitBuilt(_)
-                | Fact::RemitDelivered(_) => return Err(AnswerError::NotAClaim),
+                | Fact::RemitDelivered(_)
+                | Fact::DeadLettered(_)
+                | Fact::Redriven(_) => return Err(AnswerError::NotAClaim),
             }
         }
     }

@@ -42,8 +42,6 @@ pub enum HouseError {
     Rules(#[from] RuleError),
     #[error("{path}: cannot be read")]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("[kafka] is set, and this version delivers to the embedded event log only; remove the section")]
-    KafkaUnsupported,
     #[error("no partner `{partner}` in the configuration")]
     UnknownPartner { partner: PartnerId },
 }
@@ -60,9 +58,6 @@ impl House {
     /// # Errors
     /// [`HouseError`].
     pub fn open(config: Config, opening: Opening) -> Result<House, HouseError> {
-        if config.kafka.is_some() {
-            return Err(HouseError::KafkaUnsupported);
-        }
         let directory = match opening {
             Opening::MayCreate => DataDirectory::open(&config.service.data_dir)?,
             Opening::MustExist => DataDirectory::open_existing(&config.service.data_dir)?,

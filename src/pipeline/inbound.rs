@@ -606,7 +606,9 @@ fn commit(ledger: &mut impl Ledger, seen: &Seen, row: &FileRow, batches: &Receiv
                 | Fact::FileCompleted(_)
                 | Fact::AckBuilt(_)
                 | Fact::RemitBuilt(_)
-                | Fact::RemitDelivered(_) => {}
+                | Fact::RemitDelivered(_)
+                | Fact::DeadLettered(_)
+                | Fact::Redriven(_) => {}
             }
             batch.fingerprints.extend(decided.fingerprints);
             batch.facts.push(decided.fact);

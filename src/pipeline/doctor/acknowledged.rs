@@ -57,7 +57,9 @@ impl<'a> Acknowledged<'a> {
             | Fact::FileDuplicate(_)
             | Fact::FileRejected(_)
             | Fact::RemitBuilt(_)
-            | Fact::RemitDelivered(_) => {}
+            | Fact::RemitDelivered(_)
+            | Fact::DeadLettered(_)
+            | Fact::Redriven(_) => {}
         }
     }
 

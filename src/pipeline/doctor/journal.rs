@@ -44,7 +44,7 @@ pub(super) struct Walk<'a> {
 pub(super) fn walk<'a>(patient: &Patient<'a>, records: &Records, progress: OnProgress<'_>) -> Result<Walk<'a>, LedgerError> {
     let mut walk = Walk {
         acknowledged: Acknowledged::by(patient.config),
-        answers: Answers::under(patient.directory.outbound(), records.delivered.seq),
+        answers: Answers::under(patient.directory.outbound(), records),
         ..Walk::default()
     };
     let mut expected = 1;
@@ -132,6 +132,8 @@ impl<'a> Walk<'a> {
             }
             Fact::RemitBuilt(remit) => Some(remit.built_at),
             Fact::RemitDelivered(delivered) => Some(delivered.delivered_at),
+            Fact::DeadLettered(letter) => Some(letter.parked_at),
+            Fact::Redriven(_) => None,
         };
         self.latest = self.latest.max(at);
     }

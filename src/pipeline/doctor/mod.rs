@@ -196,7 +196,12 @@ fn inside(patient: &Patient<'_>, progress: OnProgress<'_>, checks: &mut Vec<Chec
                 Ok(walk) => checks.extend(walk.checks(patient, &records)),
                 Err(error) => checks.push(unreadable("journal", &error)),
             }
-            checks.extend([store::open_files(&records), store::outbox(&records), outgoing::event_log(patient, &records)]);
+            checks.extend([
+                store::open_files(&records),
+                store::outbox(&records),
+                store::dead_letters(&records),
+                outgoing::event_log(patient, &records),
+            ]);
             checks.push(archive::archive(patient, &records));
         }
         Err(error) => checks.push(unreadable("ledger", &error)),

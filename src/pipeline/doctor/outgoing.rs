@@ -1,5 +1,6 @@
 //! What left: the event log has the length that was recorded, and delivered files are there and balance.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::store::Records;
 use super::{Check, Named, Patient};
 use crate::events::cloudevent::Topic;
-use crate::events::fact::Fact;
+use crate::events::fact::{DeadUnit, Fact};
 use crate::ledger::Seq;
 use crate::money::Money;
 use crate::pipeline::reading::{ReadError, for_each_segment};
@@ -23,7 +24,7 @@ pub(super) fn event_log(patient: &Patient<'_>, records: &Records) -> Check {
     for topic in Topic::ALL {
         let name = format!("claims.{}.ndjson", topic.name());
         let found = fs::metadata(patient.directory.events().join(&name)).map_or(0, |metadata| metadata.len());
-        let recorded = records.delivered.lengths.get(topic.name()).copied().unwrap_or(0);
+        let recorded = records.events.lengths.get(topic.name()).copied().unwrap_or(0);
         let text = || format!("events/{name} has {found} bytes, {recorded} are recorded");
         match found.cmp(&recorded) {
             std::cmp::Ordering::Less => shorter.add(text),
@@ -47,6 +48,8 @@ pub(super) fn event_log(patient: &Patient<'_>, records: &Records) -> Check {
 pub(super) struct Answers {
     root: PathBuf,
     delivered: Seq,
+    /// Positions whose answer was put aside instead.
+    put_aside: BTreeSet<Seq>,
     count: u64,
     missing: Named,
     /// 835s that are there, with what the ledger says they pay.
@@ -54,17 +57,19 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// Those up to a journal position, below the outbound directory.
-    pub fn under(root: PathBuf, delivered: Seq) -> Answers {
+    /// Those that are recorded as delivered, below the outbound directory.
+    pub fn under(root: PathBuf, records: &Records) -> Answers {
+        let answers = records.dead_letters.iter().filter(|letter| letter.unit == DeadUnit::Answer);
         Answers {
             root,
-            delivered,
+            delivered: records.files_delivered.seq,
+            put_aside: answers.map(|letter| letter.seq).collect(),
             ..Answers::default()
         }
     }
 
     pub fn accept(&mut self, seq: Seq, fact: &Fact) {
-        if seq > self.delivered {
+        if seq > self.delivered || self.put_aside.contains(&seq) {
             return;
         }
         match fact {
@@ -84,7 +89,9 @@ impl Answers {
             | Fact::FileCompleted(_)
             | Fact::ClaimRejected(_)
             | Fact::ClaimAdjudicated(_)
-            | Fact::RemitDelivered(_) => {}
+            | Fact::RemitDelivered(_)
+            | Fact::DeadLettered(_)
+            | Fact::Redriven(_) => {}
         }
     }
 

@@ -1,19 +1,21 @@
 //! The ledger's database, its file rows, and how far delivery has come.
 
 use super::{Check, Named, Patient, unreadable};
+use crate::delivery::FILES_DELIVERY;
 use crate::intake::data_directory::DataDirectory;
 use crate::ledger::inspection;
-use crate::ledger::{Delivered, FileRow, FileState, Ledger, LedgerError, Seq};
-
-/// Under which name the ledger keeps how far delivery has come.
-const DELIVERY: &str = "outbound";
+use crate::ledger::{DeadLetterRow, Delivered, FileRow, FileState, Ledger, LedgerError, Seq};
+use crate::pipeline::outbound::events_delivery;
 
 /// What the ledger keeps beside its journal.
 pub(super) struct Records {
     /// Oldest first.
     pub files: Vec<FileRow>,
     pub last_seq: Seq,
-    pub delivered: Delivered,
+    /// How far events and files have come.
+    pub events: Delivered,
+    pub files_delivered: Delivered,
+    pub dead_letters: Vec<DeadLetterRow>,
 }
 
 impl Records {
@@ -21,7 +23,9 @@ impl Records {
         Ok(Records {
             files: patient.ledger.files()?,
             last_seq: patient.ledger.last_seq()?,
-            delivered: patient.ledger.delivered(DELIVERY)?,
+            events: patient.ledger.delivered(&events_delivery(patient.config))?.unwrap_or_default(),
+            files_delivered: patient.ledger.delivered(FILES_DELIVERY)?.unwrap_or_default(),
+            dead_letters: patient.ledger.dead_letters()?,
         })
     }
 }
@@ -57,7 +61,7 @@ pub(super) fn open_files(records: &Records) -> Check {
 }
 
 pub(super) fn outbox(records: &Records) -> Check {
-    let (delivered, last) = (records.delivered.seq, records.last_seq);
+    let (delivered, last) = (records.events.seq.min(records.files_delivered.seq), records.last_seq);
     match last.checked_sub(delivered) {
         Some(0) => Check::ok("outbox", format!("all {last} facts are delivered")),
         Some(lag) => Check::fail(
@@ -70,5 +74,25 @@ pub(super) fn outbox(records: &Records) -> Check {
             format!("position {delivered} is delivered, and the journal ends at {last}"),
             "the end of the journal is lost: restore the newest backup",
         ),
+    }
+}
+
+pub(super) fn dead_letters(records: &Records) -> Check {
+    let waiting: Named = records
+        .dead_letters
+        .iter()
+        .filter(|letter| !letter.is_redriven)
+        .map(|letter| letter.letter)
+        .collect();
+    if waiting.count == 0 {
+        Check::ok("dead-letters", "none waits")
+    } else {
+        let message = format!("{} unit(s) could not leave and were put aside", waiting.count);
+        Check::warn(
+            "dead-letters",
+            message,
+            "see why with `claimstream dlq ls`, and send them again with `claimstream dlq redrive`",
+        )
+        .about(waiting)
     }
 }
