@@ -45,7 +45,7 @@
 //! | Tier | Modules | Kind |
 //! |---:|---|---|
 //! | 1 | `limits` `loop_id` `phi` `text_form` | pure |
-//! | 1 | `clock` `telemetry` | rim |
+//! | 1 | `clock` `failpoints` `telemetry` | rim |
 //! | 2 | `ids` `money` `position` | pure |
 //! | 3 | `finding` | pure |
 //! | 3 | `durable` `sealing` | rim |
@@ -97,6 +97,7 @@
 //! | – | [`sealing`] | encryption at rest and tokens serve the archive, the ledger and the reference data alike |
 //! | unknown keys refused by serde | refused by the reading code, which knows what it asked for | serde's errors name neither the nearest key nor an environment variable |
 //! | `[telemetry] otlp_endpoint` | refused unless empty | no exporter is built in, and a setting without effect would mislead |
+//! | – | [`failpoints`] | every durable step can be made to fail or to be the last one, which `tests/crash` does |
 //! | – | [`durable`] | the archive, the ledger's index, the event log and outbound files all appear whole or not at all |
 //! | – | [`synthetic`] | the demo, the tests and the benches need claims whose outcome is known |
 //! | 277CA totals rendered after the set closes | an acknowledgement is a fact that names its claims' range in the journal, rendered in two walks | memory stays flat for a set of any size |
@@ -132,6 +133,7 @@ pub mod durable;
 pub mod edits;
 pub mod envelope;
 pub mod events;
+pub mod failpoints;
 pub mod finding;
 pub mod guide;
 pub mod ids;

@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 
 use crate::durable::private_file;
 use crate::events::cloudevent::{CloudEvent, Topic};
+use crate::failpoints::reach;
 
 /// The open files of the log.
 #[derive(Debug)]
@@ -36,11 +37,13 @@ impl EventLog {
                     format!("{}: shorter than the ledger recorded, events are missing", path.display()),
                 ));
             }
+            reach("event-log::open::before-cut")?;
             file.set_len(recorded)?;
             file.seek(SeekFrom::Start(recorded))?;
             files.insert(topic.name(), (file, recorded));
         }
         // The ledger will rely on files that may just have been made.
+        reach("event-log::open::before-sync")?;
         File::open(directory)?.sync_all()?;
         Ok(EventLog { files })
     }
@@ -52,7 +55,9 @@ impl EventLog {
     pub fn append(&mut self, topic: Topic, lines: &[u8]) -> io::Result<()> {
         match self.files.get_mut(topic.name()) {
             Some((file, length)) => {
+                reach("event-log::append::before-write")?;
                 file.write_all(lines)?;
+                reach("event-log::append::after-write")?;
                 *length += lines.len() as u64;
                 Ok(())
             }
@@ -65,10 +70,14 @@ impl EventLog {
     /// # Errors
     /// I/O; after a failed sync nothing may be retried.
     pub fn sync(&mut self) -> io::Result<BTreeMap<String, u64>> {
-        self.files
+        reach("event-log::sync::before")?;
+        let lengths = self
+            .files
             .iter_mut()
             .map(|(topic, (file, length))| file.sync_data().map(|()| ((*topic).to_string(), *length)))
-            .collect()
+            .collect::<io::Result<_>>()?;
+        reach("event-log::sync::after")?;
+        Ok(lengths)
     }
 }
 

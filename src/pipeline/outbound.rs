@@ -16,7 +16,7 @@ use crate::delivery::event_log::{self, EventLog};
 use crate::delivery::files::{OutboundFiles, release};
 use crate::events::cloudevent::{Topic, render};
 use crate::events::fact::{Fact, RemitDelivered};
-use crate::ledger::{Batch, Delivered, Ledger, LedgerError, Seq};
+use crate::ledger::{Batch, Delivered, Ledger, LedgerError, Seq, reach};
 use crate::limits;
 
 /// The name under which the ledger keeps the position.
@@ -72,11 +72,13 @@ pub fn deliver(house: &mut House, progress: &dyn Fn(Seq, Seq)) -> Result<Deliver
         let made = publish_files(house, &facts, &mut total)?;
         let lengths: BTreeMap<String, u64> = log.sync().map_err(OutboundError::EventLog)?;
         delivered = Delivered { seq: last, lengths };
+        reach("outbound::round::before-position")?;
         house.ledger.append(&Batch {
             facts: made,
             delivered: Some((DELIVERY, delivered.clone())),
             ..Batch::default()
         })?;
+        reach("outbound::round::after-position")?;
         progress(last, house.ledger.last_seq()?);
     }
 }
