@@ -4,9 +4,10 @@
 #   docker run --rm -v claims:/var/lib/claimstream claimstream demo
 
 FROM rust:1.95-slim-bookworm AS build
-# SQLite and aws-lc are compiled from the C sources that their crates carry.
+# SQLite, aws-lc, librdkafka and its OpenSSL are compiled from the C sources that their crates carry;
+# OpenSSL's own build needs all of Perl.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends gcc g++ make cmake libc6-dev \
+ && apt-get install -y --no-install-recommends gcc g++ make cmake perl libc6-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .

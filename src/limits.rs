@@ -90,5 +90,8 @@ pub const LINE_RUN_TIERS: u32 = 2;
 /// Bytes read or written at once where runs are merged; nine of these are open together.
 pub const RUN_BUFFER_BYTES: usize = 64 * 1024;
 
+/// Sealed bytes of facts read at once: two thousand decisions, or the payments of some 100,000 claims.
+pub const FACT_BYTES_AT_ONCE: usize = 2 * 1024 * 1024;
+
 /// Outbound files that are synced together; each is an open file until then.
 pub const FILES_RELEASED_AT_ONCE: usize = 64;

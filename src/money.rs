@@ -57,15 +57,23 @@ impl Money {
     /// [`DecimalError`] when the text is no decimal, has more than two significant decimals, or is
     /// beyond [`limits::MONEY_CENTS_MAX`].
     pub fn parse_x12(text: &[u8]) -> Result<Money, DecimalError> {
+        let amount = Money::parse_x12_total(text)?;
+        if amount.cents().abs() > limits::MONEY_CENTS_MAX {
+            return Err(DecimalError::TooLarge);
+        }
+        Ok(amount)
+    }
+
+    /// Reads a sum of many claims, such as BPR02: as [`Money::parse_x12`], up to 18 digits.
+    ///
+    /// # Errors
+    /// [`DecimalError`].
+    pub fn parse_x12_total(text: &[u8]) -> Result<Money, DecimalError> {
         let value = parse_decimal(text)?;
         if value.scale > 2 {
             return Err(DecimalError::TooPrecise);
         }
-        let cents = value.scaled_to(2).ok_or(DecimalError::TooLarge)?;
-        if cents.abs() > limits::MONEY_CENTS_MAX {
-            return Err(DecimalError::TooLarge);
-        }
-        Ok(Money::from_cents(cents))
+        value.scaled_to(2).map(Money::from_cents).ok_or(DecimalError::TooLarge)
     }
 
     /// `amount × quantity`, rounded half-up to the cent (DOMAIN E6).

@@ -40,6 +40,8 @@ pub struct ReceivedSet<'a> {
     pub version: &'a str,
     /// Nothing of the set goes on.
     pub is_rejected: bool,
+    /// Claims of it are rejected, also where their findings are not among those that were kept.
+    pub has_rejected_claims: bool,
     /// Findings of its set, segments and elements; others are passed over.
     pub findings: &'a [Finding],
 }
@@ -57,7 +59,7 @@ impl SetVerdict {
     pub fn of(set: &ReceivedSet<'_>) -> SetVerdict {
         if set.is_rejected {
             SetVerdict::Rejected
-        } else if set.findings.iter().any(is_reported) {
+        } else if set.has_rejected_claims || set.findings.iter().any(is_reported) {
             SetVerdict::AcceptedWithErrors
         } else {
             SetVerdict::Accepted
@@ -126,7 +128,7 @@ impl Acknowledgement {
             ReportCode::Set(code) => Some(code),
             ReportCode::Ta1(_) | ReportCode::Group(_) | ReportCode::Segment(_) | ReportCode::Element(_) | ReportCode::Status(_) => None,
         });
-        if (!segments.is_empty() || (set.is_rejected && codes.is_empty())) && !codes.contains(&SEGMENTS_IN_ERROR) {
+        if (!segments.is_empty() || (verdict != SetVerdict::Accepted && codes.is_empty())) && !codes.contains(&SEGMENTS_IN_ERROR) {
             codes.truncate(TRAILER_CODES_MAX - 1);
             codes.push(SEGMENTS_IN_ERROR);
         }
@@ -320,6 +322,7 @@ mod tests {
         let mut bytes = acknowledgement.begin_group(&group);
         for (is_rejected, findings) in sets {
             bytes.extend(acknowledgement.set(&ReceivedSet {
+                has_rejected_claims: false,
                 set_id: "837",
                 control_number: &ControlNumber::new("0001"),
                 version: "005010X222A1",
@@ -399,5 +402,20 @@ mod tests {
     fn a_foreign_identifier_is_not_repeated() {
         let findings = vec![finding(ReportCode::Segment(SegmentError::Unrecognised), "anaSMITH", 9, 0, 0)];
         assert_eq!(rendered(&[(true, findings)], &[]).first().map(String::as_str), Some("IK3*UNK*9*2400*1"));
+    }
+
+    #[test]
+    fn a_rejected_claim_whose_finding_was_not_kept_is_an_error_all_the_same() {
+        let set = ReceivedSet {
+            set_id: "837",
+            control_number: &ControlNumber::new("0001"),
+            version: "005010X222A1",
+            is_rejected: false,
+            has_rejected_claims: true,
+            findings: &[],
+        };
+        let bytes = Acknowledgement::open(&envelope()).set(&set);
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.contains("IK5*E*5~"), "{text}");
     }
 }

@@ -7,6 +7,7 @@ use rusqlite::{Connection, Rows, params};
 
 use super::{LedgerError, Seq};
 use crate::events::fact::Fact;
+use crate::limits;
 use crate::sealing::RecordKey;
 
 /// Rows worth a thread of their own.
@@ -36,12 +37,12 @@ pub(super) fn insert(connection: &Connection, key: &RecordKey, facts: &[Fact]) -
     Ok(first)
 }
 
-/// Up to `count` facts from `from` on.
+/// Up to `count` facts from `from` on; fewer where they are large, never none while there are any.
 pub(super) fn read(connection: &Connection, key: &RecordKey, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
     // The plus keeps SQLite from planning the statement anew for each value of its parameter.
     let mut statement = connection.prepare_cached("SELECT seq, sealed FROM journal WHERE seq >= +?1 ORDER BY seq LIMIT ?2")?;
     let mut rows = statement.query(params![as_i64(from), i64::try_from(count).unwrap_or(i64::MAX)])?;
-    open(key, sealed_rows(&mut rows)?)
+    open(key, sealed_rows(&mut rows, limits::FACT_BYTES_AT_ONCE)?)
 }
 
 /// The facts at these positions, in their order.
@@ -49,7 +50,7 @@ pub(super) fn read_at(connection: &Connection, key: &RecordKey, positions: &[Seq
     let mut statement = connection.prepare_cached("SELECT seq, sealed FROM journal WHERE seq = ?1")?;
     let mut sealed = Vec::with_capacity(positions.len());
     for seq in positions {
-        let found = sealed_rows(&mut statement.query([as_i64(*seq)])?)?;
+        let found = sealed_rows(&mut statement.query([as_i64(*seq)])?, usize::MAX)?;
         if found.is_empty() {
             return Err(LedgerError::Inconsistent {
                 what: "a journal position without fact",
@@ -60,10 +61,15 @@ pub(super) fn read_at(connection: &Connection, key: &RecordKey, positions: &[Seq
     Ok(open(key, sealed)?.into_iter().map(|(_, fact)| fact).collect())
 }
 
-fn sealed_rows(rows: &mut Rows<'_>) -> Result<Vec<(Seq, Vec<u8>)>, LedgerError> {
-    let mut sealed = Vec::new();
-    while let Some(row) = rows.next()? {
-        sealed.push((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?));
+/// Rows until they have `bytes_enough` together.
+fn sealed_rows(rows: &mut Rows<'_>, bytes_enough: usize) -> Result<Vec<(Seq, Vec<u8>)>, LedgerError> {
+    let (mut sealed, mut bytes) = (Vec::new(), 0);
+    while bytes < bytes_enough
+        && let Some(row) = rows.next()?
+    {
+        let fact: Vec<u8> = row.get(1)?;
+        bytes += fact.len();
+        sealed.push((row.get::<_, i64>(0)?.unsigned_abs(), fact));
     }
     Ok(sealed)
 }

@@ -232,7 +232,7 @@ pub trait Ledger {
     /// [`LedgerError`]; then nothing of the batch happened.
     fn append(&mut self, batch: &Batch) -> Result<Seq, LedgerError>;
 
-    /// Up to `count` facts from `from` on.
+    /// Up to `count` facts from `from` on; fewer where they are large, none only at the end.
     ///
     /// # Errors
     /// [`LedgerError`].

@@ -88,6 +88,7 @@ pub fn write_acknowledgement(claims: &impl ClaimFacts, config: &Config, ack: &Ac
                     control_number: &set.set.control_number,
                     version: &set.set.guide,
                     is_rejected: set.is_rejected,
+                    has_rejected_claims: set.rejected_claims > 0,
                     findings: &set.findings,
                 };
                 out.write_all(&acknowledgement.set(&received))?;

@@ -103,12 +103,14 @@ impl Desk<'_> {
             .iter()
             .filter_map(|(line, fingerprint)| seen.line(fingerprint).map(|earlier_claim| EarlierLine { line: *line, earlier_claim }))
             .collect();
-        let facts = Facts::gather(&claim, self.reference, &|row| seen.units_used(row), duplicates, None);
+        let gathered = guarded(|| Facts::gather(&claim, self.reference, &|row| seen.units_used(row), duplicates, None));
+        let failed = edits_failed || gathered.is_none();
+        let facts = gathered.unwrap_or_default();
         let tables = Tables {
             rules: self.rules,
             reference: self.reference,
         };
-        let determination = match edits_failed {
+        let determination = match failed {
             true => rule_failure(&claim),
             false => determine(&claim, &receipt, &facts, &tables),
         };

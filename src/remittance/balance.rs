@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::limits;
-use crate::money::Money;
+use crate::money::{DecimalError, Money};
 use crate::position::SegmentPosition;
 use crate::x12::segment::Segment;
 use crate::x12::tokenizer::{TokenError, for_each_segment};
@@ -180,7 +180,7 @@ impl BalanceCheck {
         match segment.id() {
             b"BPR" => {
                 set.financial_at = Some(segment.at);
-                set.payment = self.required_amount(segment, 2);
+                set.payment = self.found_amount(Money::parse_x12_total(segment.element(2)), segment);
             }
             b"CLP" => {
                 self.close_claim(set);
@@ -297,7 +297,11 @@ impl BalanceCheck {
     }
 
     fn required_amount(&mut self, segment: &Segment<'_>, place: usize) -> Money {
-        Money::parse_x12(segment.element(place)).unwrap_or_else(|_| {
+        self.found_amount(Money::parse_x12(segment.element(place)), segment)
+    }
+
+    fn found_amount(&mut self, amount: Result<Money, DecimalError>, segment: &Segment<'_>) -> Money {
+        amount.unwrap_or_else(|_| {
             self.found(Imbalance::NoAmount, segment.at, Money::ZERO);
             Money::ZERO
         })
@@ -400,6 +404,8 @@ mod tests {
             ("WO:P0*0.05", "WO:P0", vec![(NoAmount, 0), (Payment, -5)]),
             ("SE*14", "SE*13", vec![(SegmentCount, 0)]),
             ("CLP*B*1*50*40", "CLP*B*1*fifty*40", vec![(NoAmount, 0), (ClaimPayment, -5000)]),
+            // A payment may be larger than any claim.
+            ("BPR*I*152.30", "BPR*I*10000000152.30", vec![(Payment, 1_000_000_000_000)]),
             ("SE*14*0001~", "", vec![(Incomplete, 0)]),
             ("BPR*", "BPX*", vec![(Incomplete, 0)]),
         ] {

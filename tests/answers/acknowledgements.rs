@@ -64,6 +64,7 @@ fn a_999_for_a_set_that_goes_on_and_one_that_does_not() {
     let mut bytes = acknowledgement.begin_group(&group);
     for (control_number, is_rejected, findings) in sets {
         bytes.extend(acknowledgement.set(&ReceivedSet {
+            has_rejected_claims: false,
             set_id: "837",
             control_number: &ControlNumber::new(control_number),
             version: "005010X222A1",
