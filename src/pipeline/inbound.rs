@@ -410,7 +410,7 @@ fn decide_claims(
         }
         drop(decided);
         let committed = committer.join().unwrap_or(Err(InboundError::Stopped))?;
-        looked_up?;
+        looked_up.map_err(LedgerError::Index)?;
         let sets = reader.join().unwrap_or(Err(InboundError::Stopped))?;
         Ok((committed, sets))
     })

@@ -32,14 +32,14 @@ fn a_call_that_fails_stops_the_command() {
     let scenario = scenario();
     let every = setting("CLAIMSTREAM_EVERY").is_some();
     let mut faults = Vec::new();
-    for command in 0..COMMANDS.len() {
+    for (command, arguments) in COMMANDS.iter().enumerate() {
         let data = format!("counted-{command}");
         scenario.start(&data, command);
         let trace = scenario.site.path(&format!("{data}.calls"));
         let output = on_disk(scenario, library, command, &data).env("DISK_TRACE", &trace).output().unwrap();
         assert!(matches!(Run::of(output).code, Some(0 | 4)));
         let calls = read(&trace, &scenario.site.path(&data)).len();
-        assert!(calls > 30, "{} made only {calls} calls", COMMANDS[command][..2].join(" "));
+        assert!(calls > 30, "{} made only {calls} calls", arguments[..2].join(" "));
         for (number, (what, how)) in [("a full disk", "28:on"), ("an I/O error", "5:once")].into_iter().enumerate() {
             let step = if every { 1 } else { (calls / SAMPLE).max(1) };
             // Other calls for the other fault.

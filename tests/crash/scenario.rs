@@ -140,7 +140,7 @@ impl Scenario {
         }
         self.assert_whole(data);
         let after = self.visible(data);
-        let changed: Vec<&String> = visible.difference(&after).collect();
+        let changed: Vec<&String> = visible.difference(&after).map(|(what, _)| what).collect();
         assert!(changed.is_empty(), "was visible and is not, or has changed: {changed:?}");
         fs::remove_dir_all(self.site.path(data)).unwrap();
     }
@@ -160,18 +160,18 @@ impl Scenario {
             "events too many, events missing"
         );
         for (id, event) in &self.whole.events {
-            assert_eq!(&outcome.events[id], event);
+            assert!(&outcome.events[id] == event, "event {id} differs");
         }
         for (name, text) in &self.whole.outbound {
-            assert_eq!(&outcome.outbound[name], text, "{name}");
+            assert!(&outcome.outbound[name] == text, "{name} differs");
         }
         for (table, rows) in &self.whole.ledger {
-            assert_eq!(&outcome.ledger[table], rows, "{table}");
+            assert!(&outcome.ledger[table] == rows, "{table} of the ledger differs");
         }
     }
 
-    /// What partners and consumers may have read: whole lines of the event log, and outbound files.
-    fn visible(&self, data: &str) -> BTreeSet<String> {
+    /// What partners and consumers may have read, and where: whole lines of the event log, outbound files.
+    fn visible(&self, data: &str) -> BTreeSet<(String, String)> {
         let root = self.site.path(data);
         let mut visible = BTreeSet::new();
         for topic in TOPICS {
@@ -180,13 +180,13 @@ impl Scenario {
             let lines = text
                 .split_inclusive(|byte| *byte == b'\n')
                 .filter(|line| line.ends_with(b"}\n") && line.starts_with(b"{") && !line.contains(&0));
-            visible.extend(lines.map(|line| String::from_utf8_lossy(line).into_owned()));
+            visible.extend(lines.map(|line| (format!("an event of {topic}"), String::from_utf8_lossy(line).into_owned())));
         }
         if root.join("outbound").exists() {
             let files = files_below(&root.join("outbound"))
                 .into_iter()
                 .filter(|path| path.extension().is_some_and(|kind| kind != "tmp"));
-            visible.extend(files.map(|path| format!("{}: {}", path.strip_prefix(&root).unwrap().display(), fs::read_to_string(&path).unwrap())));
+            visible.extend(files.map(|path| (path.strip_prefix(&root).unwrap().display().to_string(), fs::read_to_string(&path).unwrap())));
         }
         visible
     }
@@ -205,12 +205,12 @@ impl Scenario {
             .into_iter()
             .map(|path| path.strip_prefix(&root).unwrap().display().to_string());
         // The index is cut as the batches were; it is compared through the ledger's own runs.
-        let is_stable = |name: &String| !name.starts_with("ledger.db-") && !(name.starts_with("index/") && name.ends_with(".run"));
+        let is_cut_anew = |name: &str| name.starts_with("ledger.db-") || name.starts_with("index/") && name.ends_with(".run");
         Outcome {
             events,
             outbound: outbound.into_iter().map(|(name, bytes)| (name, without_clock(&bytes))).collect(),
             ledger: ledger(&root.join("ledger.db")),
-            names: names.filter(is_stable).collect(),
+            names: names.filter(|name| !is_cut_anew(name)).collect(),
         }
     }
 }
