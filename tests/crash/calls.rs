@@ -30,7 +30,7 @@ impl fmt::Display for Fault {
 fn a_call_that_fails_stops_the_command() {
     let Some(library) = library() else { return };
     let scenario = scenario();
-    let every = setting("CLAIMSTREAM_EVERY").is_some();
+    let every = setting("CLAIMSTREAM_EVERY");
     let mut faults = Vec::new();
     for (command, arguments) in COMMANDS.iter().enumerate() {
         let data = format!("counted-{command}");
@@ -41,7 +41,7 @@ fn a_call_that_fails_stops_the_command() {
         let calls = read(&trace, &scenario.site.path(&data)).len();
         assert!(calls > 30, "{} made only {calls} calls", arguments[..2].join(" "));
         for (number, (what, how)) in [("a full disk", "28:on"), ("an I/O error", "5:once")].into_iter().enumerate() {
-            let step = if every { 1 } else { (calls / SAMPLE).max(1) };
+            let step = every.map_or(calls / SAMPLE, |step| step as usize).max(1);
             // Other calls for the other fault.
             let chosen = (1 + number * step / 2..=calls).step_by(step);
             faults.extend(chosen.map(|call| Fault { command, call, what, how }));

@@ -4,7 +4,7 @@
 //! ```text
 //! cargo test --features failpoints --test crash
 //! CLAIMSTREAM_KILLS=500     random kills instead of 50
-//! CLAIMSTREAM_EVERY=1       every call of the disk fails once, every moment is a power loss; else a sample
+//! CLAIMSTREAM_EVERY=1       every call of the disk fails once, every moment is a power loss; 4: every fourth; else a sample
 //! ```
 //!
 //! What it shows: every failpoint (`src/failpoints.rs`) at its first, second and last time by `kill -9`,

@@ -257,8 +257,8 @@ fn power_is_lost_at_any_moment() {
     let Some(library) = library() else { return };
     let scenario = scenario();
     let (calls, ends) = record(scenario, library);
-    let every = setting("CLAIMSTREAM_EVERY").is_some();
-    let step = if every { 1 } else { (calls.len() / SAMPLE).max(1) };
+    let every = setting("CLAIMSTREAM_EVERY");
+    let step = every.map_or(calls.len() / SAMPLE, |step| step as usize).max(1);
     let mut losses = Vec::new();
     for (number, calls) in (0..=calls.len()).step_by(step).chain(ends.iter().copied()).enumerate() {
         let command = ends.iter().position(|end| calls < *end).unwrap_or(COMMANDS.len() - 1);
@@ -267,7 +267,7 @@ fn power_is_lost_at_any_moment() {
         let chosen = kinds
             .into_iter()
             .enumerate()
-            .filter(|(kind, _)| every || kind == &(number % 3) || ends.contains(&calls));
+            .filter(|(kind, _)| every.is_some() || kind == &(number % 3) || ends.contains(&calls));
         losses.extend(chosen.map(|(_, kept)| Loss { calls, command, kept }));
     }
     each(&losses, |number, loss| {

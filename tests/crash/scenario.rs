@@ -135,7 +135,9 @@ impl Scenario {
     pub fn recover(&self, data: &str, from: usize) {
         let visible = self.visible(data);
         for command in from..COMMANDS.len() {
-            let run = Run::of(self.command(command, data).output().unwrap());
+            let output = self.command(command, data).output().unwrap();
+            assert_eq!(output.status.signal(), None, "the second start was killed");
+            let run = Run::of(output);
             assert!(matches!(run.code, Some(0 | 4)), "the second start failed: {}", run.stderr);
         }
         self.assert_whole(data);
