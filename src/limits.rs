@@ -37,8 +37,9 @@ pub const MONEY_CENTS_MAX: i64 = 999_999_999_999;
 /// Units of one line.
 pub const QUANTITY_MAX: i64 = 9_999_999_999;
 
-/// Claims decided and committed together: one sync costs as much as hundreds of claims (TARGETS).
-pub const BATCH_CLAIMS: usize = 2_048;
+/// Claims decided and committed together: one sync costs as much as hundreds of claims (TARGETS), and
+/// five batches of some 3 KB a claim are in memory at once.
+pub const BATCH_CLAIMS: usize = 1_024;
 
 /// Shards of member-bound work. Fixed, so that any number of threads gives the same order.
 pub const MEMBER_SHARDS: usize = 16;
@@ -90,8 +91,18 @@ pub const LINE_RUN_TIERS: u32 = 2;
 /// Bytes read or written at once where runs are merged; nine of these are open together.
 pub const RUN_BUFFER_BYTES: usize = 64 * 1024;
 
-/// Sealed bytes of facts read at once: two thousand decisions, or the payments of some 100,000 claims.
-pub const FACT_BYTES_AT_ONCE: usize = 2 * 1024 * 1024;
+/// Sealed bytes of facts read at once: a thousand decisions, or the payments of some 50,000 claims.
+pub const FACT_BYTES_AT_ONCE: usize = 1024 * 1024;
 
 /// Outbound files that are synced together; each is an open file until then.
 pub const FILES_RELEASED_AT_ONCE: usize = 64;
+
+/// Sealed bytes that a `doctor` without `--deep` reads, newest files first: a second or two, and all of a
+/// small archive.
+pub const DOCTOR_ARCHIVE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Free bytes under which a disk is called full soon: several of the largest files that are received.
+pub const DISK_FREE_BYTES_MIN: u64 = 1024 * 1024 * 1024;
+
+/// Names that one check lists; the rest is counted.
+pub const DOCTOR_NAMES_MAX: usize = 20;

@@ -243,6 +243,12 @@ impl<W: Write> Write for SealedWriter<W> {
     }
 }
 
+/// Bytes of the sealed stream of so many plain bytes.
+pub fn sealed_length(plain: u64) -> u64 {
+    let chunks = plain.div_ceil(SEALED_CHUNK_BYTES as u64).max(1);
+    HEADER_BYTES as u64 + plain + chunks * TAG_BYTES as u64
+}
+
 /// Reads a sealed stream; bytes are only handed out after their chunk was authenticated.
 #[derive(Debug)]
 pub struct SealedReader<R: Read> {
@@ -466,6 +472,7 @@ mod tests {
             let plain: Vec<u8> = (0..length).map(|place| (place % 251) as u8).collect();
             let bytes = sealed(&keys, &plain);
             assert_eq!(opened(&keys, &bytes).unwrap(), plain, "{length}");
+            assert_eq!(sealed_length(length as u64), bytes.len() as u64, "{length}");
             let mut reader = SealedReader::new(Cursor::new(&bytes), &keys).unwrap();
             for byte in [0, length / 2, length.saturating_sub(1)] {
                 let mut rest = Vec::new();

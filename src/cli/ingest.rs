@@ -144,6 +144,8 @@ pub fn ingest_files(
         ingested.add(&report);
         describe(path, &report, output)?;
     }
+    // Nothing is decided from here on: the lines seen need no memory any more.
+    drop(seen);
     if !no_remit && house.config.remit.on_ingest {
         let pay_date = pay_date.unwrap_or_else(|| received_at.unwrap_or_else(Timestamp::now).date_in(house.config.payer.timezone));
         let bar = output.progress(0, "paying");

@@ -3,10 +3,12 @@
 //! Data goes to stdout, everything else to stderr. With `--json` every command prints one object, or
 //! NDJSON whose last line is `{"type":"result",…}`. Exit codes are [`Exit`].
 
+mod backup;
 mod bench;
 mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod explain;
 mod generate;
 mod ingest;
@@ -80,6 +82,12 @@ enum Command {
     /// Check or show the configuration in force.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Is the data directory as its ledger says, and can work go on? A look only.
+    Doctor(doctor::Doctor),
+    /// Copy the data directory to a new directory, with a digest of every file.
+    Backup(backup::Backup),
+    /// Put a backup into a new or empty data directory.
+    Restore(backup::Restore),
     /// Shell completions on stdout.
     Completions(completions::Completions),
 }
@@ -105,6 +113,9 @@ pub fn run() -> ExitCode {
             Command::Gen(command) => command.run(&config, &output),
             Command::Bench(command) => command.run(config, &output),
             Command::Config(command) => command.run(&config, &output),
+            Command::Doctor(command) => command.run(&config, &output),
+            Command::Backup(command) => command.run(&config, &output),
+            Command::Restore(command) => command.run(&config, &output),
             Command::Completions(command) => command.run(&output),
         }
     });

@@ -94,6 +94,12 @@ impl From<HouseError> for Failure {
     }
 }
 
+impl From<DataDirectoryError> for Failure {
+    fn from(error: DataDirectoryError) -> Failure {
+        HouseError::from(error).into()
+    }
+}
+
 impl From<InboundError> for Failure {
     fn from(error: InboundError) -> Failure {
         match error {

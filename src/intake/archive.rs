@@ -109,7 +109,7 @@ impl Archive {
         Ok(bytes)
     }
 
-    fn path(&self, file: &FileDigest) -> PathBuf {
+    pub(super) fn path(&self, file: &FileDigest) -> PathBuf {
         self.directory.join(format!("{}.sealed", file.hex()))
     }
 
@@ -141,7 +141,7 @@ impl Write for HashWriter<'_> {
     }
 }
 
-fn finish(hasher: digest::Context) -> FileDigest {
+pub(super) fn finish(hasher: digest::Context) -> FileDigest {
     let mut sha256 = [0; 32];
     sha256.iter_mut().zip(hasher.finish().as_ref()).for_each(|(to, from)| *to = *from);
     FileDigest::from_bytes(sha256)

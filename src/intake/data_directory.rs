@@ -25,6 +25,10 @@ pub enum DataDirectoryError {
     Keys { path: PathBuf, source: SealError },
 }
 
+/// The places with what cannot be made again, beside the ledger itself. Keys stay apart, and the index is
+/// rebuilt from the ledger.
+pub const KEPT: [&str; 6] = ["archive", "events", "outbound", "refdata", "rules", "audit"];
+
 /// An opened data directory; the lock is held until it is dropped.
 #[derive(Debug)]
 pub struct DataDirectory {
@@ -38,21 +42,12 @@ impl DataDirectory {
     /// # Errors
     /// [`DataDirectoryError::Locked`] when another process has it; I/O otherwise.
     pub fn open(root: &Path) -> Result<DataDirectory, DataDirectoryError> {
-        for place in ["", "archive", "index", "events", "outbound", "refdata", "rules", "audit"] {
+        for place in ["", "index"].into_iter().chain(KEPT) {
             make(&root.join(place))?;
-        }
-        let path = root.join("lock");
-        let lock = private_file(&path)
-            .and_then(|options| options.open(&path))
-            .map_err(|source| DataDirectoryError::Io { path: path.clone(), source })?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(DataDirectoryError::Locked { path: root.to_path_buf() }),
-            Err(TryLockError::Error(source)) => return Err(DataDirectoryError::Io { path, source }),
         }
         let directory = DataDirectory {
             root: root.to_path_buf(),
-            _lock: Some(lock),
+            _lock: Some(lock(root)?),
         };
         // SQLite would create it by the umask; its journal files take the mode of the database.
         let ledger = directory.ledger();
@@ -78,6 +73,27 @@ impl DataDirectory {
         } else {
             Err(DataDirectoryError::Missing { path: root.to_path_buf() })
         }
+    }
+
+    /// Opens a directory for a look: takes the lock, makes and changes nothing.
+    ///
+    /// # Errors
+    /// [`DataDirectoryError::Missing`], [`DataDirectoryError::Locked`], I/O.
+    pub fn look_at(root: &Path) -> Result<DataDirectory, DataDirectoryError> {
+        if !root.join("ledger.db").exists() {
+            return Err(DataDirectoryError::Missing { path: root.to_path_buf() });
+        }
+        let path = root.join("lock");
+        let lock = match File::open(&path) {
+            Ok(file) => Some(locked(file, root)?),
+            // Nobody works here; who begins to makes the file.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => return Err(DataDirectoryError::Io { path, source }),
+        };
+        Ok(DataDirectory {
+            root: root.to_path_buf(),
+            _lock: lock,
+        })
     }
 
     pub fn root(&self) -> &Path {
@@ -152,6 +168,25 @@ impl DataDirectory {
     }
 }
 
+/// Takes the lock of a directory, which must exist; held until the file is dropped.
+///
+/// # Errors
+/// [`DataDirectoryError::Locked`], I/O.
+pub fn lock(root: &Path) -> Result<File, DataDirectoryError> {
+    let path = root.join("lock");
+    let file = private_file(&path).and_then(|options| options.open(&path));
+    locked(file.map_err(|source| DataDirectoryError::Io { path, source })?, root)
+}
+
+fn locked(file: File, root: &Path) -> Result<File, DataDirectoryError> {
+    let path = root.to_path_buf();
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(DataDirectoryError::Locked { path }),
+        Err(TryLockError::Error(source)) => Err(DataDirectoryError::Io { path, source }),
+    }
+}
+
 fn make(path: &Path) -> Result<(), DataDirectoryError> {
     create_directory(path).map_err(|source| DataDirectoryError::Io {
         path: path.to_path_buf(),
@@ -172,9 +207,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().join("data");
         assert!(matches!(DataDirectory::open_existing(&root), Err(DataDirectoryError::Missing { .. })));
+        assert!(matches!(DataDirectory::look_at(&root), Err(DataDirectoryError::Missing { .. })));
         assert!(!root.exists());
         let opened = DataDirectory::open(&root).unwrap();
         assert!(matches!(DataDirectory::open(&root), Err(DataDirectoryError::Locked { .. })));
+        assert!(matches!(DataDirectory::look_at(&root), Err(DataDirectoryError::Locked { .. })));
         assert!(matches!(opened.keys(None, false), Err(DataDirectoryError::NoKeys { .. })));
         let (keys, is_new) = opened.keys(None, true).unwrap();
         assert!(is_new);
@@ -185,6 +222,9 @@ mod tests {
             [0o700, 0o600, 0o600, 0o600]
         );
         drop(opened);
+        fs::remove_dir(root.join("index")).unwrap();
+        drop(DataDirectory::look_at(&root).unwrap());
+        assert!(!root.join("index").exists(), "a look makes nothing");
         assert!(DataDirectory::open(&root).is_ok());
     }
 }

@@ -2,3 +2,4 @@
 
 pub mod archive;
 pub mod data_directory;
+pub mod verification;

@@ -4,6 +4,7 @@
 //! its order. Every change is one [`Batch`] in one transaction. The trait is what the pipeline knows;
 //! [`sqlite::SqliteLedger`] is the embedded store behind it.
 
+pub mod inspection;
 mod journal;
 pub mod line_index;
 pub mod sqlite;

@@ -55,11 +55,7 @@ impl SqliteLedger {
     /// # Errors
     /// [`LedgerError`]: another master key, an unknown schema, an SQLite with a known corruption bug.
     pub fn open(path: &Path, keys: &Keys) -> Result<SqliteLedger, LedgerError> {
-        if rusqlite::version_number() < 3_051_003 {
-            return Err(LedgerError::SqliteTooOld {
-                found: rusqlite::version().to_string(),
-            });
-        }
+        super::inspection::require_sound_sqlite()?;
         let connection = Connection::open(path)?;
         connection.execute_batch("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -8192;")?;
         connection.set_prepared_statement_cache_capacity(64);
@@ -75,6 +71,25 @@ impl SqliteLedger {
         Ok(SqliteLedger {
             connection,
             key,
+            payees: std::collections::HashMap::new(),
+        })
+    }
+
+    /// Opens an existing database for a look: reads only, makes no schema, migrates none.
+    ///
+    /// # Errors
+    /// Those of [`SqliteLedger::open`].
+    pub fn open_to_read(path: &Path, keys: &Keys) -> Result<SqliteLedger, LedgerError> {
+        super::inspection::require_sound_sqlite()?;
+        let connection = super::inspection::connect_to_read(path)?;
+        let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if found != SCHEMA_VERSION {
+            return Err(LedgerError::Schema { found, known: SCHEMA_VERSION });
+        }
+        let wrapped: Vec<u8> = connection.query_row("SELECT value FROM meta WHERE name = 'record_key'", [], |row| row.get(0))?;
+        Ok(SqliteLedger {
+            key: keys.record_key(&wrapped)?,
+            connection,
             payees: std::collections::HashMap::new(),
         })
     }

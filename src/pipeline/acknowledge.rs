@@ -1,6 +1,7 @@
 //! Which acknowledgements a file gets, as facts (DOMAIN G1): TA1 per interchange that is rejected or
 //! asks for it, 999 per functional group, 277CA per set that goes on.
 
+use super::answer_writer::ClaimFacts;
 use super::verdict::{GroupVerdict, InterchangeVerdict, SetVerdict, Survey};
 use crate::claim::assembler::SetHeader;
 use crate::clock::Timestamp;
@@ -8,7 +9,7 @@ use crate::config::AckPolicy;
 use crate::config::Profile;
 use crate::events::fact::{AckBuilt, Answer, Fact, RejectReason, SetAnswer, SetParties};
 use crate::finding::{Finding, ReportCode};
-use crate::ledger::{FileRow, Numbers, Seq};
+use crate::ledger::{FileRow, LedgerError, Numbers, Seq};
 
 /// A set whose claims have their outcomes in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,32 @@ pub struct SetAnswered {
     pub first: Seq,
     pub last: Seq,
     pub claims: u32,
+    /// A claim of it was rejected in pass 2, so that no 999 says so. See [`note_rejections`].
+    pub rejects: bool,
+}
+
+/// Facts read at once.
+const ROUND: usize = 2_048;
+
+/// Finds out which sets have a claim that was rejected in pass 2, where the profile answers only those.
+///
+/// # Errors
+/// [`LedgerError`].
+pub fn note_rejections(answered: &mut [SetAnswered], profile: &Profile, facts: &impl ClaimFacts) -> Result<(), LedgerError> {
+    if profile.ack.x277ca == AckPolicy::Always {
+        return Ok(());
+    }
+    for set in answered.iter_mut().filter(|set| set.claims > 0) {
+        let mut from = set.first;
+        while from <= set.last && !set.rejects {
+            let left = usize::try_from(set.last + 1 - from).unwrap_or(usize::MAX);
+            let read = facts.claim_facts(from, left.min(ROUND))?;
+            let Some((last, _)) = read.last() else { break };
+            from = last + 1;
+            set.rejects = read.iter().any(|(_, fact)| matches!(fact, Fact::ClaimRejected(_)));
+        }
+    }
+    Ok(())
 }
 
 /// The acknowledgements of a file, in the order in which they are sent. `answered` is in file order.
@@ -62,7 +89,7 @@ pub fn acknowledgements(
                 let Some(answered) = of_set.filter(|answered| answered.claims > 0) else {
                     continue;
                 };
-                if profile.ack.x277ca == AckPolicy::Always || !set.rejected.is_empty() {
+                if profile.ack.x277ca == AckPolicy::Always || answered.rejects || !set.rejected.is_empty() {
                     let answer = Answer::Claims {
                         set: set.set.clone(),
                         header: parties(&answered.header),

@@ -11,7 +11,7 @@ use std::thread;
 
 use rayon::prelude::*;
 
-use super::acknowledge::{SetAnswered, acknowledgements};
+use super::acknowledge::{SetAnswered, acknowledgements, note_rejections};
 use super::decide::{Decided, Desk, Pending, shard};
 use super::house::{House, HouseError};
 use super::reading::{ReadError, for_each_segment};
@@ -269,7 +269,8 @@ fn complete(
     let outside = survey.claims() - read;
     done.counts.received += outside;
     done.counts.rejected += outside;
-    let answered = answered(survey, sets, done.first_seq);
+    let mut answered = answered(survey, sets, done.first_seq);
+    note_rejections(&mut answered, profile, &house.ledger)?;
     let mut numbers = Numbers::after_last(&house.ledger, Counter::Interchange)?;
     let mut facts = acknowledgements(&mut numbers, row, profile, survey, None, &answered, at);
     let interchanges = survey.interchanges.iter().filter(|interchange| interchange.is_accepted());
@@ -357,6 +358,7 @@ pub fn answered(survey: &Survey, sets: &[SetRead], first: Seq) -> Vec<SetAnswere
                 first,
                 last: next.saturating_sub(1),
                 claims: read.claims,
+                rejects: false,
             }
         })
         .collect()
@@ -394,8 +396,8 @@ fn decide_claims(
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(config.limits.threads).build()?;
     let mut archived = archive.open(&row.file, keys)?;
-    let (read, to_decide) = sync_channel::<Vec<Pending>>(2);
-    let (decided, to_commit) = sync_channel::<Vec<Decided>>(2);
+    let (read, to_decide) = sync_channel::<Vec<Pending>>(1);
+    let (decided, to_commit) = sync_channel::<Vec<Decided>>(1);
     let (skip, batch_claims) = (row.progress.claims, batch_claims(config.limits.inflight_claims));
     thread::scope(|scope| {
         let reader = scope.spawn(move || read_claims(&mut archived, row, survey, (skip, batch_claims), &read, progress));
@@ -416,8 +418,8 @@ fn decide_claims(
     })
 }
 
-/// Batches between the reader and the committer: one in each of the three threads, two in each channel.
-const BATCHES_IN_FLIGHT: usize = 7;
+/// Batches between the reader and the committer: one in each of the three threads, one in each channel.
+const BATCHES_IN_FLIGHT: usize = 5;
 
 /// Claims of one batch, so that no more than `[limits] inflight_claims` are in memory.
 fn batch_claims(inflight_claims: usize) -> usize {

@@ -1,12 +1,15 @@
 //! The only place where stages meet.
 //!
 //! Read [`inbound`] for the way of one file (after `adjudication::adjudicate`, the second file to
-//! read), [`payment_run`] for the 835s, [`outbound`] for what leaves, [`replay`] for deciding again.
+//! read), [`payment_run`] for the 835s, [`outbound`] for what leaves, [`replay`] for deciding again,
+//! [`doctor`] for what can go wrong with what is kept.
 
 pub mod acknowledge;
 pub mod answer_writer;
+pub mod backup;
 pub mod bench;
 pub mod decide;
+pub mod doctor;
 pub mod explain;
 pub mod house;
 pub mod inbound;

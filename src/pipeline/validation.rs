@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::acknowledge::acknowledgements;
+use super::acknowledge::{acknowledgements, note_rejections};
 use super::answer_writer::{AnswerError, ClaimFacts, write_acknowledgement};
 use super::decide::Desk;
 use super::house::{HouseError, profile, rule_pack};
@@ -146,9 +146,11 @@ pub fn validate(
     let read: u64 = sets.iter().map(|set: &SetRead| u64::from(set.claims)).sum();
     let rejected = rejected + received - read;
     if let Some((directory, numbers)) = acks_to {
-        let answered = answered(&survey, &sets, 1);
+        let facts = HeldFacts(facts);
+        let mut answered = answered(&survey, &sets, 1);
+        note_rejections(&mut answered, &profile, &facts).map_err(InboundError::Ledger)?;
         let acks = acknowledgements(numbers, &row, &profile, &survey, rejection.map(|(reason, _)| reason), &answered, now);
-        write_acks(config, directory, &acks, &HeldFacts(facts))?;
+        write_acks(config, directory, &acks, &facts)?;
     }
     Ok(Validation {
         verdict: match (received - rejected, rejected, rejection) {

@@ -52,14 +52,22 @@ fn every_command_speaks_json() {
         format!("refdata load {reference}"),
         "refdata status".to_string(),
         format!("bench {story} --refdata {reference}"),
+        "doctor".to_string(),
+        "doctor --deep".to_string(),
+        "backup copy".to_string(),
+        "restore copy".to_string(),
         "config check".to_string(),
         "config show".to_string(),
         "completions bash".to_string(),
         "completions zsh".to_string(),
         "completions fish".to_string(),
     ] {
-        // A demo does not replace the reference data of a directory in use.
-        let data = if command.starts_with("demo") { "demonstration" } else { "data" };
+        // Neither replaces what is in use: a demo the reference data, a restore anything.
+        let data = if command.starts_with("demo") || command.starts_with("restore") {
+            command.split(' ').next().unwrap()
+        } else {
+            "data"
+        };
         let arguments: Vec<&str> = ["--data-dir", data].into_iter().chain(command.split(' ')).collect();
         let run = site.json(&arguments).expect(0);
         assert_eq!(run.of_type("result").len(), 1, "{command}: one result, the last line");

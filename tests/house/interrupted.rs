@@ -12,10 +12,10 @@ use super::site::{Site, TOPICS};
 use super::twice::{events_without_clock, generate, ingest, outbound_without_clock};
 
 /// Small batches, so that there are moments between them.
-const INFLIGHT: &str = "420";
+pub const INFLIGHT: &str = "420";
 
 /// When the process is killed: as soon as this holds of the data directory.
-type Moment = fn(&Site) -> bool;
+pub type Moment = fn(&Site) -> bool;
 
 const MOMENTS: [(&str, Moment); 5] = [
     ("while the file is sealed or surveyed", |site| count(site, "archive") > 0),
@@ -25,7 +25,7 @@ const MOMENTS: [(&str, Moment); 5] = [
     ("when the first 835 is written", |site| count(site, "outbound/835") > 0),
 ];
 
-fn size(site: &Site, name: &str) -> u64 {
+pub fn size(site: &Site, name: &str) -> u64 {
     fs::metadata(site.path("data").join(name)).map_or(0, |metadata| metadata.len())
 }
 
@@ -34,7 +34,7 @@ fn count(site: &Site, name: &str) -> usize {
 }
 
 /// Starts an ingest and kills it at the moment; whether it was still running then.
-fn killed(site: &Site, moment: Moment) -> bool {
+pub fn killed(site: &Site, moment: Moment) -> bool {
     let arguments = ["--data-dir", "data", "ingest", "claims.837", "--received-at", "2026-06-15T09:00:00-07:00"];
     let mut child = site.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);

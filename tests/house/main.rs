@@ -7,9 +7,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod answers;
+mod backup;
 mod bad_input;
 mod contract;
 mod demo;
+mod doctor;
 mod explaining;
 mod fixtures;
 mod interrupted;

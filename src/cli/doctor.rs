@@ -1,0 +1,58 @@
+//! `doctor`: what is wrong with a data directory, and what to do.
+
+use clap::Args;
+use serde_json::json;
+
+use super::output::{Exit, Failure, Output};
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::pipeline::doctor::{Check, Health, examine};
+
+/// Is the data directory as its ledger says, and can work go on? A look only.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each check is ok, warn, fail or skipped, with one sentence and what to do. Nothing is made, migrated or mended. While another process works in the data directory doctor says so and ends with 75: between two steps of its work a house that works well looks broken. A running service says how it is by /readyz and /metrics.\n\nExit codes: 0 every check is ok or skipped · 4 something is wrong · 5 something stored was changed or lost · 1 it could not look · 75 in use\n\nExamples:\n  claimstream doctor\n  claimstream doctor --deep\n  claimstream doctor --json | jq 'select(.state == \"fail\")'"
+)]
+pub struct Doctor {
+    /// Read every byte of the archive, prove that every 835 balances, compare every index with its table.
+    #[arg(long)]
+    deep: bool,
+}
+
+impl Doctor {
+    pub fn run(self, config: &Config, output: &Output) -> Result<Exit, Failure> {
+        let bar = output.progress(0, "examining");
+        let checks = examine(config, self.deep, Timestamp::now(), &|position, end| {
+            bar.set_length(end);
+            bar.set_position(position);
+        });
+        bar.finish_and_clear();
+        let checks = checks?;
+        checks.iter().try_for_each(|check| print(check, output))?;
+        let count = |health: &[Health]| checks.iter().filter(|check| health.contains(&check.health)).count();
+        let (ok, warn, fail) = (count(&[Health::Ok]), count(&[Health::Warn]), count(&[Health::Fail, Health::Damaged]));
+        let skipped = count(&[Health::Skipped]);
+        output.object(&json!({"type": "result", "ok": ok, "warn": warn, "fail": fail, "skipped": skipped, "deep": self.deep}))?;
+        output.text(&format!("{ok} ok, {warn} to be looked at, {fail} wrong, {skipped} skipped"))?;
+        Ok(match checks.iter().map(|check| check.health).max() {
+            Some(Health::Damaged) => Exit::Integrity,
+            Some(Health::Warn | Health::Fail) => Exit::Findings,
+            Some(Health::Ok | Health::Skipped) | None => Exit::Done,
+        })
+    }
+}
+
+fn print(check: &Check, output: &Output) -> Result<(), Failure> {
+    output.object(&json!({
+        "type": "check", "check": check.name, "state": check.health.as_str(), "integrity": check.health == Health::Damaged,
+        "message": check.message, "remedy": check.remedy, "subjects": check.subjects,
+    }))?;
+    output.text(&format!("{:<8} {:<17} {}", check.health.as_str(), check.name, check.message))?;
+    for subject in &check.subjects {
+        output.text(&format!("{:<26} - {subject}", ""))?;
+    }
+    match check.remedy {
+        Some(remedy) => Ok(output.text(&format!("{:<26} do: {remedy}", ""))?),
+        None => Ok(()),
+    }
+}
