@@ -16,8 +16,8 @@ use serde_json::Value;
 use super::answers::without_clock;
 use super::site::{Run, Site, TOPICS, files_below};
 
-/// Batches of four claims, so that there is much between them.
-const INFLIGHT: &str = "28";
+/// Batches of three claims, so that there is much between them.
+const INFLIGHT: &str = "16";
 const RECEIVED: &str = "2026-06-15T09:00:00-07:00";
 
 /// The commands in their order: reference data, more of it, then files of every kind. Without the data
