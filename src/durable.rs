@@ -5,12 +5,33 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Creates a directory and its parents, 0700.
+use crate::failpoints::reach;
+
+/// Creates a directory and its parents, 0700; those it makes are durable when it returns.
 ///
 /// # Errors
 /// I/O.
 pub fn create_directory(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    missing.into_iter().rev().try_for_each(|made| {
+        reach("durable::directory::before-sync")?;
+        sync_parent(made)
+    })
+}
+
+/// Makes the name of a file or directory durable.
+///
+/// # Errors
+/// I/O.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        // A relative name stands in the working directory.
+        Some(parent) if parent.as_os_str().is_empty() => File::open(".")?.sync_all(),
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 /// Writes a whole file (0600) so that it appears complete or not at all: temporary name, sync, rename,
@@ -22,6 +43,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
     let mut file = private_file(&temporary)?.truncate(true).open(&temporary)?;
     file.write_all(bytes)?;
+    reach("durable::write::before-sync")?;
     file.sync_all()?;
     publish(&temporary, path)
 }
@@ -31,11 +53,11 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// I/O.
 pub fn publish(temporary: &Path, path: &Path) -> io::Result<()> {
+    reach("durable::publish::before-rename")?;
     fs::rename(temporary, path)?;
-    match path.parent() {
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => Ok(()),
-    }
+    reach("durable::publish::before-sync")?;
+    sync_parent(path)?;
+    reach("durable::publish::after-sync")
 }
 
 /// Options that create a file 0600 for reading and writing, never through a symbolic link's target

@@ -45,7 +45,7 @@
 //! | Tier | Modules | Kind |
 //! |---:|---|---|
 //! | 1 | `limits` `loop_id` `phi` `text_form` | pure |
-//! | 1 | `clock` `telemetry` | rim |
+//! | 1 | `clock` `failpoints` `telemetry` | rim |
 //! | 2 | `ids` `money` `position` | pure |
 //! | 3 | `finding` | pure |
 //! | 3 | `durable` `sealing` | rim |
@@ -97,6 +97,7 @@
 //! | – | [`sealing`] | encryption at rest and tokens serve the archive, the ledger and the reference data alike |
 //! | unknown keys refused by serde | refused by the reading code, which knows what it asked for | serde's errors name neither the nearest key nor an environment variable |
 //! | `[telemetry] otlp_endpoint` | refused unless empty | no exporter is built in, and a setting without effect would mislead |
+//! | – | [`failpoints`] | every durable step can be made to fail or to be the last one, which `tests/crash` does |
 //! | – | [`durable`] | the archive, the ledger's index, the event log and outbound files all appear whole or not at all |
 //! | – | [`synthetic`] | the demo, the tests and the benches need claims whose outcome is known |
 //! | one position for everything that leaves | events and files have one each | an absent broker must not hold up acknowledgements and payments |
@@ -134,6 +135,7 @@ pub mod durable;
 pub mod edits;
 pub mod envelope;
 pub mod events;
+pub mod failpoints;
 pub mod finding;
 pub mod guide;
 pub mod ids;

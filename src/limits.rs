@@ -79,7 +79,8 @@ pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;
 
 /// Lines whose fingerprints stay in memory after their batch is committed, before they become a run on
 /// disk; also the lines of one part of a run. Some 3 MB.
-pub const LINES_IN_MEMORY: usize = 32_768;
+/// A build with failpoints has runs of a few lines, so that a small file makes and merges them.
+pub const LINES_IN_MEMORY: usize = if cfg!(feature = "failpoints") { 4 } else { 32_768 };
 
 /// Runs of one size that are merged into one of the next size, and how often: runs have about 33,000,
 /// 260,000 or two million lines. Twenty million claims make some 25 of the largest, with filters of

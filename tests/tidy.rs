@@ -243,6 +243,28 @@ fn unfinished(file: &str, source: &Source) -> Vec<String> {
     found.map(|(line, word)| format!("{file} line {line}: {word} is left behind")).collect()
 }
 
+/// Failpoints in the code and in their table (`src/failpoints.rs`): each name once in either, and no other.
+fn failpoints(table: &[String], reached: &[String]) -> Vec<String> {
+    let count = |names: &[String], name: &str| names.iter().filter(|other| *other == name).count();
+    let mut names: Vec<&String> = table.iter().chain(reached).collect();
+    names.sort();
+    names.dedup();
+    let problem = |name: &&String| match (count(table, name), count(reached, name)) {
+        (1, 1) => None,
+        (in_table, in_code) => Some(format!("failpoint {name}: {in_table} times in the table, {in_code} times in the code")),
+    };
+    names.iter().filter_map(problem).collect()
+}
+
+/// The literals that name a failpoint: `room::step::moment`, where a moment is before or after something.
+fn point_names(source: &Source) -> Vec<String> {
+    let is_name = |literal: &&String| match literal.split("::").collect::<Vec<_>>().as_slice() {
+        [_, _, moment] => moment.starts_with("before") || moment.starts_with("after"),
+        _ => false,
+    };
+    source.literals.iter().filter(is_name).cloned().collect()
+}
+
 /// Fixtures that no source names: by file name, or by their folder (`"fixtures/valid"`).
 fn unread_fixtures(fixtures: &[String], literals: &[String]) -> Vec<String> {
     let read = |fixture: &str| {
@@ -343,6 +365,15 @@ fn nothing_is_left_behind() {
 }
 
 #[test]
+fn every_failpoint_is_listed_and_reached_once() {
+    const TABLE: &str = "src/failpoints.rs";
+    let code = files_below("src", Some("rs")).into_iter().filter(|file| file != TABLE);
+    let reached: Vec<String> = code.flat_map(|file| point_names(&read(&file).1)).collect();
+    let found = failpoints(&point_names(&read(TABLE).1), &reached);
+    assert!(!reached.is_empty() && found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[test]
 fn every_fixture_is_read() {
     let sources = ["src", "tests", "benches"].iter().flat_map(|folder| files_below(folder, Some("rs")));
     let literals: Vec<String> = sources
@@ -371,6 +402,23 @@ mod rules {
         assert!(tiers_of("//! no table").is_err());
         assert!(tiers_of("//! | 1 | `money` | sometimes |").is_err());
         assert!(tiers_of("//! | 1 | `money` | pure |\n//! | 2 | `money` | pure |").is_err());
+    }
+
+    #[test]
+    fn a_failpoint_that_is_not_listed_or_not_reached_is_found() {
+        let points = |code: &str| point_names(&Source::of(code));
+        assert_eq!(
+            points("reach(\"a::b::before-c\")?; \"a::after\"; \"a::b::c\"; // \"x::y::after\""),
+            ["a::b::before-c"]
+        );
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_string()).collect::<Vec<_>>();
+        for (table, reached, problems) in [
+            (["a::b::c", "a::b::d"], ["a::b::d", "a::b::c"], 0),
+            (["a::b::c", "a::b::d"], ["a::b::c", "a::b::c"], 2),
+            (["a::b::c", "a::b::c"], ["a::b::c", "a::b::d"], 2),
+        ] {
+            assert_eq!(failpoints(&names(&table), &names(&reached)).len(), problems);
+        }
     }
 
     #[test]

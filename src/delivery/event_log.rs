@@ -14,6 +14,7 @@ use serde::{Serialize, Serializer};
 use super::sink::{Appended, EventSink, OutgoingEvent, SinkError};
 use crate::durable::private_file;
 use crate::events::cloudevent::Topic;
+use crate::failpoints::reach;
 use crate::ledger::{Delivered, OutboxMark, Seq};
 
 /// First part of the files' names. `[kafka] prefix` is that of topics.
@@ -51,11 +52,13 @@ impl EventLog {
                     format!("{}: shorter than the ledger recorded, events are missing", path.display()),
                 ));
             }
+            reach("event-log::open::before-cut")?;
             file.set_len(length)?;
             file.seek(SeekFrom::Start(length))?;
             files.insert(topic.name(), (file, length));
         }
         // The ledger will rely on files that may just have been made.
+        reach("event-log::open::before-sync")?;
         File::open(directory)?.sync_all()?;
         Ok(EventLog { files, position: recorded.seq })
     }
@@ -63,7 +66,9 @@ impl EventLog {
     fn write(&mut self, topic: Topic, lines: &[u8]) -> io::Result<()> {
         match self.files.get_mut(topic.name()) {
             Some((file, length)) => {
+                reach("event-log::append::before-write")?;
                 file.write_all(lines)?;
+                reach("event-log::append::after-write")?;
                 *length += lines.len() as u64;
                 Ok(())
             }
@@ -74,10 +79,14 @@ impl EventLog {
     /// Makes everything durable and says how long each file is now. After a failed sync nothing may be
     /// retried.
     fn sync(&mut self) -> io::Result<BTreeMap<String, u64>> {
-        self.files
+        reach("event-log::sync::before")?;
+        let lengths = self
+            .files
             .iter_mut()
             .map(|(topic, (file, length))| file.sync_data().map(|()| ((*topic).to_string(), *length)))
-            .collect()
+            .collect::<io::Result<_>>()?;
+        reach("event-log::sync::after")?;
+        Ok(lengths)
     }
 }
 

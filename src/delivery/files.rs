@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::durable::{create_directory, private_file};
+use crate::failpoints::reach;
 use crate::sealing::{Keys, SealedWriter};
 
 /// The outbound directory.
@@ -47,6 +48,7 @@ impl<'k> OutboundFiles<'k> {
             create_directory(directory)?;
         }
         let temporary = path.with_extension("tmp");
+        reach("outbound-files::stage::before-write")?;
         let file = private_file(&temporary)?.truncate(true).open(&temporary)?;
         let out = match self.seal {
             None => {
@@ -62,6 +64,7 @@ impl<'k> OutboundFiles<'k> {
             }
         };
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        reach("outbound-files::stage::after-write")?;
         Ok(Staged { file, temporary, path })
     }
 }
@@ -80,12 +83,18 @@ pub struct Staged {
 /// # Errors
 /// I/O; some of the files may be visible then, each of them whole.
 pub fn release(staged: Vec<Staged>) -> io::Result<()> {
-    staged.par_iter().try_for_each(|staged| staged.file.sync_all())?;
+    staged.par_iter().try_for_each(|staged| {
+        reach("outbound-files::release::before-sync")?;
+        staged.file.sync_all()
+    })?;
     for staged in &staged {
+        reach("outbound-files::release::before-rename")?;
         fs::rename(&staged.temporary, &staged.path)?;
     }
     let directories: BTreeSet<&Path> = staged.iter().filter_map(|staged| staged.path.parent()).collect();
-    directories.into_par_iter().try_for_each(|directory| File::open(directory)?.sync_all())
+    reach("outbound-files::release::before-directory-sync")?;
+    directories.into_par_iter().try_for_each(|directory| File::open(directory)?.sync_all())?;
+    reach("outbound-files::release::after-directory-sync")
 }
 
 #[cfg(test)]

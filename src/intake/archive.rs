@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest;
 
-use crate::durable::{private_file, publish};
+use crate::durable::{private_file, publish, sync_parent};
+use crate::failpoints::reach;
 use crate::ids::FileDigest;
 use crate::limits;
 use crate::sealing::{Keys, SealedReader, SealedWriter};
@@ -37,6 +38,7 @@ impl Archive {
         for entry in std::fs::read_dir(&self.directory)? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "tmp") {
+                reach("archive::discard::before-remove")?;
                 std::fs::remove_file(path)?;
             }
         }
@@ -64,17 +66,24 @@ impl Archive {
             };
             let read = buffer.get(..count).unwrap_or_default();
             hasher.update(read);
+            reach("archive::seal::before-write")?;
             writer.write_all(read)?;
             bytes += count as u64;
         }
         let file = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+        reach("archive::seal::before-sync")?;
         file.sync_all()?;
         let archived = Archived { file: finish(hasher), bytes };
         let path = self.path(&archived.file);
         if path.exists() {
+            reach("archive::duplicate::before-remove")?;
             std::fs::remove_file(&temporary)?;
+            // Whoever published it may have been killed before its name was durable.
+            sync_parent(&path)?;
         } else {
+            reach("archive::seal::before-publish")?;
             publish(&temporary, &path)?;
+            reach("archive::seal::after-publish")?;
         }
         Ok(archived)
     }

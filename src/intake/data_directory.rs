@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::durable::{create_directory, private_file, write_private};
+use crate::durable::{create_directory, private_file, sync_parent, write_private};
+use crate::failpoints::reach;
 use crate::sealing::{Keys, SealError};
 
 /// Why a data directory can't be used.
@@ -50,8 +51,14 @@ impl DataDirectory {
         };
         // SQLite would create it by the umask; its journal files take the mode of the database.
         let ledger = directory.ledger();
-        private_file(&ledger)
-            .and_then(|options| options.open(&ledger))
+        reach("directory::open::before-ledger-file")
+            .and_then(|()| private_file(&ledger)?.open(&ledger))
+            // Whoever made the places may have been killed before their names were durable.
+            .and_then(|_| {
+                reach("directory::open::before-sync")?;
+                sync_parent(root)?;
+                sync_parent(&ledger)
+            })
             .map_err(|source| DataDirectoryError::Io { path: ledger, source })?;
         Ok(directory)
     }
@@ -134,7 +141,10 @@ impl DataDirectory {
                 path: path.to_path_buf(),
                 source,
             })?;
-            write_private(path, text.as_bytes()).map_err(|source| DataDirectoryError::Io {
+            let written = reach("directory::keys::before-write")
+                .and_then(|()| write_private(path, text.as_bytes()))
+                .and_then(|()| reach("directory::keys::after-write"));
+            written.map_err(|source| DataDirectoryError::Io {
                 path: path.to_path_buf(),
                 source,
             })?;

@@ -25,6 +25,7 @@ use xorf::{BinaryFuse8, Filter};
 
 use super::{LineFingerprint, Seq};
 use crate::durable::{private_file, publish};
+use crate::failpoints::reach;
 use crate::ids::ClaimId;
 use crate::limits;
 
@@ -255,8 +256,12 @@ impl RunWriter {
             self.out.write_all(&number.to_be_bytes())?;
         }
         self.out.write_all(&MAGIC)?;
-        self.out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        let file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        reach("line-index::run::before-sync")?;
+        file.sync_all()?;
+        reach("line-index::run::before-publish")?;
         publish(&self.temporary, &self.path)?;
+        reach("line-index::run::after-publish")?;
         Ok(Run {
             file: File::open(&self.path)?,
             path: self.path,
@@ -293,9 +298,9 @@ pub fn open_runs(directory: &Path) -> io::Result<Vec<Run>> {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("run") => match Run::open(&path)? {
                 Some(run) => runs.push(run),
-                None => fs::remove_file(&path)?,
+                None => discard(&path)?,
             },
-            Some("tmp") => fs::remove_file(&path)?,
+            Some("tmp") => discard(&path)?,
             _ => {}
         }
     }
@@ -307,10 +312,15 @@ pub fn open_runs(directory: &Path) -> io::Result<Vec<Run>> {
         if run.span.after == before && run.span.last > before {
             kept.push(run);
         } else {
-            fs::remove_file(&run.path)?;
+            discard(&run.path)?;
         }
     }
     Ok(kept)
+}
+
+fn discard(path: &Path) -> io::Result<()> {
+    reach("line-index::open::before-remove")?;
+    fs::remove_file(path)
 }
 
 /// Puts the last runs together while many are of one size, so that a look-up asks few filters and a
@@ -326,6 +336,7 @@ pub fn merge_small(directory: &Path, runs: &mut Vec<Run>) -> io::Result<()> {
         }
         let merged = merge(directory, runs.get(runs.len() - small..).unwrap_or_default())?;
         for part in runs.drain(runs.len() - small..).filter(|part| part.path != merged.path) {
+            reach("line-index::merge::before-remove")?;
             fs::remove_file(&part.path)?;
         }
         runs.push(merged);

@@ -43,6 +43,20 @@ pub enum LedgerError {
     Inconsistent { what: &'static str },
 }
 
+/// The ledger is at a failpoint; what a test asks for comes as SQLite would say it.
+///
+/// # Errors
+/// [`LedgerError::Store`].
+pub fn reach(point: &'static str) -> Result<(), LedgerError> {
+    crate::failpoints::reach(point).map_err(|error| {
+        let code = match error.kind() {
+            std::io::ErrorKind::StorageFull => rusqlite::ffi::SQLITE_FULL,
+            _ => rusqlite::ffi::SQLITE_IOERR,
+        };
+        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None).into()
+    })
+}
+
 impl LedgerError {
     /// What is stored was changed or contradicts itself (exit 5), as against a store that can't be used
     /// (exit 1).

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::journal::{self, as_i64};
 use super::line_index::{self, LineEntry};
 use super::{
-    Admission, Arrival, Batch, ClaimDue, Counter, DeadLetterRow, Delivered, FileRow, FileState, Ledger, LedgerError, OutboxMark, PayeeDue, Progress, Seq,
+    Admission, Arrival, Batch, ClaimDue, Counter, DeadLetterRow, Delivered, FileRow, FileState, Ledger, LedgerError, OutboxMark, PayeeDue, Progress, Seq, reach,
 };
 use crate::clock::Timestamp;
 use crate::events::fact::{DeadUnit, Fact};
@@ -157,7 +157,9 @@ impl SqliteLedger {
                 .prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?
                 .execute(params![delivery, state])?;
         }
+        reach("ledger::append::before-commit")?;
         transaction.commit()?;
+        reach("ledger::append::after-commit")?;
         Ok(first)
     }
 
@@ -176,7 +178,9 @@ fn create(connection: &Connection, keys: &Keys) -> Result<RecordKey, LedgerError
     transaction.execute("INSERT INTO meta VALUES ('record_key', ?1)", [wrapped])?;
     transaction.execute("INSERT INTO meta VALUES ('generation', randomblob(16))", [])?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    reach("ledger::create::before-commit")?;
     transaction.commit()?;
+    reach("ledger::create::after-commit")?;
     Ok(key)
 }
 
@@ -265,7 +269,9 @@ impl Ledger for SqliteLedger {
             });
             journal::insert(&transaction, &self.key, std::slice::from_ref(&fact))?;
         }
+        reach("ledger::admit::before-commit")?;
         transaction.commit()?;
+        reach("ledger::admit::after-commit")?;
         Ok(match known {
             Some(row) if row.state == FileState::Open => Admission::Unfinished(row),
             Some(row) => Admission::Duplicate(row),

@@ -27,7 +27,7 @@ use crate::events::fact::{ClaimCounts, Fact, FileCompleted, FileRejected, Reject
 use crate::finding::{Check, Finding, ReportCode};
 use crate::guide::walker::Walker;
 use crate::ids::{ContentDigest, PartnerId};
-use crate::ledger::{Admission, Arrival, Batch, Counter, FileRow, FileState, Ledger, LedgerError, Numbers, Progress, Seq};
+use crate::ledger::{Admission, Arrival, Batch, Counter, FileRow, FileState, Ledger, LedgerError, Numbers, Progress, Seq, reach};
 use crate::limits;
 use crate::position::Position;
 use crate::sealing::SealError;
@@ -229,12 +229,14 @@ fn reject(
         counts,
         first_seq: house.ledger.last_seq()? + 1,
     };
+    reach("inbound::rejection::before-append")?;
     house.ledger.append(&Batch {
         facts,
         counters: vec![numbers.used()],
         file: Some((row.number, progress, FileState::Rejected)),
         ..Batch::default()
     })?;
+    reach("inbound::rejection::after-append")?;
     Ok(report(survey, counts, Some(reason)))
 }
 
@@ -290,6 +292,7 @@ fn complete(
         counts: done.counts,
         completed_at: at,
     }));
+    reach("inbound::completion::before-append")?;
     house.ledger.append(&Batch {
         facts,
         counters: vec![numbers.used()],
@@ -304,6 +307,7 @@ fn complete(
         )),
         ..Batch::default()
     })?;
+    reach("inbound::completion::after-append")?;
     Ok(report)
 }
 
@@ -408,7 +412,7 @@ fn decide_claims(
         }
         drop(decided);
         let committed = committer.join().unwrap_or(Err(InboundError::Stopped))?;
-        looked_up?;
+        looked_up.map_err(LedgerError::Index)?;
         let sets = reader.join().unwrap_or(Err(InboundError::Stopped))?;
         Ok((committed, sets))
     })
@@ -617,8 +621,10 @@ fn commit(ledger: &mut impl Ledger, seen: &Seen, row: &FileRow, batches: &Receiv
             progress.first_seq = ledger.last_seq()? + 1;
         }
         batch.file = Some((row.number, progress, FileState::Open));
+        reach("inbound::claims::before-append")?;
         let first = ledger.append(&batch)?;
-        seen.batch_committed(first)?;
+        reach("inbound::claims::after-append")?;
+        seen.batch_committed(first).map_err(LedgerError::Index)?;
     }
     Ok(progress)
 }

@@ -19,7 +19,7 @@ use crate::delivery::kafka::KafkaSink;
 use crate::delivery::sink::{Appended, EventSink, SinkError};
 use crate::delivery::{FILES_DELIVERY, kafka};
 use crate::events::fact::{DeadLettered, DeadReason, DeadUnit, Fact, RemitDelivered};
-use crate::ledger::{Batch, DeadLetterRow, Delivered, Ledger, LedgerError, Seq};
+use crate::ledger::{Batch, DeadLetterRow, Delivered, Ledger, LedgerError, Seq, reach};
 use crate::limits;
 
 /// Facts of one round, at most; fewer where fewer claims may be in memory.
@@ -83,7 +83,9 @@ pub fn deliver(house: &mut House, progress: &dyn Fn(Seq, Seq)) -> Result<Deliver
             files.seq = last;
             batch.delivered.push((FILES_DELIVERY.to_string(), files.clone()));
         }
+        reach("outbound::round::before-position")?;
         house.ledger.append(&batch)?;
+        reach("outbound::round::after-position")?;
         progress(last, house.ledger.last_seq()?);
     }
     events.finish(house)?;

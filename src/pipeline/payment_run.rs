@@ -7,7 +7,7 @@ use super::house::House;
 use crate::clock::Timestamp;
 use crate::events::fact::{Fact, PayeeBank, RemitBuilt, RemittedSeq};
 use crate::ids::{Npi, Tin, TraceNumber};
-use crate::ledger::{Batch, ClaimDue, Counter, Ledger, LedgerError, Numbers, PayeeDue};
+use crate::ledger::{Batch, ClaimDue, Counter, Ledger, LedgerError, Numbers, PayeeDue, reach};
 use crate::limits;
 use crate::money::Money;
 use crate::remittance::prompt_pay::interest;
@@ -67,12 +67,13 @@ pub fn run(house: &mut House, pay_date: NaiveDate, progress: &dyn Fn(u64, u64)) 
 /// One transaction: payments with the claims they settle and the numbers they use.
 fn record(house: &mut House, facts: Vec<Fact>, (controls, traces): (Numbers, Numbers)) -> Result<(), LedgerError> {
     let counters = vec![controls.used(), traces.used()];
+    reach("payment-run::record::before-append")?;
     house.ledger.append(&Batch {
         facts,
         counters,
         ..Batch::default()
     })?;
-    Ok(())
+    reach("payment-run::record::after-append")
 }
 
 fn build(house: &House, payee: &PayeeDue, claims: &[ClaimDue], pay_date: NaiveDate, (control_number, trace): (u32, u32)) -> Result<RemitBuilt, LedgerError> {

@@ -6,6 +6,7 @@ use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use crate::durable::{create_directory, private_file, publish, write_private};
+use crate::failpoints::reach;
 use crate::ids::ContentDigest;
 use crate::sealing::{Keys, SealedReader, SealedWriter};
 use crate::tables::LoadError;
@@ -103,23 +104,33 @@ pub fn load(store: &Path, keys: &Keys, base: &ReferenceData, directory: &Path) -
     if !target.exists() {
         let staging = store.join(format!("{name}.tmp"));
         if staging.exists() {
-            fs::remove_dir_all(&staging).map_err(io_at(&staging))?;
+            reach("refdata::load::before-discard")
+                .and_then(|()| fs::remove_dir_all(&staging))
+                .map_err(io_at(&staging))?;
         }
         create_directory(&staging).map_err(io_at(&staging))?;
         let before = store.join(base.digest().hex());
         for content in reference.contents().iter().filter(|content| content.origin == Origin::Loaded) {
             let sealed = staging.join(sealed_name(content.table));
             let fresh = directory.join(content.table.file_name());
+            reach("refdata::load::before-seal").map_err(io_at(&sealed))?;
             if fresh.exists() {
                 seal(&fresh, &sealed, keys).map_err(io_at(&sealed))?;
             } else {
-                fs::copy(before.join(sealed_name(content.table)), &sealed).map_err(io_at(&sealed))?;
+                copy(&before.join(sealed_name(content.table)), &sealed).map_err(io_at(&sealed))?;
             }
         }
-        publish(&staging, &target).map_err(io_at(&target))?;
+        // The names of its files, before its own.
+        File::open(&staging).and_then(|staging| staging.sync_all()).map_err(io_at(&staging))?;
+        reach("refdata::load::before-publish")
+            .and_then(|()| publish(&staging, &target))
+            .map_err(io_at(&target))?;
     }
     let current = store.join("current");
-    write_private(&current, name.as_bytes()).map_err(io_at(&current))?;
+    reach("refdata::load::before-current")
+        .and_then(|()| write_private(&current, name.as_bytes()))
+        .and_then(|()| reach("refdata::load::after-current"))
+        .map_err(io_at(&current))?;
     Ok(reference)
 }
 
@@ -131,7 +142,16 @@ fn seal(from: &Path, to: &Path, keys: &Keys) -> io::Result<()> {
     let mut writer = SealedWriter::new(private_file(to)?.open(to)?, keys)?;
     io::copy(&mut File::open(from)?, &mut writer)?;
     writer.flush()?;
-    writer.finish()?.sync_all()
+    let file = writer.finish()?;
+    reach("refdata::seal::before-sync")?;
+    file.sync_all()
+}
+
+/// A table that this load leaves as it is.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut file = private_file(to)?.open(to)?;
+    io::copy(&mut File::open(from)?, &mut file)?;
+    file.sync_all()
 }
 
 fn read_tables(directory: &Path, keys: &Keys) -> Result<ReferenceData, ReferenceStoreError> {
