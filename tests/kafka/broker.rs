@@ -89,10 +89,14 @@ impl Broker {
 
     /// A site whose runs publish to this broker under a prefix of its own; `log` is a twin without Kafka.
     pub fn site(&self, prefix: &str) -> Site {
-        let prefix = self.prefix(prefix);
-        let site = Site::new()
+        self.publishing(Site::new(), &self.prefix(prefix))
+    }
+
+    /// The site, publishing to this broker under the prefix.
+    pub fn publishing(&self, site: Site, prefix: &str) -> Site {
+        let site = site
             .with("CLAIMSTREAM__KAFKA__BROKERS", &self.address)
-            .with("CLAIMSTREAM__KAFKA__PREFIX", &prefix)
+            .with("CLAIMSTREAM__KAFKA__PREFIX", prefix)
             .with("CLAIMSTREAM__KAFKA__GIVE_UP_AFTER", "30s");
         match &self.secured {
             None => site,
