@@ -282,7 +282,7 @@ fn broker_faults() {
     const RECEIVED: [&str; 2] = ["--received-at", "2026-06-15T09:00:00-07:00"];
     let Some(broker) = own("crash-broker") else { return };
     let prefix = broker.prefix("faults");
-    let log = Site::new().with("CLAIMSTREAM__LIMITS__INFLIGHT_CLAIMS", "16");
+    let log = Site::new().with("CLAIMSTREAM__LIMITS__INFLIGHT_CLAIMS", "8");
     let to_kafka = broker
         .publishing(log.without("CLAIMSTREAM__KAFKA__"), &prefix)
         .with("CLAIMSTREAM__KAFKA__GIVE_UP_AFTER", "90s");
