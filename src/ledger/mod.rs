@@ -7,6 +7,8 @@
 pub mod inspection;
 mod journal;
 pub mod line_index;
+mod payables;
+mod schema;
 pub mod sqlite;
 
 use chrono::NaiveDate;

@@ -3,54 +3,33 @@
 //! Facts are stored sealed, one row each, in sequence; fingerprints and claim ids as one sorted run
 //! per batch instead of a B-tree with random keys, which was the bottleneck of a prototype.
 //!
-//! To the next editor: [`SCHEMA`] is version [`SCHEMA_VERSION`]; change them together and write the
-//! migration. What an index holds must be derivable from the journal.
+//! To the next editor: what an index holds must be derivable from the journal.
 
 use std::path::Path;
 
-use chrono::{Datelike, NaiveDate};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::journal::{self, as_i64};
 use super::line_index::{self, LineEntry};
+use super::payables::{self, Payees};
+use super::schema;
 use super::{
     Admission, Arrival, Batch, ClaimDue, Counter, DeadLetterRow, Delivered, FileRow, FileState, Ledger, LedgerError, OutboxMark, PayeeDue, Progress, Seq, reach,
 };
 use crate::clock::Timestamp;
 use crate::events::fact::{DeadUnit, Fact};
-use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin};
-use crate::money::{Money, Quantity};
+use crate::ids::{ClaimId, FileDigest, PartnerId};
+use crate::money::Quantity;
 use crate::sealing::{Keys, RecordKey};
 use crate::tables::refdata::authorizations::AuthorizationRow;
 use crate::text_form;
-
-/// Version 1 was never released; 2 had one delivery for events and files together.
-const SCHEMA_VERSION: i64 = 3;
-
-const SCHEMA: &str = "
-CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE file(number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, partner TEXT NOT NULL, bytes INTEGER NOT NULL,
-                  received_at INTEGER NOT NULL, state TEXT NOT NULL, progress TEXT NOT NULL);
-CREATE TABLE receipt(number INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES file, received_at INTEGER NOT NULL);
-CREATE TABLE control_number(sender TEXT, receiver TEXT, isa13 TEXT, file INTEGER NOT NULL REFERENCES file, PRIMARY KEY(sender, receiver, isa13)) WITHOUT ROWID;
-CREATE TABLE journal(seq INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
-CREATE TABLE line_run(first_seq INTEGER PRIMARY KEY, entries BLOB NOT NULL);
-CREATE TABLE claim_run(first_seq INTEGER PRIMARY KEY, entries BLOB NOT NULL);
-CREATE TABLE unit_use(authorization_row INTEGER PRIMARY KEY, units TEXT NOT NULL);
-CREATE TABLE payee(number INTEGER PRIMARY KEY, npi TEXT NOT NULL, tin TEXT NOT NULL, UNIQUE(npi, tin));
-CREATE TABLE payable(payee INTEGER NOT NULL REFERENCES payee, seq INTEGER NOT NULL, received_on INTEGER NOT NULL, charge INTEGER NOT NULL,
-                     paid INTEGER NOT NULL, PRIMARY KEY(payee, seq)) WITHOUT ROWID;
-CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE delivery(name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE dead_letter(letter INTEGER PRIMARY KEY, seq INTEGER NOT NULL, event INTEGER, is_redriven INTEGER NOT NULL);
-";
 
 /// The ledger in `ledger.db`.
 #[derive(Debug)]
 pub struct SqliteLedger {
     connection: Connection,
     key: RecordKey,
-    payees: std::collections::HashMap<(Npi, Option<Tin>), i64>,
+    payees: Payees,
 }
 
 impl SqliteLedger {
@@ -63,24 +42,9 @@ impl SqliteLedger {
         let connection = Connection::open(path)?;
         connection.execute_batch("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -8192;")?;
         connection.set_prepared_statement_cache_capacity(64);
-        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        let key = match version {
-            0 => create(&connection, keys)?,
-            2 | SCHEMA_VERSION => {
-                let wrapped: Vec<u8> = connection.query_row("SELECT value FROM meta WHERE name = 'record_key'", [], |row| row.get(0))?;
-                let key = keys.record_key(&wrapped)?;
-                if version == 2 {
-                    migrate_from_2(&connection)?;
-                }
-                key
-            }
-            found => return Err(LedgerError::Schema { found, known: SCHEMA_VERSION }),
-        };
-        Ok(SqliteLedger {
-            connection,
-            key,
-            payees: std::collections::HashMap::new(),
-        })
+        let key = schema::open(&connection, keys)?;
+        let payees = Payees::read(&connection, &key)?;
+        Ok(SqliteLedger { connection, key, payees })
     }
 
     /// Opens an existing database for a look: reads only, makes no schema, migrates none.
@@ -90,23 +54,16 @@ impl SqliteLedger {
     pub fn open_to_read(path: &Path, keys: &Keys) -> Result<SqliteLedger, LedgerError> {
         super::inspection::require_sound_sqlite()?;
         let connection = super::inspection::connect_to_read(path)?;
-        let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if found != SCHEMA_VERSION {
-            return Err(LedgerError::Schema { found, known: SCHEMA_VERSION });
-        }
-        let wrapped: Vec<u8> = connection.query_row("SELECT value FROM meta WHERE name = 'record_key'", [], |row| row.get(0))?;
-        Ok(SqliteLedger {
-            key: keys.record_key(&wrapped)?,
-            connection,
-            payees: std::collections::HashMap::new(),
-        })
+        let key = schema::look_at(&connection, keys)?;
+        let payees = Payees::read(&connection, &key)?;
+        Ok(SqliteLedger { connection, key, payees })
     }
 
     fn append_in_one_transaction(&mut self, batch: &Batch) -> Result<Seq, LedgerError> {
         let transaction = self.connection.unchecked_transaction()?;
         let first = journal::insert(&transaction, &self.key, &batch.facts)?;
         insert_runs(&transaction, first, batch)?;
-        insert_payables(&transaction, &mut self.payees, first, &batch.facts)?;
+        payables::insert(&transaction, &self.key, &mut self.payees, first, &batch.facts)?;
         insert_dead_letters(&transaction, first, &batch.facts)?;
         {
             let mut statement = transaction.prepare_cached("SELECT units FROM unit_use WHERE authorization_row = ?1")?;
@@ -129,23 +86,7 @@ impl SqliteLedger {
                     .execute(params![sender, receiver, isa13, number])?;
             }
         }
-        {
-            let mut payee = transaction.prepare_cached("SELECT number FROM payee WHERE npi = ?1 AND tin = ?2")?;
-            let mut settle = transaction.prepare_cached("DELETE FROM payable WHERE payee = ?1 AND seq = ?2")?;
-            for fact in &batch.facts {
-                if let Fact::RemitBuilt(remit) = fact {
-                    let tin = remit.payee_tin.as_ref().map_or("", |tin| tin.as_str());
-                    let payee: Option<i64> = payee.query_row(params![remit.payee_npi.as_str(), tin], |row| row.get(0)).optional()?;
-                    for claim in &remit.claims {
-                        if settle.execute(params![payee, as_i64(claim.seq)])? != 1 {
-                            return Err(LedgerError::Inconsistent {
-                                what: "a claim to be paid was not payable",
-                            });
-                        }
-                    }
-                }
-            }
-        }
+        payables::settle(&transaction, &self.payees, &batch.facts)?;
         for (counter, value) in &batch.counters {
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?
@@ -169,33 +110,6 @@ impl SqliteLedger {
             .prepare_cached("SELECT number, digest, partner, bytes, received_at, state, progress FROM file WHERE digest = ?1")?;
         Ok(statement.query_row([digest.as_bytes()], read_file_row).optional()?)
     }
-}
-
-fn create(connection: &Connection, keys: &Keys) -> Result<RecordKey, LedgerError> {
-    let (wrapped, key) = keys.new_record_key()?;
-    let transaction = connection.unchecked_transaction()?;
-    transaction.execute_batch(SCHEMA)?;
-    transaction.execute("INSERT INTO meta VALUES ('record_key', ?1)", [wrapped])?;
-    transaction.execute("INSERT INTO meta VALUES ('generation', randomblob(16))", [])?;
-    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-    reach("ledger::create::before-commit")?;
-    transaction.commit()?;
-    reach("ledger::create::after-commit")?;
-    Ok(key)
-}
-
-/// Files and the event log have a position each, and the ledger a generation.
-fn migrate_from_2(connection: &Connection) -> Result<(), LedgerError> {
-    let transaction = connection.unchecked_transaction()?;
-    transaction.execute_batch(
-        "CREATE TABLE dead_letter(letter INTEGER PRIMARY KEY, seq INTEGER NOT NULL, event INTEGER, is_redriven INTEGER NOT NULL);
-         INSERT INTO meta VALUES ('generation', randomblob(16));
-         INSERT INTO delivery SELECT 'files', state FROM delivery WHERE name = 'outbound';
-         UPDATE delivery SET name = 'event-log' WHERE name = 'outbound';",
-    )?;
-    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-    transaction.commit()?;
-    Ok(())
 }
 
 fn read_file_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
@@ -285,7 +199,7 @@ impl Ledger for SqliteLedger {
         let appended = self.append_in_one_transaction(batch);
         if appended.is_err() {
             // Payees that came with the batch went with it: their numbers will be those of others.
-            self.payees.clear();
+            self.payees = Payees::read(&self.connection, &self.key)?;
         }
         appended
     }
@@ -345,45 +259,11 @@ impl Ledger for SqliteLedger {
     }
 
     fn payees_due(&self) -> Result<Vec<PayeeDue>, LedgerError> {
-        let mut statement = self.connection.prepare(
-            "SELECT payee.number, npi, tin, count(*) FROM payable JOIN payee ON payee.number = payable.payee GROUP BY payee.number ORDER BY npi, tin",
-        )?;
-        let rows = statement.query_map([], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?))
-        })?;
-        rows.map(|row| {
-            let (number, npi, tin, claims) = row?;
-            let npi = Npi::parse(npi.as_bytes()).map_err(|_| LedgerError::Inconsistent { what: "a payee without NPI" })?;
-            Ok(PayeeDue {
-                number,
-                npi,
-                tin: Tin::parse(tin.as_bytes()).ok(),
-                claims: claims.unsigned_abs(),
-            })
-        })
-        .collect()
+        payables::payees_due(&self.connection, &self.payees)
     }
 
     fn claims_due(&self, payee: i64, after: Seq, count: usize) -> Result<Vec<ClaimDue>, LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT seq, received_on, charge, paid FROM payable WHERE payee = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let rows = statement.query_map(params![payee, as_i64(after), count], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i32>(1)?, row.get(2)?, row.get(3)?))
-        })?;
-        rows.map(|row| {
-            let (seq, received_on, charge, paid) = row?;
-            Ok(ClaimDue {
-                seq: seq.unsigned_abs(),
-                received_on: NaiveDate::from_num_days_from_ce_opt(received_on).ok_or(LedgerError::Inconsistent {
-                    what: "a claim to be paid without receipt date",
-                })?,
-                charge: Money::from_cents(charge),
-                paid: Money::from_cents(paid),
-            })
-        })
-        .collect()
+        payables::claims_due(&self.connection, payee, after, count)
     }
 
     fn files(&self) -> Result<Vec<FileRow>, LedgerError> {
@@ -533,49 +413,11 @@ fn insert_dead_letters(connection: &Connection, first: Seq, facts: &[Fact]) -> R
     Ok(())
 }
 
-fn insert_payables(
-    connection: &Connection,
-    payees: &mut std::collections::HashMap<(Npi, Option<Tin>), i64>,
-    first: Seq,
-    facts: &[Fact],
-) -> Result<(), LedgerError> {
-    let mut statement = connection.prepare_cached("INSERT INTO payable VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    for (seq, fact) in (first..).zip(facts) {
-        let Fact::ClaimAdjudicated(decision) = fact else { continue };
-        let Some(npi) = decision.echo.billing_npi.filter(|_| decision.determination.outcome().is_remitted()) else {
-            continue;
-        };
-        let payee = (npi, decision.echo.billing_tin);
-        let number = match payees.get(&payee) {
-            Some(number) => *number,
-            None => {
-                let tin = payee.1.as_ref().map_or("", |tin| tin.as_str());
-                connection
-                    .prepare_cached("INSERT OR IGNORE INTO payee(npi, tin) VALUES (?1, ?2)")?
-                    .execute(params![npi.as_str(), tin])?;
-                let number: i64 = connection
-                    .prepare_cached("SELECT number FROM payee WHERE npi = ?1 AND tin = ?2")?
-                    .query_row(params![npi.as_str(), tin], |row| row.get(0))?;
-                payees.insert(payee, number);
-                number
-            }
-        };
-        let (received_on, determination) = (decision.receipt.received_on.num_days_from_ce(), &decision.determination);
-        statement.execute(params![
-            number,
-            as_i64(seq),
-            received_on,
-            determination.charge().cents(),
-            determination.paid().cents()
-        ])?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Numbers;
     use super::*;
+    use crate::ids::{Npi, Tin};
 
     fn arrival() -> Arrival {
         Arrival {
@@ -672,7 +514,8 @@ mod tests {
         ledger
             .connection
             .execute_batch(
-                "DROP TABLE dead_letter; DELETE FROM meta WHERE name = 'generation'; PRAGMA user_version = 2;
+                "DROP TABLE dead_letter; DELETE FROM meta WHERE name = 'generation'; ALTER TABLE payee ADD COLUMN npi TEXT; ALTER TABLE payee ADD COLUMN tin TEXT; PRAGMA user_version = 2;
+                 INSERT INTO payee VALUES (1, x'', '1234567893', '951234567');
                  INSERT INTO delivery VALUES ('outbound', '{\"seq\":1,\"lengths\":{\"files\":7}}');",
             )
             .unwrap();
@@ -688,7 +531,11 @@ mod tests {
         assert_eq!((after.seq, &after.entry), (1, &mark.entry));
         assert_ne!(after.generation, mark.generation);
         assert_eq!(ledger.outbox_mark(2).unwrap(), None);
+        let payee = (Npi::parse(b"1234567893").unwrap(), Tin::parse(b"951234567").ok());
+        assert_eq!(ledger.payees.number(&payee), Some(1));
         drop(ledger);
+        let stored = std::fs::read(directory.path().join("ledger.db")).unwrap();
+        assert!(!stored.windows(9).any(|window| window == b"951234567"));
         assert_eq!(open(directory.path()).outbox_mark(1).unwrap(), Some(after));
     }
 

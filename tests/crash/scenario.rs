@@ -382,7 +382,7 @@ fn ledger(path: &Path) -> BTreeMap<&'static str, Vec<String>> {
         ("lines", entries("line_run", 32)),
         ("claims", claims),
         ("unit_use", rows("SELECT authorization_row || ' ' || units FROM unit_use")),
-        ("payee", rows("SELECT npi || ' ' || tin FROM payee")),
+        ("payee", rows("SELECT number FROM payee")),
         ("payable", rows("SELECT payee || ' ' || charge || ' ' || paid FROM payable")),
         ("counter", rows("SELECT name || ' ' || value FROM counter")),
     ])
