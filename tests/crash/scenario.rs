@@ -367,9 +367,7 @@ fn ledger(path: &Path) -> BTreeMap<&'static str, Vec<String>> {
         ("whole", rows("SELECT integrity_check FROM pragma_integrity_check")),
         (
             "journal without a gap, all of it delivered",
-            rows(
-                "SELECT (max(seq) = count(*)) || ' ' || (max(seq) = (SELECT min(json_extract(state, '$.seq')) FROM delivery)) FROM journal",
-            ),
+            rows("SELECT (max(seq) = count(*)) || ' ' || (max(seq) = (SELECT min(json_extract(state, '$.seq')) FROM delivery)) FROM journal"),
         ),
         (
             "file",
@@ -382,7 +380,7 @@ fn ledger(path: &Path) -> BTreeMap<&'static str, Vec<String>> {
         ("lines", entries("line_run", 32)),
         ("claims", claims),
         ("unit_use", rows("SELECT authorization_row || ' ' || units FROM unit_use")),
-        ("payee", rows("SELECT number FROM payee")),
+        ("payee", rows("SELECT number || '' FROM payee")),
         ("payable", rows("SELECT payee || ' ' || charge || ' ' || paid FROM payable")),
         ("counter", rows("SELECT name || ' ' || value FROM counter")),
     ])

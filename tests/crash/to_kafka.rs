@@ -49,13 +49,15 @@ fn to_kafka() -> Option<&'static ToKafka> {
             reached: BTreeMap::new(),
             took: Duration::ZERO,
         };
-        let data = "kafka-whole";
-        to_kafka.scenario.start(data, INGEST);
-        let start = Instant::now();
-        let run = Run::of(to_kafka.ingest(data).env("FAILPOINTS", notes()).output().unwrap());
-        to_kafka.took = start.elapsed();
-        to_kafka.reached = reached(&run.stderr);
-        to_kafka.recover(data);
+        // Once more for the time that it takes: the first run waits for what brokers make only once.
+        for data in ["kafka-whole", "kafka-timed"] {
+            to_kafka.scenario.start(data, INGEST);
+            let start = Instant::now();
+            let run = Run::of(to_kafka.ingest(data).env("FAILPOINTS", notes()).output().unwrap());
+            to_kafka.took = start.elapsed();
+            to_kafka.reached = reached(&run.stderr);
+            to_kafka.assert_whole(data);
+        }
         Some(to_kafka)
     };
     TO_KAFKA.get_or_init(make).as_ref()
@@ -92,9 +94,8 @@ impl ToKafka {
         assert_eq!(status.expect(0).result()["outbox_lag"], 0);
         std::fs::remove_dir_all(data_path).unwrap();
         // Hundreds of topics would make the broker slow.
-        for topic in TOPICS {
-            self.broker.delete_topic(&format!("{prefix}.{topic}"));
-        }
+        let names: Vec<String> = TOPICS.iter().chain(&["dlq", "progress"]).map(|topic| format!("{prefix}.{topic}")).collect();
+        self.broker.delete_topics(&names.iter().map(String::as_str).collect::<Vec<_>>());
     }
 
     /// The first two times at the points that begin like one of these.

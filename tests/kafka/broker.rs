@@ -141,9 +141,13 @@ impl Broker {
     }
 
     pub fn delete_topic(&self, name: &str) {
-        wait_for(self.admin().delete_topics(&[name], &AdminOptions::new())).unwrap()[0]
-            .as_ref()
-            .unwrap();
+        self.delete_topics(&[name]);
+    }
+
+    pub fn delete_topics(&self, names: &[&str]) {
+        for deleted in wait_for(self.admin().delete_topics(names, &AdminOptions::new())).unwrap() {
+            deleted.unwrap();
+        }
     }
 
     /// Everything of a topic that is committed, partition by partition in its order.
@@ -151,6 +155,8 @@ impl Broker {
         let mut config = self.client();
         config.set("group.id", "judge").set("isolation.level", "read_committed");
         config.set("enable.partition.eof", "true").set("enable.auto.commit", "false");
+        // The broker says at once that this is the end.
+        config.set("fetch.wait.max.ms", "10");
         let consumer: BaseConsumer = config.create().unwrap();
         let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).unwrap();
         let partitions: Vec<i32> = metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect();
