@@ -12,7 +12,7 @@
 //!
 //! To the next editor: a new durable step gets a point before and after it and their names in [`ALL`];
 //! `tests/tidy.rs` holds the table and the code to each other, and `tests/crash` fails for a point that
-//! its scenario never reaches.
+//! its scenario never reaches (those of `kafka` where it has a broker).
 
 use std::io;
 
@@ -72,6 +72,12 @@ pub const ALL: &[&str] = &[
     "outbound-files::release::after-directory-sync",
     "outbound::round::before-position",
     "outbound::round::after-position",
+    "kafka::open::after-fence",
+    "kafka::open::after-progress",
+    "kafka::transaction::after-begin",
+    "kafka::transaction::after-send",
+    "kafka::transaction::before-commit",
+    "kafka::transaction::after-commit",
 ];
 
 /// The process is at a point of [`ALL`].

@@ -1,7 +1,7 @@
 //! Killed from outside, at random moments.
 
 use std::fmt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -29,10 +29,58 @@ impl Dice {
 }
 
 /// A run that is killed once, or again while it recovers.
-struct Kill {
+pub struct Kill {
     seed: u64,
     /// In thousandths of the time that a whole run takes.
-    after: Vec<u64>,
+    pub after: Vec<u64>,
+}
+
+/// So many of them.
+pub fn random_kills(count: u64) -> Vec<Kill> {
+    let kill = |seed| {
+        let mut dice = Dice::new(seed + 1);
+        let kills = 1 + dice.roll(3) / 2;
+        let after = (0..kills).map(|_| dice.roll(1_200)).collect();
+        Kill { seed, after }
+    };
+    (0..count).map(kill).collect()
+}
+
+/// Kills at thousandths of a run. Others use the machine too: the estimate of how long that takes is
+/// corrected by runs that end too early or too late.
+pub struct Killer {
+    whole_us: AtomicU64,
+    interrupted: AtomicUsize,
+}
+
+impl Killer {
+    pub fn new(whole: Duration) -> Killer {
+        Killer {
+            whole_us: AtomicU64::new(whole.as_micros() as u64),
+            interrupted: AtomicUsize::new(0),
+        }
+    }
+
+    pub fn kill(&self, command: &mut Command, after: u64) {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let whole = self.whole_us.load(Ordering::Relaxed);
+        std::thread::sleep(Duration::from_micros(whole * after / 1_000));
+        child.kill().unwrap();
+        let was_running = child.wait().unwrap().code().is_none();
+        self.interrupted.fetch_add(usize::from(was_running), Ordering::Relaxed);
+        match (was_running, after > 1_000) {
+            (true, true) => self.whole_us.store(whole * 5 / 4, Ordering::Relaxed),
+            (false, false) => self.whole_us.store(whole * 9 / 10, Ordering::Relaxed),
+            (true, false) | (false, true) => {}
+        }
+    }
+
+    /// Fails when it came too late too often.
+    pub fn end(self, runs: usize) {
+        let (interrupted, whole) = (self.interrupted.into_inner(), Duration::from_micros(self.whole_us.into_inner()));
+        println!("{runs} runs, {interrupted} kills of a running process within {whole:?}");
+        assert!(interrupted * 2 >= runs, "only {interrupted} of {runs} were still running");
+    }
 }
 
 impl fmt::Display for Kill {
@@ -47,39 +95,17 @@ fn killed_at_random_moments() {
     scenario.start("timed", INGEST);
     let start = Instant::now();
     Run::of(scenario.command(INGEST, "timed").output().unwrap());
-    // Others use the machine too: the estimate is corrected by runs that end too early or too late.
-    let whole_us = AtomicU64::new(start.elapsed().as_micros() as u64);
+    let killer = Killer::new(start.elapsed());
     std::fs::remove_dir_all(scenario.site.path("timed")).unwrap();
 
-    let kills: Vec<Kill> = (0..setting("CLAIMSTREAM_KILLS").unwrap_or(KILLS))
-        .map(|seed| {
-            let mut dice = Dice::new(seed + 1);
-            let kills = 1 + dice.roll(3) / 2;
-            let after = (0..kills).map(|_| dice.roll(1_200)).collect();
-            Kill { seed, after }
-        })
-        .collect();
-    let interrupted = AtomicUsize::new(0);
+    let kills = random_kills(setting("CLAIMSTREAM_KILLS").unwrap_or(KILLS));
     each(&kills, |number, kill| {
         let data = format!("random-{number}");
         scenario.start(&data, INGEST);
         for after in &kill.after {
-            let mut child = scenario.command(INGEST, &data).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            let whole = whole_us.load(Ordering::Relaxed);
-            std::thread::sleep(Duration::from_micros(whole * after / 1_000));
-            child.kill().unwrap();
-            let was_running = child.wait().unwrap().code().is_none();
-            interrupted.fetch_add(usize::from(was_running), Ordering::Relaxed);
-            match (was_running, *after > 1_000) {
-                (true, true) => whole_us.store(whole * 5 / 4, Ordering::Relaxed),
-                (false, false) => whole_us.store(whole * 9 / 10, Ordering::Relaxed),
-                (true, false) | (false, true) => {}
-            }
+            killer.kill(&mut scenario.command(INGEST, &data), *after);
         }
         scenario.recover(&data, INGEST);
     });
-    let interrupted = interrupted.into_inner();
-    let whole = Duration::from_micros(whole_us.into_inner());
-    println!("{} runs, {interrupted} kills of a running process within {whole:?}", kills.len());
-    assert!(interrupted * 2 >= kills.len(), "only {interrupted} of {} were still running", kills.len());
+    killer.end(kills.len());
 }

@@ -4,6 +4,8 @@
 //! ```text
 //! cargo test --features failpoints --test crash
 //! CLAIMSTREAM_KILLS=500     random kills instead of 50
+//! CLAIMSTREAM_KAFKA_KILLS=500    random kills on the way to Kafka instead of 10
+//! CLAIMSTREAM_BROKER_ROUNDS=50   broker faults instead of 3
 //! CLAIMSTREAM_EVERY=1       every call of the disk fails once, every moment is a power loss; 4: every fourth; else a sample
 //! ```
 //!
@@ -13,7 +15,10 @@
 //! really full; and power losses, by what [`power`] says there about the disk it assumes.
 //!
 //! What it does not show: a disk that lies about its syncs, or that loses what it had synced; two
-//! faults of different kinds in one run; and any broker.
+//! faults of different kinds in one run.
+//!
+//! The same to a real broker is in [`to_kafka`], with what happens to brokers; where none can be had it
+//! says "left out".
 
 // `clippy.toml` allows these in tests, which it does not see in a test crate's own functions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
@@ -22,6 +27,9 @@
 #[allow(dead_code)]
 #[path = "../house/answers.rs"]
 mod answers;
+#[allow(dead_code)]
+#[path = "../kafka/broker.rs"]
+mod broker;
 #[allow(dead_code)]
 #[path = "../house/site.rs"]
 mod site;
@@ -33,3 +41,4 @@ mod kills;
 mod points;
 mod power;
 mod scenario;
+mod to_kafka;

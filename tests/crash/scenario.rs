@@ -54,8 +54,8 @@ pub struct Scenario {
 pub struct Outcome {
     /// By `ce_id`; but for arrivals of a file that had arrived before, of which a repeated command makes
     /// more.
-    events: BTreeMap<String, Value>,
-    outbound: BTreeMap<String, String>,
+    pub events: BTreeMap<String, Value>,
+    pub outbound: BTreeMap<String, String>,
     ledger: BTreeMap<&'static str, Vec<String>>,
     names: BTreeSet<String>,
 }
@@ -83,11 +83,10 @@ impl Scenario {
             },
             protected,
         };
-        let notes: Vec<String> = failpoints::ALL.iter().map(|point| format!("{point}=return(note)")).collect();
         for command in 0..COMMANDS.len() {
             litter(&scenario.site.path("whole"), command);
             copy(&scenario.site.path("whole"), &scenario.before(command));
-            let run = Run::of(scenario.command(command, "whole").env("FAILPOINTS", notes.join(";")).output().unwrap());
+            let run = Run::of(scenario.command(command, "whole").env("FAILPOINTS", notes()).output().unwrap());
             assert!(matches!(run.code, Some(0 | 4)), "{}", run.stderr);
             scenario.reached[command] = reached(&run.stderr);
         }
@@ -126,8 +125,13 @@ impl Scenario {
     }
 
     pub fn command(&self, command: usize, data: &str) -> Command {
+        self.command_at(&self.site, command, data)
+    }
+
+    /// A command with the settings of a site that is the scenario's own but for those.
+    pub fn command_at(&self, site: &Site, command: usize, data: &str) -> Command {
         let data = self.site.path(data).display().to_string();
-        self.site.command(&[&["--data-dir", &data], COMMANDS[command]].concat())
+        site.command(&[&["--data-dir", &data], COMMANDS[command]].concat())
     }
 
     /// The same commands again, from the one that was stopped; then nothing tells the directory from that
@@ -155,21 +159,27 @@ impl Scenario {
             (vec![], vec![]),
             "files left over, files missing"
         );
-        let ids = |one: &Outcome, other: &Outcome| one.events.keys().filter(|id| !other.events.contains_key(*id)).count();
-        assert_eq!(
-            (ids(&outcome, &self.whole), ids(&self.whole, &outcome)),
-            (0, 0),
-            "events too many, events missing"
-        );
-        for (id, event) in &self.whole.events {
-            assert!(&outcome.events[id] == event, "event {id} differs");
-        }
+        assert_same_events(&outcome.events, &self.whole.events);
         for (name, text) in &self.whole.outbound {
             assert!(&outcome.outbound[name] == text, "{name} differs");
         }
+        self.assert_whole_ledger(&outcome.ledger);
+    }
+
+    fn assert_whole_ledger(&self, ledger: &BTreeMap<&'static str, Vec<String>>) {
         for (table, rows) in &self.whole.ledger {
-            assert!(&outcome.ledger[table] == rows, "{table} of the ledger differs");
+            assert!(&ledger[table] == rows, "{table} of the ledger differs");
         }
+    }
+
+    /// The same of a directory whose events are elsewhere.
+    pub fn assert_whole_but_for_events(&self, data: &str) {
+        let outbound = self.outbound(data);
+        assert!(outbound.keys().eq(self.whole.outbound.keys()), "outbound files left over or missing");
+        for (name, text) in &self.whole.outbound {
+            assert!(&outbound[name] == text, "{name} differs");
+        }
+        self.assert_whole_ledger(&ledger(&self.site.path(data).join("ledger.db")));
     }
 
     /// What partners and consumers may have read, and where: whole lines of the event log, outbound files.
@@ -193,6 +203,11 @@ impl Scenario {
         visible
     }
 
+    fn outbound(&self, data: &str) -> BTreeMap<String, String> {
+        let files = self.site.tree(&format!("{data}/outbound"));
+        files.into_iter().map(|(name, bytes)| (name, without_clock(&bytes))).collect()
+    }
+
     pub fn outcome(&self, data: &str) -> Outcome {
         let mut events = BTreeMap::new();
         for event in TOPICS.iter().flat_map(|topic| self.site.events(data, topic)) {
@@ -201,7 +216,6 @@ impl Scenario {
                 assert!(events.insert(id, event_without_clock(event)).is_none(), "an event twice");
             }
         }
-        let outbound = self.site.tree(&format!("{data}/outbound"));
         let root = self.site.path(data);
         let names = files_below(&root)
             .into_iter()
@@ -210,7 +224,7 @@ impl Scenario {
         let is_cut_anew = |name: &str| name.starts_with("ledger.db-") || name.starts_with("index/") && name.ends_with(".run");
         Outcome {
             events,
-            outbound: outbound.into_iter().map(|(name, bytes)| (name, without_clock(&bytes))).collect(),
+            outbound: self.outbound(data),
             ledger: ledger(&root.join("ledger.db")),
             names: names.filter(|name| !is_cut_anew(name)).collect(),
         }
@@ -260,6 +274,15 @@ fn inputs(site: &Site) -> Vec<String> {
     values.filter(|value| value.len() > 3).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
+/// Events by `ce_id` are those that are expected, and no other.
+pub fn assert_same_events(found: &BTreeMap<String, Value>, expected: &BTreeMap<String, Value>) {
+    let ids = |one: &BTreeMap<String, Value>, other: &BTreeMap<String, Value>| one.keys().filter(|id| !other.contains_key(*id)).count();
+    assert_eq!((ids(found, expected), ids(expected, found)), (0, 0), "events too many, events missing");
+    for (id, event) in expected {
+        assert!(&found[id] == event, "event {id} differs");
+    }
+}
+
 /// What an earlier crash may have left behind, so that the steps that remove it are reached.
 fn litter(data: &Path, command: usize) {
     if command == 0 {
@@ -285,7 +308,8 @@ fn litter(data: &Path, command: usize) {
     }
 }
 
-fn reached(stderr: &str) -> BTreeMap<&'static str, usize> {
+/// How often the points were reached, by what a run that was told to note it said.
+pub fn reached(stderr: &str) -> BTreeMap<&'static str, usize> {
     let mut reached = BTreeMap::new();
     for name in stderr.lines().filter_map(|line| line.strip_prefix("reached ")) {
         let name = failpoints::ALL.iter().find(|point| **point == name).unwrap();
@@ -294,7 +318,14 @@ fn reached(stderr: &str) -> BTreeMap<&'static str, usize> {
     reached
 }
 
-fn event_without_clock(mut event: Value) -> Value {
+/// For `FAILPOINTS`: say of every point that it was reached.
+pub fn notes() -> String {
+    let notes: Vec<String> = failpoints::ALL.iter().map(|point| format!("{point}=return(note)")).collect();
+    notes.join(";")
+}
+
+/// What an event says whenever it is told.
+pub fn event_without_clock(mut event: Value) -> Value {
     drop_clock(&mut event);
     event
 }
@@ -336,9 +367,7 @@ fn ledger(path: &Path) -> BTreeMap<&'static str, Vec<String>> {
         ("whole", rows("SELECT integrity_check FROM pragma_integrity_check")),
         (
             "journal without a gap, all of it delivered",
-            rows(
-                "SELECT (max(seq) = count(*)) || ' ' || (max(seq) = (SELECT json_extract(state, '$.seq') FROM delivery WHERE name = 'outbound')) FROM journal",
-            ),
+            rows("SELECT (max(seq) = count(*)) || ' ' || (max(seq) = (SELECT min(json_extract(state, '$.seq')) FROM delivery)) FROM journal"),
         ),
         (
             "file",
@@ -351,7 +380,7 @@ fn ledger(path: &Path) -> BTreeMap<&'static str, Vec<String>> {
         ("lines", entries("line_run", 32)),
         ("claims", claims),
         ("unit_use", rows("SELECT authorization_row || ' ' || units FROM unit_use")),
-        ("payee", rows("SELECT number FROM payee")),
+        ("payee", rows("SELECT number || '' FROM payee")),
         ("payable", rows("SELECT payee || ' ' || charge || ' ' || paid FROM payable")),
         ("counter", rows("SELECT name || ' ' || value FROM counter")),
     ])

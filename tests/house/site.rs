@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// A working directory with a key file in it; data directories are made below it by name.
 pub struct Site {
-    directory: std::rc::Rc<tempfile::TempDir>,
+    directory: std::sync::Arc<tempfile::TempDir>,
     variables: Vec<(String, String)>,
 }
 
@@ -29,7 +29,7 @@ impl Site {
         fs::write(&key_file, Keys::generate().unwrap().as_bytes()).unwrap();
         let variables = vec![("CLAIMSTREAM__PHI__KEY_FILE".to_string(), key_file.display().to_string())];
         Site {
-            directory: std::rc::Rc::new(directory),
+            directory: std::sync::Arc::new(directory),
             variables,
         }
     }

@@ -89,10 +89,14 @@ impl Broker {
 
     /// A site whose runs publish to this broker under a prefix of its own; `log` is a twin without Kafka.
     pub fn site(&self, prefix: &str) -> Site {
-        let prefix = self.prefix(prefix);
-        let site = Site::new()
+        self.publishing(Site::new(), &self.prefix(prefix))
+    }
+
+    /// The site, publishing to this broker under the prefix.
+    pub fn publishing(&self, site: Site, prefix: &str) -> Site {
+        let site = site
             .with("CLAIMSTREAM__KAFKA__BROKERS", &self.address)
-            .with("CLAIMSTREAM__KAFKA__PREFIX", &prefix)
+            .with("CLAIMSTREAM__KAFKA__PREFIX", prefix)
             .with("CLAIMSTREAM__KAFKA__GIVE_UP_AFTER", "30s");
         match &self.secured {
             None => site,
@@ -137,9 +141,13 @@ impl Broker {
     }
 
     pub fn delete_topic(&self, name: &str) {
-        wait_for(self.admin().delete_topics(&[name], &AdminOptions::new())).unwrap()[0]
-            .as_ref()
-            .unwrap();
+        self.delete_topics(&[name]);
+    }
+
+    pub fn delete_topics(&self, names: &[&str]) {
+        for deleted in wait_for(self.admin().delete_topics(names, &AdminOptions::new())).unwrap() {
+            deleted.unwrap();
+        }
     }
 
     /// Everything of a topic that is committed, partition by partition in its order.
@@ -147,6 +155,8 @@ impl Broker {
         let mut config = self.client();
         config.set("group.id", "judge").set("isolation.level", "read_committed");
         config.set("enable.partition.eof", "true").set("enable.auto.commit", "false");
+        // The broker says at once that this is the end.
+        config.set("fetch.wait.max.ms", "10");
         let consumer: BaseConsumer = config.create().unwrap();
         let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).unwrap();
         let partitions: Vec<i32> = metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect();

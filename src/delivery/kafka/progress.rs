@@ -33,6 +33,8 @@ pub(super) fn read(kafka: &Kafka, timeout: Duration) -> Result<Option<OutboxMark
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "earliest")
         .set("isolation.level", "read_committed")
+        // Else the broker waits half a second for more before it says that this is the end.
+        .set("fetch.wait.max.ms", "10")
         .set("enable.partition.eof", "true");
     let consumer: BaseConsumer<Watch> =
         FromClientConfigAndContext::from_config_and_context(&config, Watch::default()).map_err(|error| Failed::Hopeless(KafkaError::Client(error)))?;

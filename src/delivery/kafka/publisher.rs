@@ -88,7 +88,9 @@ impl Publisher {
             is_one_by_one,
         };
         publisher.producer.init_transactions(timeout).map_err(|error| publisher.classify(&error))?;
+        reach("kafka::open::after-fence")?;
         let progress = progress::read(kafka, timeout)?;
+        reach("kafka::open::after-progress")?;
         Ok((publisher, progress))
     }
 
@@ -106,10 +108,14 @@ impl Publisher {
         let deadline = Instant::now() + limit;
         self.producer.context().take_failed();
         self.producer.begin_transaction().map_err(|error| self.classify(&error))?;
+        reach("kafka::transaction::after-begin")?;
         let outcome = self
             .send_all(events, through, deadline)
+            .and_then(|()| reach("kafka::transaction::after-send"))
             .and_then(|()| self.drain(deadline))
-            .and_then(|()| self.commit(deadline));
+            .and_then(|()| reach("kafka::transaction::before-commit"))
+            .and_then(|()| self.commit(deadline))
+            .and_then(|()| reach("kafka::transaction::after-commit"));
         let Err(failed) = outcome else { return Ok(()) };
         match failed {
             Failed::Aborted(_) | Failed::Refused(_) => self.abort(deadline).and(Err(failed)),
@@ -242,6 +248,11 @@ impl Publisher {
     fn describe(&self, error: &ClientError) -> String {
         self.producer.context().describe(error)
     }
+}
+
+/// The publisher is at a failpoint; what a test asks for comes as an error whose outcome is not known.
+fn reach(point: &'static str) -> Result<(), Failed> {
+    crate::failpoints::reach(point).map_err(|error| Failed::Unknown(error.to_string()))
 }
 
 /// The event's own headers, and by which step it came: a consumer can tell a repeated one by these.
