@@ -183,6 +183,11 @@ pub struct AckBuilt {
 }
 
 impl AckBuilt {
+    /// The name of its file, below the partner's directory.
+    pub fn file_name(&self) -> String {
+        format!("{:09}.{}", self.control_number, self.kind().as_str())
+    }
+
     pub fn kind(&self) -> AckKind {
         match self.answer {
             Answer::Interchange { .. } => AckKind::Ta1,
@@ -270,6 +275,11 @@ pub struct RemittedSeq {
 }
 
 impl RemitBuilt {
+    /// The name of its file, below the payee's directory.
+    pub fn file_name(&self) -> String {
+        format!("{}.835", self.trace)
+    }
+
     /// BPR02: Σ CLP04 − Σ PLB, interest being a negative PLB.
     pub fn payment(&self) -> Money {
         self.paid + self.interest

@@ -242,12 +242,12 @@ fn stage_answer(house: &House, fact: &Fact) -> Result<Option<Staged>, AnswerErro
     let files = OutboundFiles::new(house.directory.outbound(), house.config.phi.seal_outbound.then_some(&house.keys));
     match fact {
         Fact::AckBuilt(ack) => {
-            let name = format!("{:09}.{}", ack.control_number, ack.kind().as_str());
+            let name = ack.file_name();
             let write = |out: &mut dyn Write| write_acknowledgement(&house.ledger, &house.config, ack, out);
             files.stage(&[ack.partner.as_str(), &name], write).map(Some)
         }
         Fact::RemitBuilt(remit) => {
-            let name = format!("{}.835", remit.trace);
+            let name = remit.file_name();
             let write = |out: &mut dyn Write| write_remittance(&house.ledger, &house.config, remit, out);
             files.stage(&["835", remit.payee_npi.as_str(), &name], write).map(Some)
         }

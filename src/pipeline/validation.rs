@@ -238,7 +238,7 @@ fn write_acks(config: &Config, directory: &Path, acks: &[Fact], facts: &HeldFact
     let files = OutboundFiles::new(directory.to_path_buf(), None);
     for fact in acks {
         if let Fact::AckBuilt(ack) = fact {
-            let name = format!("{:09}.{}", ack.control_number, ack.kind().as_str());
+            let name = ack.file_name();
             files.write(&[&name], |out: &mut dyn Write| write_acknowledgement(facts, config, ack, out))?;
         }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::store::Records;
 use super::{Check, Named, Patient};
+use crate::delivery::event_log;
 use crate::events::cloudevent::Topic;
 use crate::events::fact::{DeadUnit, Fact};
 use crate::ledger::Seq;
@@ -22,9 +23,10 @@ pub(super) fn event_log(patient: &Patient<'_>, records: &Records) -> Check {
     }
     let (mut shorter, mut longer) = (Named::default(), Named::default());
     for topic in Topic::ALL {
-        let name = format!("claims.{}.ndjson", topic.name());
-        let found = fs::metadata(patient.directory.events().join(&name)).map_or(0, |metadata| metadata.len());
+        let path = event_log::path(&patient.directory.events(), topic.name());
+        let found = fs::metadata(&path).map_or(0, |metadata| metadata.len());
         let recorded = records.events.lengths.get(topic.name()).copied().unwrap_or(0);
+        let name = path.file_name().unwrap_or_default().display();
         let text = || format!("events/{name} has {found} bytes, {recorded} are recorded");
         match found.cmp(&recorded) {
             std::cmp::Ordering::Less => shorter.add(text),
@@ -74,11 +76,11 @@ impl Answers {
         }
         match fact {
             Fact::AckBuilt(ack) => {
-                let name = format!("{:09}.{}", ack.control_number, ack.kind().as_str());
+                let name = ack.file_name();
                 self.look_for(Path::new(ack.partner.as_str()).join(name));
             }
             Fact::RemitBuilt(remit) => {
-                let name = Path::new("835").join(remit.payee_npi.as_str()).join(format!("{}.835", remit.trace));
+                let name = Path::new("835").join(remit.payee_npi.as_str()).join(remit.file_name());
                 if let Some(found) = self.look_for(name) {
                     self.remittances.push((found, remit.payment()));
                 }
