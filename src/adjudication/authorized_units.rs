@@ -93,20 +93,8 @@ fn needed(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, row: &Author
 mod tests {
     use super::super::determination::Determination;
     use super::super::testing::*;
-    use crate::claim::Claim;
     use crate::ids::AuthorizationNumber;
     use crate::money::Quantity;
-
-    /// Four units of 97112 for the clinic's specialist, two of them used.
-    const THERAPY: &str = "A1,91234567A,approved,service,2025-01-01,2025-01-31,1457389991,951234567,97112,97112,,4,unit,2,";
-
-    fn therapy(units: u32) -> Claim {
-        claim(vec![line("97112", units, &(units * 50).to_string(), "2025-01-20")]).rendered_by(SPECIALIST)
-    }
-
-    fn with(claim: &Claim, rows: &[&str]) -> Determination {
-        decided(claim, &with_authorizations(rows))
-    }
 
     #[test]
     fn the_narrowest_row_goes_first() {

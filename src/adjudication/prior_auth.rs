@@ -234,22 +234,10 @@ fn notified(case: &Case<'_>, rows: &[&AuthorizationFacts], first_day: NaiveDate)
 
 #[cfg(test)]
 mod tests {
-    use super::super::determination::Determination;
     use super::super::testing::*;
     use super::super::trace::Rule;
-    use crate::claim::{Claim, Located};
+    use crate::claim::Located;
     use crate::ids::AuthorizationNumber;
-
-    /// Four units of 97112 for the clinic's specialist, two of them used.
-    const THERAPY: &str = "A1,91234567A,approved,service,2025-01-01,2025-01-31,1457389991,951234567,97112,97112,,4,unit,2,";
-
-    fn therapy(units: u32) -> Claim {
-        claim(vec![line("97112", units, &(units * 50).to_string(), "2025-01-20")]).rendered_by(SPECIALIST)
-    }
-
-    fn with(claim: &Claim, rows: &[&str]) -> Determination {
-        decided(claim, &with_authorizations(rows))
-    }
 
     #[test]
     fn the_steps_of_domain_c4() {

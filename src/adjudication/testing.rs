@@ -411,3 +411,14 @@ pub(super) fn signals(determination: &Determination) -> Vec<String> {
         .map(|raised| format!("{}{}", raised.signal.as_str(), text(raised.amount)))
         .collect()
 }
+
+/// Four units of 97112 for the clinic's specialist, two of them used.
+pub const THERAPY: &str = "A1,91234567A,approved,service,2025-01-01,2025-01-31,1457389991,951234567,97112,97112,,4,unit,2,";
+
+pub fn therapy(units: u32) -> Claim {
+    claim(vec![line("97112", units, &(units * 50).to_string(), "2025-01-20")]).rendered_by(SPECIALIST)
+}
+
+pub fn with(claim: &Claim, rows: &[&str]) -> Determination {
+    decided(claim, &with_authorizations(rows))
+}

@@ -13,7 +13,7 @@ use claimstream::failpoints;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
-use super::answers::without_clock;
+use super::answers::{event_without_clock, without_clock};
 use super::site::{Run, Site, TOPICS, files_below};
 
 /// Batches of three claims, so that there is much between them.
@@ -322,23 +322,6 @@ pub fn reached(stderr: &str) -> BTreeMap<&'static str, usize> {
 pub fn notes() -> String {
     let notes: Vec<String> = failpoints::ALL.iter().map(|point| format!("{point}=return(note)")).collect();
     notes.join(";")
-}
-
-/// What an event says whenever it is told.
-pub fn event_without_clock(mut event: Value) -> Value {
-    drop_clock(&mut event);
-    event
-}
-
-fn drop_clock(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|name, _| name != "ce_time" && !name.ends_with("_at"));
-            fields.values_mut().for_each(drop_clock);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_clock),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 /// What the ledger holds apart from its sealed facts (the events are those): by table, as text. Positions

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use rdkafka::producer::{BaseProducer, Producer};
 use serde_json::Value;
 
+use super::answers::event_without_clock;
 use super::broker::{Broker, own, shared};
 use super::kills::{Dice, Killer, random_kills};
 use super::points::{Stop, points};
-use super::scenario::{INGEST, Scenario, assert_same_events, each, event_without_clock, notes, reached, scenario, setting, was_killed};
+use super::scenario::{INGEST, Scenario, assert_same_events, each, notes, reached, scenario, setting, was_killed};
 use super::site::{Run, Site, TOPICS};
 
 /// Points that only a run with Kafka comes to.

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use super::site::files_below;
 
+use serde_json::Value;
+
 /// The segments of a document of ours as elements; its envelope must be consistent.
 pub fn segments(bytes: &[u8]) -> Vec<Vec<String>> {
     let text = std::str::from_utf8(bytes).unwrap();
@@ -90,4 +92,21 @@ pub fn without_clock(bytes: &[u8]) -> String {
         text += &(segment.join("*") + "~\n");
     }
     text
+}
+
+/// What an event says whenever it is told.
+pub fn event_without_clock(mut event: Value) -> Value {
+    drop_clock(&mut event);
+    event
+}
+
+fn drop_clock(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| name != "ce_time" && !name.ends_with("_at"));
+            fields.values_mut().for_each(drop_clock);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_clock),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::answers::without_clock;
+use super::answers::{event_without_clock, without_clock};
 use super::site::{Site, TOPICS};
 
 /// A received-at near the generated dates, so that nothing depends on today.
@@ -30,22 +30,9 @@ pub fn again(site: &Site, data: &str, file: &str) -> Value {
 
 /// Every event of a data directory without `ce_time` and the `*_at` fields, by topic.
 pub fn events_without_clock(site: &Site, data: &str) -> BTreeMap<&'static str, Vec<Value>> {
-    let without = |mut event: Value| {
-        drop_clock(&mut event);
-        event
-    };
-    TOPICS.map(|topic| (topic, site.events(data, topic).into_iter().map(without).collect())).into()
-}
-
-fn drop_clock(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|name, _| name != "ce_time" && !name.ends_with("_at"));
-            fields.values_mut().for_each(drop_clock);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_clock),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
+    TOPICS
+        .map(|topic| (topic, site.events(data, topic).into_iter().map(event_without_clock).collect()))
+        .into()
 }
 
 /// Acknowledgements and 835s without what the clock decides.

@@ -6,6 +6,10 @@
 // `clippy.toml` allows these in tests, which it does not see in a test crate's own functions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+// The parts of another test crate, of which this one needs some.
+#[allow(dead_code)]
+#[path = "../house/answers.rs"]
+mod answers;
 mod broker;
 mod dead_letters;
 mod faults;

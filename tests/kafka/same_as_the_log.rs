@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::answers::event_without_clock;
 use super::broker::{Broker, Record, shared};
 use super::site::{Site, TOPICS};
 
@@ -68,22 +69,10 @@ pub fn assert_as_logged(site: &Site, data: &str, published: &BTreeMap<&'static s
 /// built and told to be delivered, so `ce_type` and id order those of one key.
 fn by_key(events: impl Iterator<Item = Value>) -> BTreeMap<String, Vec<String>> {
     let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for mut event in events {
-        drop_clock(&mut event);
+    for event in events.into_iter().map(event_without_clock) {
         keys.entry(event["key"].to_string()).or_default().push(event.to_string());
     }
     keys
-}
-
-fn drop_clock(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|name, _| name != "ce_time" && !name.ends_with("_at"));
-            fields.values_mut().for_each(drop_clock);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_clock),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 #[test]
