@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::site::files_below;
-
 use serde_json::Value;
+
+use super::site::files_below;
 
 /// The segments of a document of ours as elements; its envelope must be consistent.
 pub fn segments(bytes: &[u8]) -> Vec<Vec<String>> {
