@@ -28,7 +28,7 @@ fn empty_house(file: &GeneratedFile) -> (TempDir, House) {
 /// Returns the house, so that closing it is not timed.
 fn ingest(file: &GeneratedFile, (directory, mut house): (TempDir, House)) -> (TempDir, House) {
     let received_at = generated_file::received_at();
-    let seen = Seen::load(&house.ledger, &house.directory.index()).unwrap();
+    let seen = Seen::load(&house).unwrap();
     let report = inbound::ingest(&mut house, &seen, &mut file.bytes.as_slice(), None, received_at, &|_, _| {}).unwrap();
     assert_eq!((report.counts.received, report.counts.paid), (file.claims, file.claims));
     assert_eq!(report.counts.conservation(), 0);

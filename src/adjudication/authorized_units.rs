@@ -113,7 +113,14 @@ mod tests {
         let plan = with_authorizations(&rows);
         let determination = decided(&therapy(1), &plan);
         let used = determination.consumed().iter().map(|consumed| consumed.row).collect::<Vec<_>>();
-        let expected = plan.authorizations.as_ref().unwrap().by_number(&AuthorizationNumber::new("A4"))[0].row;
+        let expected = plan
+            .authorizations
+            .as_ref()
+            .unwrap()
+            .by_number(&AuthorizationNumber::new("A4"))
+            .next()
+            .unwrap()
+            .row;
         assert_eq!(used, [expected]);
     }
 

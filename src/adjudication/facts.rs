@@ -228,11 +228,11 @@ impl From<&Provider> for ProviderFacts {
 }
 
 impl AuthorizationFacts {
-    fn of(row: &Authorization, cin: Option<&Cin>, used_since: Quantity) -> AuthorizationFacts {
+    fn of(row: Authorization, cin: Option<&Cin>, used_since: Quantity) -> AuthorizationFacts {
         AuthorizationFacts {
             row: row.row,
-            number: row.number.clone(),
-            is_of_member: cin == Some(row.cin.expose_for(Purpose::Adjudicate)),
+            is_of_member: cin.is_some_and(|cin| row.is_of(cin)),
+            number: row.number,
             status: row.status,
             kind: row.kind,
             service: row.service,
@@ -271,13 +271,14 @@ fn providers(claim: &Claim, reference: &ReferenceData, member: Option<&MemberFac
 fn authorizations(claim: &Claim, table: &Authorizations, cin: Option<&Cin>, units_used: &dyn Fn(AuthorizationRow) -> Quantity) -> Vec<AuthorizationFacts> {
     let named = claim.prior_authorization.iter().chain(claim.lines.iter().flat_map(|line| &line.authorizations));
     let mut found: Vec<AuthorizationFacts> = Vec::new();
-    let mut take = |row: &Authorization| {
+    let mut take = |row: Authorization| {
         if found.iter().all(|known| known.row != row.row) {
-            found.push(AuthorizationFacts::of(row, cin, units_used(row.row)));
+            let used_since = units_used(row.row);
+            found.push(AuthorizationFacts::of(row, cin, used_since));
         }
     };
     for number in named {
-        table.by_number(&number.value).iter().for_each(&mut take);
+        table.by_number(&number.value).for_each(&mut take);
     }
     if let (None, Some(cin)) = (&claim.prior_authorization, cin) {
         table.of_member(cin).for_each(&mut take);

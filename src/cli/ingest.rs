@@ -164,7 +164,7 @@ pub fn ingest_files(
 
 /// Finishes the files that an earlier run had begun. Whatever writes to the journal begins with this.
 pub fn resume(house: &mut House, output: &Output) -> Result<(Seen, Vec<FileReport>), Failure> {
-    let seen = Seen::load(&house.ledger, &house.directory.index())?;
+    let seen = Seen::load(house)?;
     let resumed = inbound::resume(house, &seen, &|_, _| {})?;
     if !resumed.is_empty() {
         output.note(&format!("finished {} file(s) that an earlier run had begun", resumed.len()));

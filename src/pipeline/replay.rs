@@ -174,13 +174,8 @@ fn decide_again(claim: &Claim, decision: Decision, instead: &Instead, pins: &Pin
 /// the ledger's part (duplicates, units consumed) as it was before the claim.
 fn regather(claim: &Claim, then: &Facts, pinned: &ReferenceData, reference: &ReferenceData) -> Facts {
     let table_units = |row: AuthorizationRow, number: &crate::ids::AuthorizationNumber| {
-        let rows = pinned
-            .authorizations
-            .as_ref()
-            .map(|authorizations| authorizations.by_number(number))
-            .unwrap_or_default();
-        rows.iter()
-            .find(|authorization| authorization.row == row)
+        let mut rows = pinned.authorizations.iter().flat_map(|authorizations| authorizations.by_number(number));
+        rows.find(|authorization| authorization.row == row)
             .map_or(Quantity::ZERO, |authorization| authorization.units_used)
     };
     let consumed: HashMap<AuthorizationRow, Quantity> = match &then.authorizations {

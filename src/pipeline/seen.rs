@@ -8,10 +8,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
+use super::house::House;
 use crate::ids::ClaimId;
 use crate::ledger::line_index::{self, LineEntry, Run, Span};
 use crate::ledger::{Ledger, LedgerError, LineFingerprint, Seq};
@@ -63,17 +64,21 @@ impl Seen {
         }
     }
 
-    /// Opens the runs of `directory` and reads what the ledger has beyond them.
+    /// Opens the runs of the data directory and reads what the ledger has beyond them. As many
+    /// authorization rows as are on file have their place from the start: memory does not grow with use.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub fn load(ledger: &impl Ledger, directory: &Path) -> Result<Seen, LedgerError> {
-        let runs = line_index::open_runs(directory)?;
+    pub fn load(house: &House) -> Result<Seen, LedgerError> {
+        let (ledger, directory) = (&house.ledger, house.directory.index());
+        let runs = line_index::open_runs(&directory)?;
         let covered = runs.last().map_or(0, Run::last);
+        let mut units = HashMap::with_capacity(house.reference.authorizations.as_ref().map_or(0, |authorizations| authorizations.len()));
+        units.extend(ledger.units_used()?);
         let seen = Seen {
             runs: RwLock::new(runs),
-            directory: Some(directory.to_path_buf()),
-            units: Mutex::new(ledger.units_used()?.into_iter().collect()),
+            directory: Some(directory),
+            units: Mutex::new(units),
             ..Seen::empty()
         };
         let mut unread = Ok(());

@@ -6,12 +6,11 @@ use std::io::Read;
 use serde::{Deserialize, Serialize};
 
 use super::code_columns::{read_code_range, read_modifier};
-use super::packed::CinKey;
+use super::packed::{CinKey, PackedDate, PackedNpi, Place, Pool};
 use super::providers::parse_tin;
 use crate::clock::Timestamp;
 use crate::ids::{AuthorizationNumber, Cin, Modifier, Npi, Tin};
 use crate::money::Quantity;
-use crate::phi::Phi;
 use crate::tables::code_range::CodeRange;
 use crate::tables::csv_table::{LoadError, Problem, TableDigest, columns, error_at, read_rows, vocabulary};
 use crate::tables::period::Period;
@@ -68,13 +67,46 @@ impl AuthorizationRow {
     }
 }
 
-/// Every authorized line, found by number or by member.
+/// Every authorized line, found by number or by member. A line is 80 bytes: what many lines share stands
+/// in a pool, and a line is unpacked only when it is looked at.
 #[derive(Clone, Default)]
 pub struct Authorizations {
     /// Sorted by number, rows of one number in file order.
-    rows: Vec<Authorization>,
+    rows: Vec<PackedRow>,
     /// Member and place in `rows`, sorted.
     by_member: Vec<(CinKey, u32)>,
+    pools: Pools,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct Amounts {
+    units: Option<Quantity>,
+    units_used: Quantity,
+    notified_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Default)]
+struct Pools {
+    codes: Pool<CodeRange>,
+    amounts: Pool<Amounts>,
+    groups: Pool<Option<Tin>>,
+}
+
+#[derive(Clone)]
+struct PackedRow {
+    row: AuthorizationRow,
+    number: AuthorizationNumber,
+    member: CinKey,
+    provider: PackedNpi,
+    from: PackedDate,
+    to: PackedDate,
+    codes: Place<CodeRange>,
+    amounts: Place<Amounts>,
+    group: Place<Option<Tin>>,
+    modifier: Option<Modifier>,
+    status: AuthorizationStatus,
+    kind: AuthorizationType,
+    unit_basis: UnitBasis,
 }
 
 /// One authorized line.
@@ -82,7 +114,7 @@ pub struct Authorizations {
 pub struct Authorization {
     pub row: AuthorizationRow,
     pub number: AuthorizationNumber,
-    pub cin: Phi<Cin>,
+    member: CinKey,
     pub status: AuthorizationStatus,
     pub kind: AuthorizationType,
     pub service: Period,
@@ -103,6 +135,13 @@ pub struct Authorization {
     pub notified_at: Option<Timestamp>,
 }
 
+impl Authorization {
+    /// The line is this member's.
+    pub fn is_of(&self, cin: &Cin) -> bool {
+        self.member == CinKey::of(cin)
+    }
+}
+
 impl fmt::Debug for Authorizations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Authorizations({} rows)", self.rows.len())
@@ -117,36 +156,41 @@ impl Authorizations {
     }
 
     pub(super) fn read_digested(source: impl Read) -> Result<(Authorizations, TableDigest), LoadError> {
-        let mut read: Vec<(u32, CinKey, Authorization)> = Vec::new();
+        let mut read: Vec<(u32, PackedRow)> = Vec::new();
+        let mut pools = Pools::default();
         let digest = read_rows(source, |row| {
-            let (cin, authorization) = read_row(row)?;
-            read.push((row.number, CinKey::of(&cin), authorization));
+            read.push((row.number, pools.pack(read_row(row)?)));
             Ok(())
         })?;
-        read.sort_by(|a, b| (&a.2.number, a.0).cmp(&(&b.2.number, b.0)));
-        name_rows(&mut read)?;
-        let mut by_member: Vec<(CinKey, u32)> = read.iter().zip(0..).map(|((_, cin, _), place)| (*cin, place)).collect();
+        pools.close();
+        read.sort_unstable_by(|a, b| (&a.1.number, a.0).cmp(&(&b.1.number, b.0)));
+        name_rows(&mut read, &pools)?;
+        let mut by_member: Vec<(CinKey, u32)> = read.iter().zip(0..).map(|((_, row), place)| (row.member, place)).collect();
         by_member.sort_unstable();
-        let rows = read.into_iter().map(|(_, _, authorization)| authorization).collect();
-        Ok((Authorizations { rows, by_member }, digest))
+        let mut rows = Vec::with_capacity(read.len());
+        rows.extend(read.into_iter().map(|(_, row)| row));
+        Ok((Authorizations { rows, by_member, pools }, digest))
     }
 
-    /// The lines of an authorization, in file order; empty when the number is unknown.
-    pub fn by_number(&self, number: &AuthorizationNumber) -> &[Authorization] {
+    /// The lines of an authorization, in file order; none when the number is unknown.
+    pub fn by_number(&self, number: &AuthorizationNumber) -> impl Iterator<Item = Authorization> {
         let start = self.rows.partition_point(|row| row.number < *number);
         let found = self.rows.get(start..).unwrap_or_default();
-        found.get(..found.partition_point(|row| row.number == *number)).unwrap_or_default()
+        found
+            .iter()
+            .take_while(move |row| row.number == *number)
+            .filter_map(|row| self.pools.unpack(row))
     }
 
     /// A member's authorized lines, by number and then in file order.
-    pub fn of_member(&self, cin: &Cin) -> impl Iterator<Item = &Authorization> {
+    pub fn of_member(&self, cin: &Cin) -> impl Iterator<Item = Authorization> {
         let key = CinKey::of(cin);
         let start = self.by_member.partition_point(|(member, _)| *member < key);
         let found = self.by_member.get(start..).unwrap_or_default();
         found
             .iter()
             .take_while(move |(member, _)| *member == key)
-            .filter_map(|(_, place)| self.rows.get(*place as usize))
+            .filter_map(|(_, place)| self.pools.unpack(self.rows.get(*place as usize)?))
     }
 
     pub fn len(&self) -> usize {
@@ -158,16 +202,70 @@ impl Authorizations {
     }
 }
 
+impl Pools {
+    fn pack(&mut self, line: Authorization) -> PackedRow {
+        PackedRow {
+            row: line.row,
+            number: line.number,
+            member: line.member,
+            provider: PackedNpi::of(line.provider_npi),
+            from: PackedDate::of(line.service.from()),
+            to: PackedDate::of(line.service.to()),
+            codes: self.codes.place(line.codes),
+            amounts: self.amounts.place(Amounts {
+                units: line.units,
+                units_used: line.units_used,
+                notified_at: line.notified_at,
+            }),
+            group: self.groups.place(line.group_tin),
+            modifier: line.modifier,
+            status: line.status,
+            kind: line.kind,
+            unit_basis: line.unit_basis,
+        }
+    }
+
+    fn close(&mut self) {
+        self.codes.close();
+        self.amounts.close();
+        self.groups.close();
+    }
+
+    /// `None` never happens to a row of these pools.
+    fn unpack(&self, row: &PackedRow) -> Option<Authorization> {
+        let amounts = self.amounts.get(row.amounts)?;
+        Some(Authorization {
+            row: row.row,
+            number: row.number.clone(),
+            member: row.member,
+            status: row.status,
+            kind: row.kind,
+            service: Period::new(row.from.get(), row.to.get())?,
+            provider_npi: row.provider.get(),
+            group_tin: self.groups.get(row.group)?,
+            codes: self.codes.get(row.codes)?,
+            modifier: row.modifier,
+            units: amounts.units,
+            unit_basis: row.unit_basis,
+            units_used: amounts.units_used,
+            notified_at: amounts.notified_at,
+        })
+    }
+}
+
 /// Gives every row its id; rows are sorted by number.
-fn name_rows(read: &mut [(u32, CinKey, Authorization)]) -> Result<(), LoadError> {
+fn name_rows(read: &mut [(u32, PackedRow)], pools: &Pools) -> Result<(), LoadError> {
     let mut ids: Vec<(AuthorizationRow, u32)> = Vec::with_capacity(read.len());
-    for same_number in read.chunk_by_mut(|a, b| a.2.number == b.2.number) {
-        let mut seen: std::collections::HashMap<(CodeRange, Option<Modifier>), u32> = std::collections::HashMap::new();
-        for (row, _, authorization) in same_number {
-            let repetition = seen.entry((authorization.codes, authorization.modifier)).or_default();
-            authorization.row = AuthorizationRow::derive(&authorization.number, authorization.codes, authorization.modifier, *repetition);
-            *repetition += 1;
-            ids.push((authorization.row, *row));
+    let mut seen: Vec<(Place<CodeRange>, Option<Modifier>)> = Vec::new();
+    for same_number in read.chunk_by_mut(|a, b| a.1.number == b.1.number) {
+        seen.clear();
+        for (row, line) in same_number {
+            let same = (line.codes, line.modifier);
+            let repetition = seen.iter().filter(|known| **known == same).count();
+            seen.push(same);
+            let codes = pools.codes.get(line.codes).unwrap_or(CodeRange::ANY);
+            line.row = AuthorizationRow::derive(&line.number, codes, line.modifier, u32::try_from(repetition).unwrap_or(u32::MAX));
+            ids.push((line.row, *row));
         }
     }
     // Two lines under one id would share their units; at 64 bits this is a one-in-a-billion load.
@@ -180,15 +278,15 @@ fn name_rows(read: &mut [(u32, CinKey, Authorization)]) -> Result<(), LoadError>
 
 type Row<'a> = crate::tables::csv_table::Row<'a, Column>;
 
-fn read_row(row: &Row<'_>) -> Result<(Cin, Authorization), LoadError> {
+fn read_row(row: &Row<'_>) -> Result<Authorization, LoadError> {
     let cin = row.required(Column::cin, "a CIN: 9, seven digits and a letter", |text| Cin::parse(text.as_bytes()).ok())?;
-    let authorization = Authorization {
+    Ok(Authorization {
         row: AuthorizationRow(0),
         number: row.required(Column::auth_number, "an authorization number of at most 50 characters", |text| {
             // REF02 holds 50 characters.
             (text.len() <= 50).then(|| AuthorizationNumber::new(text))
         })?,
-        cin: Phi::new(cin),
+        member: CinKey::of(&cin),
         status: row.word(Column::status)?,
         kind: row.word(Column::r#type)?,
         service: row.period(Column::service_from, Column::service_to)?,
@@ -204,8 +302,7 @@ fn read_row(row: &Row<'_>) -> Result<(Cin, Authorization), LoadError> {
         },
         units_used: row.optional_quantity(Column::units_used)?.unwrap_or_default(),
         notified_at: row.optional_timestamp(Column::notified_at)?,
-    };
-    Ok((cin, authorization))
+    })
 }
 
 #[cfg(test)]
@@ -232,24 +329,22 @@ mod tests {
     fn lines_are_found_by_number_and_by_member() {
         let authorizations = read(&[CONSULT, WHEELCHAIR, STAY]).unwrap();
         assert_eq!(authorizations.len(), 3);
-        let [consult, stay] = authorizations.by_number(&AuthorizationNumber::new("A2")) else {
-            panic!("two rows expected")
-        };
+        let lines = |number| authorizations.by_number(&AuthorizationNumber::new(number)).collect::<Vec<_>>();
+        let [consult, stay] = &lines("A2")[..] else { panic!("two rows expected") };
         assert_eq!(
             (consult.kind, consult.units, consult.unit_basis),
             (AuthorizationType::Consult, Some(Quantity::ONE), UnitBasis::Visit)
         );
         assert!(consult.codes.contains(CodeKey::of(b"99203")) && !consult.codes.contains(CodeKey::of(b"99215")));
         assert_eq!((stay.status, stay.units, stay.codes.is_any()), (AuthorizationStatus::Pended, None, true));
-        let [wheelchair] = authorizations.by_number(&AuthorizationNumber::new("A1")) else {
-            panic!("one row expected")
-        };
+        let [wheelchair] = &lines("A1")[..] else { panic!("one row expected") };
+        assert!(wheelchair.is_of(&cin("91234567C")) && !wheelchair.is_of(&cin("91234567A")));
         assert_eq!(
             (wheelchair.provider_npi, wheelchair.modifier, wheelchair.units_used),
             (None, Modifier::parse(b"RR").ok(), Quantity::ONE)
         );
         assert_eq!(wheelchair.notified_at.map(Timestamp::to_rfc3339).as_deref(), Some("2025-01-02T03:04:05Z"));
-        assert!(authorizations.by_number(&AuthorizationNumber::new("A")).is_empty());
+        assert!(lines("A").is_empty());
         let numbers = |text| {
             authorizations
                 .of_member(&cin(text))
@@ -263,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_line_keeps_its_id_when_what_may_change_changes() {
-        let id = |rows: &[&str], place: usize| read(rows).unwrap().by_number(&AuthorizationNumber::new("A2"))[place].row;
+        let id = |rows: &[&str], place: usize| read(rows).unwrap().by_number(&AuthorizationNumber::new("A2")).nth(place).unwrap().row;
         let first = id(&[CONSULT], 0);
         for same in [
             CONSULT.replace("approved", "expired"),

@@ -1,5 +1,10 @@
 //! Identifiers and dates in four bytes, so that 900,000 members and their segments stay in cache.
 
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+
 use chrono::{Datelike, NaiveDate};
 
 use crate::ids::{Cin, Npi};
@@ -15,6 +20,12 @@ impl CinKey {
             letter => number.wrapping_mul(26).wrapping_add(u32::from(letter.wrapping_sub(b'A'))),
         });
         CinKey(number)
+    }
+}
+
+impl fmt::Debug for CinKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[PHI]")
     }
 }
 
@@ -80,6 +91,61 @@ impl PackedDate {
     }
 }
 
+/// Values that many rows share, each once.
+#[derive(Clone)]
+pub(super) struct Pool<T> {
+    values: Vec<T>,
+    places: HashMap<T, u32>,
+}
+
+/// Where a value stands in its pool.
+pub(super) struct Place<T>(u32, PhantomData<T>);
+
+impl<T> Default for Pool<T> {
+    fn default() -> Pool<T> {
+        Pool {
+            values: Vec::new(),
+            places: HashMap::new(),
+        }
+    }
+}
+
+impl<T: Copy + Eq + Hash> Pool<T> {
+    /// The place of a value, which gets one when it has none.
+    pub(super) fn place(&mut self, value: T) -> Place<T> {
+        let next = self.values.len() as u32;
+        let place = *self.places.entry(value).or_insert(next);
+        if place == next {
+            self.values.push(value);
+        }
+        Place(place, PhantomData)
+    }
+
+    /// No more values come: what only finds their places goes.
+    pub(super) fn close(&mut self) {
+        self.places = HashMap::new();
+        self.values.shrink_to_fit();
+    }
+
+    pub(super) fn get(&self, place: Place<T>) -> Option<T> {
+        self.values.get(place.0 as usize).copied()
+    }
+}
+
+impl<T> Clone for Place<T> {
+    fn clone(&self) -> Place<T> {
+        *self
+    }
+}
+
+impl<T> Copy for Place<T> {}
+
+impl<T> PartialEq for Place<T> {
+    fn eq(&self, other: &Place<T>) -> bool {
+        self.0 == other.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +161,14 @@ mod tests {
         for date in [NaiveDate::from_ymd_opt(1899, 12, 31), NaiveDate::from_ymd_opt(9999, 12, 31), None] {
             assert_eq!(PackedDate::of(date).get(), date);
         }
+    }
+
+    #[test]
+    fn a_pool_has_each_value_once() {
+        let mut pool = Pool::default();
+        let places = ["a", "b", "a"].map(|value| pool.place(value));
+        assert!(places[0] == places[2] && places[0] != places[1]);
+        assert_eq!((pool.values.len(), pool.get(places[1])), (2, Some("b")));
     }
 
     #[test]
