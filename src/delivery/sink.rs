@@ -32,7 +32,7 @@ impl OutgoingEvent {
 }
 
 /// Where events go: the embedded event log, or Kafka.
-pub trait EventSink {
+pub trait EventSink: Send + std::fmt::Debug {
     /// Events of the facts up to here have left.
     fn position(&self) -> Seq;
 

@@ -33,6 +33,13 @@ pub enum Fact {
     Redriven(Redriven),
 }
 
+impl Fact {
+    /// An acknowledgement or 835 leaves because of this fact.
+    pub fn has_answer(&self) -> bool {
+        matches!(self, Fact::AckBuilt(_) | Fact::RemitBuilt(_) | Fact::Redriven(_))
+    }
+}
+
 /// A file was sealed into the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileReceived {

@@ -34,6 +34,10 @@ pub(super) fn insert(connection: &Connection, key: &RecordKey, facts: &[Fact]) -
     for (seq, sealed) in (first..).zip(sealed) {
         statement.execute(params![as_i64(seq), sealed])?;
     }
+    let mut statement = connection.prepare_cached("INSERT INTO answer VALUES (?1)")?;
+    for (seq, _) in (first..).zip(facts).filter(|(_, fact)| fact.has_answer()) {
+        statement.execute([as_i64(seq)])?;
+    }
     Ok(first)
 }
 
@@ -45,8 +49,23 @@ pub(super) fn read(connection: &Connection, key: &RecordKey, from: Seq, count: u
     open(key, sealed_rows(&mut rows, limits::FACT_BYTES_AT_ONCE)?)
 }
 
+/// Up to `count` facts with an answer, after `after`; fewer where they are large.
+pub(super) fn read_answers(connection: &Connection, key: &RecordKey, after: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
+    let mut statement = connection.prepare_cached("SELECT seq, sealed FROM answer JOIN journal USING(seq) WHERE seq > +?1 ORDER BY seq LIMIT ?2")?;
+    let mut rows = statement.query(params![as_i64(after), i64::try_from(count).unwrap_or(i64::MAX)])?;
+    open(key, sealed_rows(&mut rows, limits::FACT_BYTES_AT_ONCE)?)
+}
+
 /// The facts at these positions, in their order.
 pub(super) fn read_at(connection: &Connection, key: &RecordKey, positions: &[Seq]) -> Result<Vec<Fact>, LedgerError> {
+    // One look at the database instead of one for each position: each has its locks.
+    let transaction = connection.unchecked_transaction()?;
+    let sealed = sealed_at(&transaction, positions)?;
+    transaction.finish()?;
+    Ok(open(key, sealed)?.into_iter().map(|(_, fact)| fact).collect())
+}
+
+fn sealed_at(connection: &Connection, positions: &[Seq]) -> Result<Vec<(Seq, Vec<u8>)>, LedgerError> {
     let mut statement = connection.prepare_cached("SELECT seq, sealed FROM journal WHERE seq = ?1")?;
     let mut sealed = Vec::with_capacity(positions.len());
     for seq in positions {
@@ -58,7 +77,7 @@ pub(super) fn read_at(connection: &Connection, key: &RecordKey, positions: &[Seq
         }
         sealed.extend(found);
     }
-    Ok(open(key, sealed)?.into_iter().map(|(_, fact)| fact).collect())
+    Ok(sealed)
 }
 
 /// Rows until they have `bytes_enough` together.

@@ -8,6 +8,7 @@ pub mod inspection;
 mod journal;
 pub mod line_index;
 mod payables;
+pub mod readers;
 mod schema;
 pub mod sqlite;
 
@@ -264,6 +265,13 @@ pub trait Ledger {
     /// # Errors
     /// [`LedgerError`].
     fn facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError>;
+
+    /// Up to `count` facts with an answer ([`Fact::has_answer`]), after `after`; fewer where they are
+    /// large, none only at the end.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn answers(&self, after: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError>;
 
     /// The last position, 0 when empty.
     ///

@@ -4,14 +4,17 @@
 
 use rusqlite::{Connection, params};
 
-use super::payables;
 use super::{LedgerError, reach};
+use super::{journal, payables};
 use crate::ids::{Npi, Tin};
 use crate::sealing::{Keys, RecordKey};
 
-/// Version 1 was never released; 2 had one delivery for events and files together, and 3 had payees in
-/// clear.
-const VERSION: i64 = 4;
+/// Version 1 was never released; 2 had one delivery for events and files together, 3 had payees in
+/// clear, and 4 did not say which facts have answers.
+const VERSION: i64 = 5;
+
+/// Facts that a migration has in memory.
+const FACTS_AT_ONCE: usize = 1_024;
 
 const TABLES: &str = "
 CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -20,6 +23,7 @@ CREATE TABLE file(number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, partn
 CREATE TABLE receipt(number INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES file, received_at INTEGER NOT NULL);
 CREATE TABLE control_number(sender TEXT, receiver TEXT, isa13 TEXT, file INTEGER NOT NULL REFERENCES file, PRIMARY KEY(sender, receiver, isa13)) WITHOUT ROWID;
 CREATE TABLE journal(seq INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
+CREATE TABLE answer(seq INTEGER PRIMARY KEY REFERENCES journal);
 CREATE TABLE line_run(first_seq INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 CREATE TABLE claim_run(first_seq INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 CREATE TABLE unit_use(authorization_row INTEGER PRIMARY KEY, units TEXT NOT NULL);
@@ -42,6 +46,9 @@ pub(super) fn open(connection: &Connection, keys: &Keys) -> Result<RecordKey, Le
             }
             if found < 4 {
                 migrate_from_3(connection, &key)?;
+            }
+            if found < 5 {
+                migrate_from_4(connection, &key)?;
             }
             Ok(key)
         }
@@ -111,5 +118,23 @@ fn migrate_from_3(connection: &Connection, key: &RecordKey) -> Result<(), Ledger
     transaction.pragma_update(None, "user_version", 4)?;
     transaction.commit()?;
     connection.execute_batch("PRAGMA secure_delete = OFF; PRAGMA foreign_keys = ON; PRAGMA wal_checkpoint(TRUNCATE);")?;
+    Ok(())
+}
+
+/// Facts with an answer are found without reading the others.
+fn migrate_from_4(connection: &Connection, key: &RecordKey) -> Result<(), LedgerError> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch("CREATE TABLE answer(seq INTEGER PRIMARY KEY REFERENCES journal);")?;
+    let mut from = 1;
+    loop {
+        let facts = journal::read(&transaction, key, from, FACTS_AT_ONCE)?;
+        let Some((last, _)) = facts.last() else { break };
+        from = last + 1;
+        for (seq, _) in facts.iter().filter(|(_, fact)| fact.has_answer()) {
+            transaction.execute("INSERT INTO answer VALUES (?1)", [journal::as_i64(*seq)])?;
+        }
+    }
+    transaction.pragma_update(None, "user_version", 5)?;
+    transaction.commit()?;
     Ok(())
 }

@@ -24,6 +24,9 @@ use crate::sealing::{Keys, RecordKey};
 use crate::tables::refdata::authorizations::AuthorizationRow;
 use crate::text_form;
 
+/// Of a connection that reads: the journal is read once, from one end to the other.
+const READER_CACHE_KIB: usize = 2_048;
+
 /// The ledger in `ledger.db`.
 #[derive(Debug)]
 pub struct SqliteLedger {
@@ -54,6 +57,7 @@ impl SqliteLedger {
     pub fn open_to_read(path: &Path, keys: &Keys) -> Result<SqliteLedger, LedgerError> {
         super::inspection::require_sound_sqlite()?;
         let connection = super::inspection::connect_to_read(path)?;
+        connection.execute_batch(&format!("PRAGMA cache_size = -{READER_CACHE_KIB};"))?;
         let key = schema::look_at(&connection, keys)?;
         let payees = Payees::read(&connection, &key)?;
         Ok(SqliteLedger { connection, key, payees })
@@ -206,6 +210,10 @@ impl Ledger for SqliteLedger {
 
     fn facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
         journal::read(&self.connection, &self.key, from, count)
+    }
+
+    fn answers(&self, after: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
+        journal::read_answers(&self.connection, &self.key, after, count)
     }
 
     fn facts_at(&self, positions: &[Seq]) -> Result<Vec<Fact>, LedgerError> {
@@ -514,7 +522,7 @@ mod tests {
         ledger
             .connection
             .execute_batch(
-                "DROP TABLE dead_letter; DELETE FROM meta WHERE name = 'generation'; ALTER TABLE payee ADD COLUMN npi TEXT; ALTER TABLE payee ADD COLUMN tin TEXT; PRAGMA user_version = 2;
+                "DROP TABLE dead_letter; DROP TABLE answer; DELETE FROM meta WHERE name = 'generation'; ALTER TABLE payee ADD COLUMN npi TEXT; ALTER TABLE payee ADD COLUMN tin TEXT; PRAGMA user_version = 2;
                  INSERT INTO payee VALUES (1, x'', '1234567893', '951234567');
                  INSERT INTO delivery VALUES ('outbound', '{\"seq\":1,\"lengths\":{\"files\":7}}');",
             )

@@ -21,8 +21,9 @@ use crate::remittance::writer_835::{Remittance, RemittanceError, RemittanceHeade
 use crate::x12::outgoing::{Envelope, InterchangeParty, Usage};
 use crate::x12::tokenizer::{Step, TokenError, Tokenizer};
 
-/// Facts read at once while rendering: bounds memory for a set of any size.
-const FACTS_AT_ONCE: usize = 1_024;
+/// Facts read at once while rendering: bounds memory for an answer of any size, and for as many answers
+/// as there are threads.
+const FACTS_AT_ONCE: usize = 256;
 
 /// Why an answer is not written.
 #[derive(Debug, thiserror::Error)]

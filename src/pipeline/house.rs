@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::outbox::Outbox;
 use super::reference_store::{self, ReferenceStoreError};
 use crate::config::Config;
 use crate::config::Profile;
@@ -10,6 +11,7 @@ use crate::ids::PartnerId;
 use crate::intake::archive::Archive;
 use crate::intake::data_directory::{DataDirectory, DataDirectoryError};
 use crate::ledger::LedgerError;
+use crate::ledger::readers::Readers;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::sealing::Keys;
 use crate::tables::refdata::ReferenceData;
@@ -25,6 +27,7 @@ pub struct House {
     pub keys_are_new: bool,
     pub archive: Archive,
     pub ledger: SqliteLedger,
+    pub outbox: Outbox,
     pub reference: ReferenceData,
     pub rules: RulePack,
 }
@@ -66,6 +69,7 @@ impl House {
         let ledger = SqliteLedger::open(&directory.ledger(), &keys)?;
         let reference = reference_store::current(&directory.refdata(), &keys)?;
         let rules = rule_pack(&config)?;
+        let outbox = Outbox::new(&config, directory.events());
         let archive = Archive::new(directory.archive());
         archive.discard_unfinished().map_err(|source| HouseError::Io {
             path: archive.directory().to_path_buf(),
@@ -78,9 +82,15 @@ impl House {
             keys_are_new,
             archive,
             ledger,
+            outbox,
             reference,
             rules,
         })
+    }
+
+    /// Connections that read the ledger beside the one that writes it.
+    pub fn readers(&self) -> Readers<'_> {
+        Readers::new(self.directory.ledger(), &self.keys)
     }
 
     /// The profile under which an interchange is treated: the named partner's, else the one whose

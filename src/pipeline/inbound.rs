@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use super::acknowledge::{SetAnswered, acknowledgements, note_rejections};
 use super::decide::{Decided, Desk, Pending, shard};
 use super::house::{House, HouseError};
+use super::outbox::Unrecorded;
 use super::reading::{ReadError, for_each_segment};
 use super::seen::Seen;
 use super::survey::{SurveyError, survey};
@@ -27,6 +28,7 @@ use crate::events::fact::{ClaimCounts, Fact, FileCompleted, FileRejected, Reject
 use crate::finding::{Check, Finding, ReportCode};
 use crate::guide::walker::Walker;
 use crate::ids::{ContentDigest, PartnerId};
+use crate::ledger::readers::Readers;
 use crate::ledger::{Admission, Arrival, Batch, Counter, FileRow, FileState, Ledger, LedgerError, Numbers, Progress, Seq, reach};
 use crate::limits;
 use crate::position::Position;
@@ -364,7 +366,7 @@ pub fn answered(survey: &Survey, sets: &[SetRead], first: Seq) -> Vec<SetAnswere
         .collect()
 }
 
-/// Pass 2: reads, decides and commits in three threads; returns the progress reached and what was read
+/// Pass 2: reads, decides, commits and publishes in four threads; returns the progress reached and what was read
 /// of the open sets.
 fn decide_claims(
     house: &mut House,
@@ -380,10 +382,13 @@ fn decide_claims(
         keys,
         archive,
         ledger,
+        outbox,
+        directory,
         reference,
         rules,
         ..
     } = house;
+    let (readers, unrecorded) = (Readers::new(directory.ledger(), keys), outbox.unrecorded());
     let desk = Desk {
         keys,
         reference,
@@ -398,10 +403,12 @@ fn decide_claims(
     let mut archived = archive.open(&row.file, keys)?;
     let (read, to_decide) = sync_channel::<Vec<Pending>>(1);
     let (decided, to_commit) = sync_channel::<Vec<Decided>>(1);
+    let (committed, to_publish) = sync_channel::<(Seq, Vec<Fact>)>(1);
     let (skip, batch_claims) = (row.progress.claims, batch_claims(config.limits.inflight_claims));
     thread::scope(|scope| {
         let reader = scope.spawn(move || read_claims(&mut archived, row, survey, (skip, batch_claims), &read, progress));
-        let committer = scope.spawn(move || commit(ledger, seen, row, &to_commit));
+        scope.spawn(move || outbox.follow(&readers, &to_publish));
+        let committer = scope.spawn(move || commit(ledger, seen, row, &to_commit, &unrecorded, &committed));
         let mut looked_up = Ok(());
         for batch in to_decide {
             let batch = decide_batch(&pool, &desk, seen, batch);
@@ -418,8 +425,8 @@ fn decide_claims(
     })
 }
 
-/// Batches between the reader and the committer: one in each of the three threads, one in each channel.
-const BATCHES_IN_FLIGHT: usize = 5;
+/// Batches between the reader and the publisher: one in each of the four threads, one in each channel.
+const BATCHES_IN_FLIGHT: usize = 7;
 
 /// Claims of one batch, so that no more than `[limits] inflight_claims` are in memory.
 fn batch_claims(inflight_claims: usize) -> usize {
@@ -588,8 +595,15 @@ fn decide_batch(pool: &rayon::ThreadPool, desk: &Desk<'_>, seen: &Seen, batch: V
     decided.into_iter().map(|(_, decided)| decided).collect()
 }
 
-/// Commits batches in order, each with the progress it makes true.
-fn commit(ledger: &mut impl Ledger, seen: &Seen, row: &FileRow, batches: &Receiver<Vec<Decided>>) -> Result<Progress, InboundError> {
+/// Commits batches in order, each with the progress it makes true, and hands on what is committed.
+fn commit(
+    ledger: &mut impl Ledger,
+    seen: &Seen,
+    row: &FileRow,
+    batches: &Receiver<Vec<Decided>>,
+    unrecorded: &Unrecorded,
+    committed: &SyncSender<(Seq, Vec<Fact>)>,
+) -> Result<Progress, InboundError> {
     let mut progress = row.progress;
     for decided in batches {
         let mut batch = Batch::default();
@@ -621,10 +635,13 @@ fn commit(ledger: &mut impl Ledger, seen: &Seen, row: &FileRow, batches: &Receiv
             progress.first_seq = ledger.last_seq()? + 1;
         }
         batch.file = Some((row.number, progress, FileState::Open));
+        batch.delivered.extend(unrecorded.take());
         reach("inbound::claims::before-append")?;
         let first = ledger.append(&batch)?;
         reach("inbound::claims::after-append")?;
         seen.batch_committed(first).map_err(LedgerError::Index)?;
+        // Nobody may be listening any more: what can't leave now leaves later, from the ledger.
+        let _ = committed.send((first, batch.facts));
     }
     Ok(progress)
 }

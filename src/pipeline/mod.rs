@@ -1,7 +1,7 @@
 //! The only place where stages meet.
 //!
 //! Read [`inbound`] for the way of one file (after `adjudication::adjudicate`, the second file to
-//! read), [`payment_run`] for the 835s, [`outbound`] for what leaves, [`replay`] for deciding again,
+//! read), [`payment_run`] for the 835s, [`outbox`] and [`outbound`] for what leaves, [`replay`] for deciding again,
 //! [`doctor`] for what can go wrong with what is kept.
 
 pub mod acknowledge;
@@ -15,6 +15,7 @@ pub mod explain;
 pub mod house;
 pub mod inbound;
 pub mod outbound;
+pub mod outbox;
 pub mod outcome_check;
 pub mod outgoing;
 pub mod payment_run;

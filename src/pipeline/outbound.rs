@@ -1,29 +1,28 @@
-//! What leaves: the journal, in order, as events, acknowledgements and 835s.
+//! What leaves when everything is decided: acknowledgements and 835s, and the events that
+//! [`super::outbox`] has not published by then.
 //!
-//! Files and events have a position each. One pass per round: the round's events are published as one
-//! step, its files released, and then the positions move in the ledger together with the facts that the
-//! round itself made (a remittance was delivered, a unit was put aside). A crash in between repeats the
-//! round to the same bytes; what Kafka has already is known from its own record of the position. Events
-//! that can't leave now do not hold up the files.
+//! Files and events have a position each, so events that can't leave now do not hold up the files. A
+//! round is released or published as one step, and then its position moves in the ledger together with
+//! the facts that the round itself made (a remittance was delivered, a unit was put aside). A crash in
+//! between repeats the round to the same bytes.
 
+use std::borrow::Cow;
 use std::io::Write;
+
+use rayon::prelude::*;
 
 use super::answer_writer::{AnswerError, write_acknowledgement, write_remittance};
 use super::house::House;
-use super::outgoing::outgoing_events;
+use super::outbox::{ROUND, Step, dead_letter, events_delivery};
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::delivery::event_log::{self, EventLog};
+use crate::delivery::FILES_DELIVERY;
 use crate::delivery::files::{OutboundFiles, Staged, release};
-use crate::delivery::kafka::KafkaSink;
-use crate::delivery::sink::{Appended, EventSink, SinkError};
-use crate::delivery::{FILES_DELIVERY, kafka};
-use crate::events::fact::{DeadLettered, DeadReason, DeadUnit, Fact, RemitDelivered};
-use crate::ledger::{Batch, DeadLetterRow, Delivered, Ledger, LedgerError, Seq, reach};
+use crate::delivery::sink::SinkError;
+use crate::events::fact::{DeadReason, DeadUnit, Fact, RemitDelivered};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Batch, Delivered, Ledger, LedgerError, Seq, reach};
 use crate::limits;
-
-/// Facts of one round, at most; fewer where fewer claims may be in memory.
-const ROUND: usize = 2_048;
 
 /// What left in one call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,30 +64,8 @@ impl OutboundError {
 /// [`OutboundError`].
 pub fn deliver(house: &mut House, progress: &dyn Fn(Seq, Seq)) -> Result<Delivery, OutboundError> {
     let mut total = Delivery::default();
-    let mut files = house.ledger.delivered(FILES_DELIVERY)?.unwrap_or_default();
-    let mut events = Events::open(house)?;
-    let round = house.config.limits.inflight_claims.min(ROUND);
-    loop {
-        let position = events.position().map_or(files.seq, |position| position.min(files.seq));
-        let facts = house.ledger.facts(position + 1, round)?;
-        let Some((last, _)) = facts.last() else { break };
-        let last = *last;
-        let mut batch = Batch::default();
-        if let Some(recorded) = events.publish(house, &facts, &mut total)? {
-            batch.delivered.push((events.delivery.clone(), recorded));
-        }
-        if last > files.seq {
-            let new: Vec<&(Seq, Fact)> = facts.iter().filter(|(seq, _)| *seq > files.seq).collect();
-            batch.facts = publish_files(house, &new, &mut total)?;
-            files.seq = last;
-            batch.delivered.push((FILES_DELIVERY.to_string(), files.clone()));
-        }
-        reach("outbound::round::before-position")?;
-        house.ledger.append(&batch)?;
-        reach("outbound::round::after-position")?;
-        progress(last, house.ledger.last_seq()?);
-    }
-    events.finish(house)?;
+    deliver_files(house, &mut total, progress)?;
+    deliver_events(house, &mut total, progress)?;
     Ok(total)
 }
 
@@ -102,153 +79,134 @@ pub fn lag(house: &House) -> Result<u64, LedgerError> {
     Ok(house.ledger.last_seq()?.saturating_sub(files.min(events)))
 }
 
-/// The name under which the ledger keeps the position of events.
-pub fn events_delivery(config: &Config) -> String {
-    match &config.kafka {
-        None => event_log::DELIVERY.to_string(),
-        Some(kafka) => kafka::delivery_name(kafka),
+/// Releases the answers that wait.
+fn deliver_files(house: &mut House, total: &mut Delivery, progress: &dyn Fn(Seq, Seq)) -> Result<(), OutboundError> {
+    let mut released = house.ledger.delivered(FILES_DELIVERY)?.unwrap_or_default();
+    loop {
+        let answers = house.ledger.answers(released.seq, limits::FILES_RELEASED_AT_ONCE)?;
+        let Some((last, _)) = answers.last() else { break };
+        released.seq = *last;
+        let facts = publish_files(house, &answers, total)?;
+        record(house, facts, Some(&released))?;
+        progress(released.seq, house.ledger.last_seq()?);
     }
+    // No answer stands beyond it.
+    let end = house.ledger.last_seq()?;
+    if released.seq < end {
+        released.seq = end;
+        record(house, Vec::new(), Some(&released))?;
+    }
+    Ok(())
 }
 
-/// The way of the events, for as long as it is open.
-struct Events {
-    delivery: String,
-    sink: Result<Box<dyn EventSink>, SinkError>,
-}
-
-impl Events {
-    fn open(house: &House) -> Result<Events, LedgerError> {
-        let delivery = events_delivery(&house.config);
-        let recorded = house.ledger.delivered(&delivery)?;
-        let sink: Result<Box<dyn EventSink>, SinkError> = match &house.config.kafka {
-            None => match EventLog::open(&house.directory.events(), &recorded.unwrap_or_default()) {
-                Ok(log) => Ok(Box::new(log)),
-                Err(error) => Err(error.into()),
-            },
-            Some(kafka) => match KafkaSink::open(kafka, &house.ledger, recorded.as_ref()) {
-                Ok(sink) => Ok(Box::new(sink)),
-                Err(error) => Err(error.into()),
-            },
-        };
-        Ok(Events { delivery, sink })
-    }
-
-    fn position(&self) -> Option<Seq> {
-        self.sink.as_ref().ok().map(|sink| sink.position())
-    }
-
-    /// Publishes what of these facts has not left; what the ledger is to record when something has.
-    fn publish(&mut self, house: &mut House, facts: &[(Seq, Fact)], total: &mut Delivery) -> Result<Option<Delivered>, OutboundError> {
-        let Ok(sink) = &mut self.sink else { return Ok(None) };
-        let new = facts.partition_point(|(seq, _)| *seq <= sink.position());
-        let Some(facts @ [.., (last, _)]) = facts.get(new..) else { return Ok(None) };
-        let letters = house.ledger.dead_letters()?;
-        let events = outgoing_events(&house.ledger, facts, &letters)?;
-        let through = house.ledger.outbox_mark(*last)?.ok_or(LedgerError::Inconsistent {
-            what: "a journal position without fact",
-        })?;
-        match sink.append(&events, &through) {
-            Ok(Appended::Whole(recorded)) => {
-                total.events += events.len() as u64;
-                Ok(Some(recorded))
+/// Publishes the events that wait.
+fn deliver_events(house: &mut House, total: &mut Delivery, progress: &dyn Fn(Seq, Seq)) -> Result<(), OutboundError> {
+    let round = house.config.limits.inflight_claims.min(ROUND);
+    while let Some(position) = house.outbox.position(&house.ledger)? {
+        let facts = house.ledger.facts(position + 1, round)?;
+        let Some((last, _)) = facts.last() else { break };
+        match house.outbox.publish(&house.ledger, &facts)? {
+            Step::Done => {
+                record(house, Vec::new(), None)?;
+                progress(*last, house.ledger.last_seq()?);
             }
-            Ok(Appended::Unsure) => Ok(None),
-            Ok(Appended::Refused(refused)) => {
-                // Known before anything behind them leaves: a crash must not forget them.
-                let facts = refused.iter().filter_map(|refused| {
-                    let (seq, place) = events.get(refused.place)?.origin;
-                    Some(dead_letter(seq, DeadUnit::Event(place), DeadReason::Refused, &refused.reason, &letters))
-                });
-                let batch = Batch {
-                    facts: facts.collect(),
-                    ..Batch::default()
-                };
-                total.dead_letters += batch.facts.len() as u64;
-                house.ledger.append(&batch)?;
-                Ok(None)
+            // Known before anything behind them leaves: a crash must not forget them.
+            Step::Refused(letters) => {
+                total.dead_letters += letters.len() as u64;
+                record(house, letters, None)?;
+            }
+            Step::Unsure | Step::Lost => {}
+        }
+    }
+    total.events += house.outbox.take_published();
+    match house.outbox.take_trouble() {
+        None => Ok(()),
+        Some(source) => {
+            let left = house.ledger.delivered(&events_delivery(&house.config))?.unwrap_or_default().seq;
+            let waiting = house.ledger.last_seq()?.saturating_sub(left);
+            Err(OutboundError::Events { waiting, source })
+        }
+    }
+}
+
+/// The end of a round: what it made, and the positions it came to. What events made has no answer, so
+/// files come as far with them.
+fn record(house: &mut House, facts: Vec<Fact>, released: Option<&Delivered>) -> Result<(), LedgerError> {
+    let files = released.map(|released| (FILES_DELIVERY.to_string(), released.clone()));
+    let delivered = files.into_iter().chain(house.outbox.unrecorded().take()).collect();
+    reach("outbound::round::before-position")?;
+    house.ledger.append(&Batch {
+        facts,
+        delivered,
+        ..Batch::default()
+    })?;
+    reach("outbound::round::after-position")?;
+    Ok(())
+}
+
+/// Publishes the acknowledgements and 835s of facts; returns the facts this makes. An answer that would
+/// be wrong is put aside, and the others go on.
+fn publish_files(house: &House, facts: &[(Seq, Fact)], total: &mut Delivery) -> Result<Vec<Fact>, OutboundError> {
+    let letters = house.ledger.dead_letters()?;
+    let (readers, config) = (house.readers(), &house.config);
+    let files = OutboundFiles::new(house.directory.outbound(), config.phi.seal_outbound.then_some(&house.keys));
+    let rendered: Vec<Result<Option<Rendered>, AnswerError>> = (facts.par_iter())
+        .map(|(seq, fact)| readers.read(|ledger| render(ledger, config, &files, *seq, fact)))
+        .collect();
+    let (mut made, mut staged) = (Vec::new(), Vec::new());
+    for rendered in rendered {
+        let Some(Rendered { seq, fact, file }) = rendered? else { continue };
+        match file {
+            Ok(file) => {
+                staged.push(file);
+                count_answer(&fact, total, &mut made);
             }
             Err(error) => {
-                self.sink = Err(error);
-                Ok(None)
-            }
-        }
-    }
-
-    fn finish(self, house: &House) -> Result<(), OutboundError> {
-        match self.sink {
-            Ok(_) => Ok(()),
-            Err(source) => {
-                let left = house.ledger.delivered(&self.delivery)?.unwrap_or_default().seq;
-                let waiting = house.ledger.last_seq()?.saturating_sub(left);
-                Err(OutboundError::Events { waiting, source })
-            }
-        }
-    }
-}
-
-fn dead_letter(seq: Seq, unit: DeadUnit, reason: DeadReason, detail: &str, before: &[DeadLetterRow]) -> Fact {
-    let attempts = before.iter().filter(|row| (row.seq, row.unit) == (seq, unit)).count() + 1;
-    Fact::DeadLettered(Box::new(DeadLettered {
-        seq,
-        unit,
-        reason,
-        detail: detail.into(),
-        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
-        parked_at: Timestamp::now(),
-    }))
-}
-
-/// Publishes the acknowledgements and 835s among the facts; returns the facts this makes. An answer that
-/// would be wrong is put aside, and the others go on.
-fn publish_files(house: &House, facts: &[&(Seq, Fact)], total: &mut Delivery) -> Result<Vec<Fact>, OutboundError> {
-    let letters = house.ledger.dead_letters()?;
-    let (mut made, mut staged) = (Vec::new(), Vec::new());
-    for (seq, fact) in facts {
-        if staged.len() >= limits::FILES_RELEASED_AT_ONCE {
-            release(std::mem::take(&mut staged)).map_err(AnswerError::Io)?;
-        }
-        let (origin, redriven);
-        let (seq, fact) = match fact {
-            Fact::Redriven(again) => match house.ledger.fact(again.letter)? {
-                Fact::DeadLettered(letter) if letter.unit == DeadUnit::Answer => {
-                    (origin, redriven) = (letter.seq, house.ledger.fact(letter.seq)?);
-                    (&origin, &redriven)
-                }
-                _ => continue,
-            },
-            fact => (seq, fact),
-        };
-        match stage_answer(house, fact) {
-            Ok(None) => {}
-            Ok(Some(file)) => {
-                staged.push(file);
-                count_answer(fact, total, &mut made);
-            }
-            Err(error) if error.is_about_the_answer() => {
                 let reason = error.dead_reason();
                 total.dead_letters += 1;
                 total.unbalanced += u64::from(reason == DeadReason::Unbalanced);
-                made.push(dead_letter(*seq, DeadUnit::Answer, reason, &error.to_string(), &letters));
+                made.push(dead_letter(seq, DeadUnit::Answer, reason, &error.to_string(), &letters));
             }
-            Err(error) => return Err(error.into()),
         }
     }
     release(staged).map_err(AnswerError::Io)?;
     Ok(made)
 }
 
+/// The answer of a fact, ready to be released, or why it never will be.
+struct Rendered<'f> {
+    seq: Seq,
+    fact: Cow<'f, Fact>,
+    file: Result<Staged, AnswerError>,
+}
+
+/// Renders the answer of a fact, or of the one that is sent again; `None` when it has none.
+fn render<'f>(ledger: &SqliteLedger, config: &Config, files: &OutboundFiles<'_>, seq: Seq, fact: &'f Fact) -> Result<Option<Rendered<'f>>, AnswerError> {
+    let (seq, fact) = match fact {
+        Fact::Redriven(again) => match ledger.fact(again.letter)? {
+            Fact::DeadLettered(letter) if letter.unit == DeadUnit::Answer => (letter.seq, Cow::Owned(ledger.fact(letter.seq)?)),
+            _ => return Ok(None),
+        },
+        fact => (seq, Cow::Borrowed(fact)),
+    };
+    match stage_answer(ledger, config, files, &fact) {
+        Ok(file) => Ok(file.map(|file| Rendered { seq, fact, file: Ok(file) })),
+        Err(error) if error.is_about_the_answer() => Ok(Some(Rendered { seq, fact, file: Err(error) })),
+        Err(error) => Err(error),
+    }
+}
+
 /// Renders the answer of a fact, where it has one, ready to be released.
-fn stage_answer(house: &House, fact: &Fact) -> Result<Option<Staged>, AnswerError> {
-    let files = OutboundFiles::new(house.directory.outbound(), house.config.phi.seal_outbound.then_some(&house.keys));
+fn stage_answer(ledger: &SqliteLedger, config: &Config, files: &OutboundFiles<'_>, fact: &Fact) -> Result<Option<Staged>, AnswerError> {
     match fact {
         Fact::AckBuilt(ack) => {
             let name = ack.file_name();
-            let write = |out: &mut dyn Write| write_acknowledgement(&house.ledger, &house.config, ack, out);
+            let write = |out: &mut dyn Write| write_acknowledgement(ledger, config, ack, out);
             files.stage(&[ack.partner.as_str(), &name], write).map(Some)
         }
         Fact::RemitBuilt(remit) => {
             let name = remit.file_name();
-            let write = |out: &mut dyn Write| write_remittance(&house.ledger, &house.config, remit, out);
+            let write = |out: &mut dyn Write| write_remittance(ledger, config, remit, out);
             files.stage(&["835", remit.payee_npi.as_str(), &name], write).map(Some)
         }
         Fact::FileReceived(_)
@@ -279,12 +237,13 @@ fn count_answer(fact: &Fact, total: &mut Delivery, made: &mut Vec<Fact>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::delivery::event_log;
     use crate::events::fact::{Redriven, RemitBuilt};
     use crate::ids::{Npi, TraceNumber};
     use crate::money::Money;
     use crate::pipeline::dead_letters::{self, Selection};
     use crate::pipeline::house::Opening;
+    use crate::pipeline::outgoing::outgoing_events;
 
     fn remittance(trace: &str, paid: Money) -> Fact {
         Fact::RemitBuilt(Box::new(RemitBuilt {

@@ -5,7 +5,7 @@ use crate::delivery::FILES_DELIVERY;
 use crate::intake::data_directory::DataDirectory;
 use crate::ledger::inspection;
 use crate::ledger::{DeadLetterRow, Delivered, FileRow, FileState, Ledger, LedgerError, Seq};
-use crate::pipeline::outbound::events_delivery;
+use crate::pipeline::outbox::events_delivery;
 
 /// What the ledger keeps beside its journal.
 pub(super) struct Records {
