@@ -9,6 +9,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 use std::str::FromStr;
 
+use compact_str::{CompactString, ToCompactString};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -114,30 +115,30 @@ impl Money {
     }
 
     /// X12 decimal text: no trailing zeros, no point when whole (`122.05`, `75`, `0`).
-    pub fn to_x12(self) -> String {
-        let (sign, dollars, cents) = self.parts();
-        match (cents, cents % 10) {
-            (0, _) => format!("{sign}{dollars}"),
-            (tens, 0) => format!("{sign}{dollars}.{}", tens / 10),
-            (cents, _) => format!("{sign}{dollars}.{cents:02}"),
-        }
+    pub fn to_x12(self) -> CompactString {
+        let mut text = self.text();
+        let beyond = if text.ends_with(".00") { 3 } else { usize::from(text.ends_with('0')) };
+        text.truncate(text.len() - beyond);
+        text
     }
 
-    /// Sign, whole dollars and cents.
-    fn parts(self) -> (&'static str, u64, u64) {
+    /// Sign, whole dollars, point and two digits of cents. Money is written a dozen times a claim.
+    fn text(self) -> CompactString {
         let cents = self.cents();
-        (if cents < 0 { "-" } else { "" }, cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
+        let mut text = if cents < 0 { CompactString::const_new("-") } else { CompactString::default() };
+        text.push_str(&(cents.unsigned_abs() / 100).to_compact_string());
+        let digit = |number: u64| char::from(b'0' + (number % 10) as u8);
+        text.push('.');
+        text.push(digit(cents.unsigned_abs() / 10));
+        text.push(digit(cents.unsigned_abs()));
+        text
     }
 }
 
 /// Always two decimals (`122.05`, `75.00`), as events and reports show money.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sign, dollars, cents) = self.parts();
-        match f.width() {
-            None => write!(f, "{sign}{dollars}.{cents:02}"),
-            Some(_) => f.pad(&format!("{sign}{dollars}.{cents:02}")),
-        }
+        f.pad(&self.text())
     }
 }
 
@@ -203,7 +204,7 @@ impl Sum for Money {
 impl Serialize for Money {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            serializer.collect_str(self)
+            serializer.serialize_str(&self.text())
         } else {
             serializer.serialize_i64(self.cents())
         }
@@ -313,7 +314,17 @@ impl Sum for Quantity {
 
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0.normalize(), f)
+        f.pad(&self.text())
+    }
+}
+
+impl Quantity {
+    /// Without trailing zeros; whole ones, which nearly all are, without the way over a decimal.
+    fn text(self) -> CompactString {
+        match (self.0.scale(), i64::try_from(self.0.mantissa())) {
+            (0, Ok(whole)) => whole.to_compact_string(),
+            _ => self.0.normalize().to_compact_string(),
+        }
     }
 }
 
@@ -325,7 +336,7 @@ impl fmt::Debug for Quantity {
 
 impl Serialize for Quantity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.text())
     }
 }
 
@@ -410,7 +421,7 @@ mod tests {
             ("75.00", "75"),
             ("007", "7"),
         ] {
-            assert_eq!(Money::parse_x12(text.as_bytes()).map(Money::to_x12), Ok(out.to_string()), "{text}");
+            assert_eq!(Money::parse_x12(text.as_bytes()).map(Money::to_x12), Ok(out.into()), "{text}");
         }
     }
 

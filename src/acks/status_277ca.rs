@@ -9,12 +9,13 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 
 use super::claim_status::{claim_statuses, line_statuses};
-use crate::adjudication::decision::{Decision, Rejection};
+use crate::adjudication::decision::{DecisionHead, Rejection};
 use crate::claim::echo::{ClaimEcho, LineEcho};
 use crate::clock::Timestamp;
 use crate::ids::{Form, Npi, Tin};
 use crate::money::Money;
 use crate::phi::Purpose;
+use crate::text_form::ccyymmdd;
 use crate::x12::element::DateRange;
 use crate::x12::outgoing::{Envelope, Guide, OutgoingInterchange, simple};
 
@@ -101,7 +102,7 @@ impl StatusTotals {
 #[derive(Debug, Clone, Copy)]
 pub enum AnsweredClaim<'a> {
     /// Adjudicated, whatever the decision: that comes by 835.
-    Accepted(&'a Decision),
+    Accepted(&'a DecisionHead),
     Rejected(&'a Rejection),
 }
 
@@ -138,7 +139,7 @@ pub struct ClaimAcknowledgement {
     payer: Organisation,
     created_on: String,
     created_at: String,
-    processed_on: String,
+    processed_on: CompactString,
     /// HL01 of the last level written, and of the provider level.
     level: u64,
     provider_level: u64,
@@ -157,7 +158,7 @@ impl ClaimAcknowledgement {
             payer,
             created_on: created.format("%Y%m%d").to_string(),
             created_at: created.format("%H%M").to_string(),
-            processed_on: String::new(),
+            processed_on: CompactString::default(),
             level: 0,
             provider_level: 0,
             announced: StatusTotals::default(),
@@ -388,8 +389,4 @@ fn or_unknown(text: &str) -> &str {
 
 fn or_zero(text: &str) -> &str {
     if text.is_empty() { "0" } else { text }
-}
-
-fn ccyymmdd(date: NaiveDate) -> String {
-    date.format("%Y%m%d").to_string()
 }

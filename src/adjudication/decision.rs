@@ -54,6 +54,39 @@ pub struct Decision {
     pub refdata: ContentDigest,
 }
 
+/// What the answer to a claim's receipt tells of it: the first fields of a [`Decision`], in its order,
+/// so that they are read without the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct DecisionHead {
+    pub claim_id: ClaimId,
+    pub version: u16,
+    pub source: ClaimSource,
+    pub payer_claim_number: PayerClaimNumber,
+    pub received_at: Timestamp,
+    pub decided_at: Timestamp,
+    pub receipt: Receipt,
+    pub member_token: Token,
+    pub pcn_token: Token,
+    pub echo: ClaimEcho,
+}
+
+impl From<Decision> for DecisionHead {
+    fn from(decision: Decision) -> DecisionHead {
+        DecisionHead {
+            claim_id: decision.claim_id,
+            version: decision.version,
+            source: decision.source,
+            payer_claim_number: decision.payer_claim_number,
+            received_at: decision.received_at,
+            decided_at: decision.decided_at,
+            receipt: decision.receipt,
+            member_token: decision.member_token,
+            pcn_token: decision.pcn_token,
+            echo: decision.echo,
+        }
+    }
+}
+
 /// A claim rejected before adjudication: answered on the 999 or 277CA, never on an 835.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {

@@ -110,12 +110,14 @@ pub struct MemberFacts {
 pub struct CoverageFacts {
     #[serde(with = "crate::text_form::day")]
     pub from: NaiveDate,
+    #[serde(with = "crate::text_form::optional_day")]
     pub to: Option<NaiveDate>,
     pub aid_code: Option<AidCode>,
     pub network: Option<NetworkId>,
     pub pcp_npi: Option<Npi>,
     pub share_of_cost: Money,
     pub has_other_coverage: bool,
+    #[serde(with = "crate::text_form::optional_day")]
     pub added_on: Option<NaiveDate>,
 }
 
@@ -210,6 +212,7 @@ pub struct OriginalClaim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// Calendar date of receipt in the payer's time zone (DOMAIN B7).
+    #[serde(with = "crate::text_form::day")]
     pub received_on: NaiveDate,
     /// BHT06 = RP: an encounter, recorded and not paid.
     pub is_encounter: bool,

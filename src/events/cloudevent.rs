@@ -454,7 +454,9 @@ struct LineView<'a> {
     code: Option<String>,
     modifiers: Vec<Modifier>,
     units: Option<Quantity>,
+    #[serde(with = "text_form::optional_day")]
     service_from: Option<NaiveDate>,
+    #[serde(with = "text_form::optional_day")]
     service_to: Option<NaiveDate>,
     outcome: LineOutcome,
     charge: Money,

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::adjudication::decision::{Decision, Rejection};
+use crate::adjudication::decision::{Decision, DecisionHead, Rejection};
 use crate::adjudication::determination::ClaimOutcome;
 use crate::clock::Timestamp;
 use crate::envelope::{Group, Interchange, TransactionSet};
@@ -37,6 +37,41 @@ impl Fact {
     /// An acknowledgement or 835 leaves because of this fact.
     pub fn has_answer(&self) -> bool {
         matches!(self, Fact::AckBuilt(_) | Fact::RemitBuilt(_) | Fact::Redriven(_))
+    }
+}
+
+/// A fact as the answer to a claim's receipt needs it: claims without what decided them, and the others
+/// by their kind. Read from the stored bytes of a [`Fact`], so its variants stand in the same order.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub enum FactHead {
+    FileReceived,
+    FileDuplicate,
+    FileRejected,
+    FileCompleted,
+    AckBuilt,
+    ClaimRejected(Box<Rejection>),
+    ClaimAdjudicated(Box<DecisionHead>),
+    RemitBuilt,
+    RemitDelivered,
+    DeadLettered,
+    Redriven,
+}
+
+impl From<Fact> for FactHead {
+    fn from(fact: Fact) -> FactHead {
+        match fact {
+            Fact::FileReceived(_) => FactHead::FileReceived,
+            Fact::FileDuplicate(_) => FactHead::FileDuplicate,
+            Fact::FileRejected(_) => FactHead::FileRejected,
+            Fact::FileCompleted(_) => FactHead::FileCompleted,
+            Fact::AckBuilt(_) => FactHead::AckBuilt,
+            Fact::ClaimRejected(rejection) => FactHead::ClaimRejected(rejection),
+            Fact::ClaimAdjudicated(decision) => FactHead::ClaimAdjudicated(Box::new((*decision).into())),
+            Fact::RemitBuilt(_) => FactHead::RemitBuilt,
+            Fact::RemitDelivered(_) => FactHead::RemitDelivered,
+            Fact::DeadLettered(_) => FactHead::DeadLettered,
+            Fact::Redriven(_) => FactHead::Redriven,
+        }
     }
 }
 

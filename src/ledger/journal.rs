@@ -4,6 +4,7 @@
 
 use rayon::prelude::*;
 use rusqlite::{Connection, Rows, params};
+use serde::de::DeserializeOwned;
 
 use super::{LedgerError, Seq};
 use crate::events::fact::Fact;
@@ -41,8 +42,8 @@ pub(super) fn insert(connection: &Connection, key: &RecordKey, facts: &[Fact]) -
     Ok(first)
 }
 
-/// Up to `count` facts from `from` on; fewer where they are large, never none while there are any.
-pub(super) fn read(connection: &Connection, key: &RecordKey, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
+/// Up to `count` facts from `from` on, or as much of each as `T` is; fewer where they are large, never none while there are any.
+pub(super) fn read<T: DeserializeOwned + Send>(connection: &Connection, key: &RecordKey, from: Seq, count: usize) -> Result<Vec<(Seq, T)>, LedgerError> {
     // The plus keeps SQLite from planning the statement anew for each value of its parameter.
     let mut statement = connection.prepare_cached("SELECT seq, sealed FROM journal WHERE seq >= +?1 ORDER BY seq LIMIT ?2")?;
     let mut rows = statement.query(params![as_i64(from), i64::try_from(count).unwrap_or(i64::MAX)])?;
@@ -98,9 +99,10 @@ fn seal(key: &RecordKey, seq: Seq, fact: &Fact) -> Result<Vec<u8>, LedgerError> 
     Ok(key.seal(&place(seq), &plain)?)
 }
 
-fn open(key: &RecordKey, sealed: Vec<(Seq, Vec<u8>)>) -> Result<Vec<(Seq, Fact)>, LedgerError> {
+fn open<T: DeserializeOwned + Send>(key: &RecordKey, sealed: Vec<(Seq, Vec<u8>)>) -> Result<Vec<(Seq, T)>, LedgerError> {
     let open = |(seq, mut sealed): (Seq, Vec<u8>)| {
         let plain = key.open_in_place(&place(seq), &mut sealed)?;
+        // What stands behind a `T` is not looked at.
         Ok((seq, postcard::from_bytes(plain)?))
     };
     sealed.into_par_iter().with_min_len(ROWS_PER_TASK).map(open).collect()

@@ -16,7 +16,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::events::fact::{ClaimCounts, DeadUnit, Fact};
+use crate::events::fact::{ClaimCounts, DeadUnit, Fact, FactHead};
 use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin};
 use crate::money::{Money, Quantity};
 use crate::tables::refdata::authorizations::AuthorizationRow;
@@ -265,6 +265,12 @@ pub trait Ledger {
     /// # Errors
     /// [`LedgerError`].
     fn facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError>;
+
+    /// The same facts without what decided their claims.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn fact_heads(&self, from: Seq, count: usize) -> Result<Vec<(Seq, FactHead)>, LedgerError>;
 
     /// Up to `count` facts with an answer ([`Fact::has_answer`]), after `after`; fewer where they are
     /// large, none only at the end.

@@ -4,8 +4,9 @@
 
 use rusqlite::{Connection, params};
 
-use super::{LedgerError, reach};
+use super::{LedgerError, Seq, reach};
 use super::{journal, payables};
+use crate::events::fact::Fact;
 use crate::ids::{Npi, Tin};
 use crate::sealing::{Keys, RecordKey};
 
@@ -23,7 +24,7 @@ CREATE TABLE file(number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, partn
 CREATE TABLE receipt(number INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES file, received_at INTEGER NOT NULL);
 CREATE TABLE control_number(sender TEXT, receiver TEXT, isa13 TEXT, file INTEGER NOT NULL REFERENCES file, PRIMARY KEY(sender, receiver, isa13)) WITHOUT ROWID;
 CREATE TABLE journal(seq INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
-CREATE TABLE answer(seq INTEGER PRIMARY KEY REFERENCES journal);
+CREATE TABLE answer(seq INTEGER PRIMARY KEY);
 CREATE TABLE line_run(first_seq INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 CREATE TABLE claim_run(first_seq INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 CREATE TABLE unit_use(authorization_row INTEGER PRIMARY KEY, units TEXT NOT NULL);
@@ -124,10 +125,10 @@ fn migrate_from_3(connection: &Connection, key: &RecordKey) -> Result<(), Ledger
 /// Facts with an answer are found without reading the others.
 fn migrate_from_4(connection: &Connection, key: &RecordKey) -> Result<(), LedgerError> {
     let transaction = connection.unchecked_transaction()?;
-    transaction.execute_batch("CREATE TABLE answer(seq INTEGER PRIMARY KEY REFERENCES journal);")?;
+    transaction.execute_batch("CREATE TABLE answer(seq INTEGER PRIMARY KEY);")?;
     let mut from = 1;
     loop {
-        let facts = journal::read(&transaction, key, from, FACTS_AT_ONCE)?;
+        let facts: Vec<(Seq, Fact)> = journal::read(&transaction, key, from, FACTS_AT_ONCE)?;
         let Some((last, _)) = facts.last() else { break };
         from = last + 1;
         for (seq, _) in facts.iter().filter(|(_, fact)| fact.has_answer()) {

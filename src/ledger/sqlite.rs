@@ -17,7 +17,7 @@ use super::{
     Admission, Arrival, Batch, ClaimDue, Counter, DeadLetterRow, Delivered, FileRow, FileState, Ledger, LedgerError, OutboxMark, PayeeDue, Progress, Seq, reach,
 };
 use crate::clock::Timestamp;
-use crate::events::fact::{DeadUnit, Fact};
+use crate::events::fact::{DeadUnit, Fact, FactHead};
 use crate::ids::{ClaimId, FileDigest, PartnerId};
 use crate::money::Quantity;
 use crate::sealing::{Keys, RecordKey};
@@ -209,6 +209,10 @@ impl Ledger for SqliteLedger {
     }
 
     fn facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
+        journal::read(&self.connection, &self.key, from, count)
+    }
+
+    fn fact_heads(&self, from: Seq, count: usize) -> Result<Vec<(Seq, FactHead)>, LedgerError> {
         journal::read(&self.connection, &self.key, from, count)
     }
 

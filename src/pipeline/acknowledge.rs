@@ -7,7 +7,7 @@ use crate::claim::assembler::SetHeader;
 use crate::clock::Timestamp;
 use crate::config::AckPolicy;
 use crate::config::Profile;
-use crate::events::fact::{AckBuilt, Answer, Fact, RejectReason, SetAnswer, SetParties};
+use crate::events::fact::{AckBuilt, Answer, Fact, FactHead, RejectReason, SetAnswer, SetParties};
 use crate::finding::{Finding, ReportCode};
 use crate::ledger::{FileRow, LedgerError, Numbers, Seq};
 
@@ -41,7 +41,7 @@ pub fn note_rejections(answered: &mut [SetAnswered], profile: &Profile, facts: &
             let read = facts.claim_facts(from, left.min(ROUND))?;
             let Some((last, _)) = read.last() else { break };
             from = last + 1;
-            set.rejects = read.iter().any(|(_, fact)| matches!(fact, Fact::ClaimRejected(_)));
+            set.rejects = read.iter().any(|(_, fact)| matches!(fact, FactHead::ClaimRejected(_)));
         }
     }
     Ok(())

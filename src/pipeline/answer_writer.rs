@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::config::Payer;
 use crate::envelope::Interchange;
-use crate::events::fact::{AckBuilt, Answer, DeadReason, Fact, RemitBuilt, SetParties};
+use crate::events::fact::{AckBuilt, Answer, DeadReason, Fact, FactHead, RemitBuilt, SetParties};
 use crate::ids::Npi;
 use crate::ledger::{Ledger, LedgerError, Seq};
 use crate::phi::Phi;
@@ -72,12 +72,12 @@ pub trait ClaimFacts {
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn claim_facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError>;
+    fn claim_facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, FactHead)>, LedgerError>;
 }
 
 impl<L: Ledger> ClaimFacts for L {
-    fn claim_facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
-        self.facts(from, count)
+    fn claim_facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, FactHead)>, LedgerError> {
+        self.fact_heads(from, count)
     }
 }
 
@@ -204,17 +204,17 @@ fn for_each_claim_fact(
         from += facts.len() as u64;
         for (_, fact) in &facts {
             match fact {
-                Fact::ClaimAdjudicated(decision) => each(&AnsweredClaim::Accepted(decision))?,
-                Fact::ClaimRejected(rejection) => each(&AnsweredClaim::Rejected(rejection))?,
-                Fact::FileReceived(_)
-                | Fact::FileDuplicate(_)
-                | Fact::FileRejected(_)
-                | Fact::FileCompleted(_)
-                | Fact::AckBuilt(_)
-                | Fact::RemitBuilt(_)
-                | Fact::RemitDelivered(_)
-                | Fact::DeadLettered(_)
-                | Fact::Redriven(_) => return Err(AnswerError::NotAClaim),
+                FactHead::ClaimAdjudicated(decision) => each(&AnsweredClaim::Accepted(decision))?,
+                FactHead::ClaimRejected(rejection) => each(&AnsweredClaim::Rejected(rejection))?,
+                FactHead::FileReceived
+                | FactHead::FileDuplicate
+                | FactHead::FileRejected
+                | FactHead::FileCompleted
+                | FactHead::AckBuilt
+                | FactHead::RemitBuilt
+                | FactHead::RemitDelivered
+                | FactHead::DeadLettered
+                | FactHead::Redriven => return Err(AnswerError::NotAClaim),
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::delivery::files::OutboundFiles;
 use crate::envelope::Interchange;
-use crate::events::fact::{Fact, RejectReason};
+use crate::events::fact::{Fact, FactHead, RejectReason};
 use crate::finding::{Finding, ReportCode, Severity, SnipLevel};
 use crate::ids::{FileDigest, PartnerId};
 use crate::intake::archive::digest_of;
@@ -146,7 +146,7 @@ pub fn validate(
     let read: u64 = sets.iter().map(|set: &SetRead| u64::from(set.claims)).sum();
     let rejected = rejected + received - read;
     if let Some((directory, numbers)) = acks_to {
-        let facts = HeldFacts(facts);
+        let facts = HeldFacts(facts.into_iter().map(FactHead::from).collect());
         let mut answered = answered(&survey, &sets, 1);
         note_rejections(&mut answered, &profile, &facts).map_err(InboundError::Ledger)?;
         let acks = acknowledgements(numbers, &row, &profile, &survey, rejection.map(|(reason, _)| reason), &answered, now);
@@ -246,10 +246,10 @@ fn write_acks(config: &Config, directory: &Path, acks: &[Fact], facts: &HeldFact
 }
 
 /// The claims of a validated file; there is no ledger to read them from.
-struct HeldFacts(Vec<Fact>);
+struct HeldFacts(Vec<FactHead>);
 
 impl ClaimFacts for HeldFacts {
-    fn claim_facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
+    fn claim_facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, FactHead)>, LedgerError> {
         let start = usize::try_from(from).unwrap_or(usize::MAX).saturating_sub(1);
         Ok((from..).zip(self.0.iter().skip(start).take(count).cloned()).collect())
     }

@@ -5,9 +5,9 @@
 //! back and renders it to the same bytes (`tests/answers/remittances.rs`).
 
 use chrono::NaiveDate;
+use compact_str::{CompactString, ToCompactString};
 
 use super::payment_batch::RemittedClaim;
-use super::writer_835::ccyymmdd;
 use crate::adjudication::adjustment::Adjustment;
 use crate::adjudication::decision::Decision;
 use crate::adjudication::determination::{ClaimOutcome, Determination, LineDetermination, LineOutcome};
@@ -15,6 +15,7 @@ use crate::claim::echo::{ClaimEcho, LineEcho};
 use crate::ids::{Form, Rarc};
 use crate::phi::Purpose;
 use crate::tables::reasons::AdjustmentGroup;
+use crate::text_form::ccyymmdd;
 use crate::x12::outgoing::{OutgoingInterchange, simple};
 
 pub(super) fn write_claim(out: &mut OutgoingInterchange, claim: &RemittedClaim<'_>) {
@@ -49,7 +50,11 @@ fn write_payment(out: &mut OutgoingInterchange, decision: &Decision) {
         claim_status(determination),
         &determination.charge().to_x12(),
         &determination.paid().to_x12(),
-        &if owed_by_patient.is_zero() { String::new() } else { owed_by_patient.to_x12() },
+        &if owed_by_patient.is_zero() {
+            CompactString::default()
+        } else {
+            owed_by_patient.to_x12()
+        },
         "MC",
         &simple(decision.payer_claim_number.as_str()),
         &simple(&echo.facility),
@@ -156,15 +161,15 @@ fn write_adjustments(out: &mut OutgoingInterchange, adjustments: &[Adjustment]) 
             .filter(|adjustment| adjustment.group == group && !adjustment.amount.is_zero())
             .collect();
         for six in of_group.chunks(6) {
-            let triplets: Vec<[String; 3]> = six
+            let triplets: Vec<[CompactString; 3]> = six
                 .iter()
                 .map(|adjustment| {
-                    let units = adjustment.quantity.map(|quantity| quantity.to_string()).unwrap_or_default();
-                    [adjustment.carc.to_string(), adjustment.amount.to_x12(), units]
+                    let units = adjustment.quantity.map(|quantity| quantity.to_compact_string()).unwrap_or_default();
+                    [adjustment.carc.as_str().into(), adjustment.amount.to_x12(), units]
                 })
                 .collect();
             let mut elements = vec!["CAS", group.code()];
-            elements.extend(triplets.iter().flatten().map(String::as_str));
+            elements.extend(triplets.iter().flatten().map(CompactString::as_str));
             out.segment(&elements);
         }
     }

@@ -15,6 +15,7 @@ use crate::ids::{ClaimId, Npi, PayerClaimNumber, TraceNumber};
 use crate::limits;
 use crate::money::Money;
 use crate::phi::Purpose;
+use crate::text_form::ccyymmdd;
 use crate::x12::outgoing::{Envelope, Guide, OutgoingInterchange, simple};
 
 /// What stands above the claims.
@@ -148,10 +149,10 @@ impl Remittance {
 fn financial_information(header: &RemittanceHeader<'_>) -> Result<BPR, RemittanceError> {
     let unpaid = BPR {
         _01: code("H"),
-        _02: header.totals.payment.to_x12(),
+        _02: header.totals.payment.to_x12().into(),
         _03: code("C"),
         _04: code("NON"),
-        _16: Some(ccyymmdd(header.pay_date)),
+        _16: Some(ccyymmdd(header.pay_date).into()),
         ..BPR::default()
     };
     if header.totals.payment.is_zero() {
@@ -237,10 +238,10 @@ fn payee_loop(payee: &Payee) -> _835Loop1000 {
 /// PLB with interest (L6), at most six pairs. Interest raises the payment, so its sign is negative.
 fn interest_adjustments(payee: Npi, fiscal_period: NaiveDate, owed: &[(PayerClaimNumber, Money)]) -> PLB {
     let reason = |place: usize| owed.get(place).map(|(claim, _)| format!("L6:{}", simple(claim.as_str())));
-    let amount = |place: usize| owed.get(place).map(|(_, interest)| (-*interest).to_x12());
+    let amount = |place: usize| owed.get(place).map(|(_, interest)| (-*interest).to_x12().into());
     PLB {
         _01: payee.to_string(),
-        _02: ccyymmdd(fiscal_period),
+        _02: ccyymmdd(fiscal_period).into(),
         _03: reason(0),
         _04: amount(0),
         _05: reason(1),
@@ -282,10 +283,6 @@ fn date(qualifier: &str, date: NaiveDate) -> DTM {
         _02: Some(code(&ccyymmdd(date))),
         ..DTM::default()
     }
-}
-
-pub(super) fn ccyymmdd(date: NaiveDate) -> String {
-    format!("{:04}{:02}{:02}", date.year(), date.month(), date.day())
 }
 
 /// A value of x12-types' coded elements; codes it does not list are kept as they are.

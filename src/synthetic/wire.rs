@@ -3,8 +3,6 @@
 
 use std::io::{self, Write};
 
-use chrono::NaiveDate;
-
 use super::claim::{Claim, Line, Setting, Stay, StayKind};
 use super::maker::Maker;
 use super::members::Member;
@@ -14,6 +12,7 @@ use super::recipe::{Mix, Recipe};
 use super::scenario::Scenario;
 use super::services::{DELIVERY_DIAGNOSIS, DELIVERY_GROUP, DELIVERY_OUTCOME, DELIVERY_PROCEDURE, DRUG, DRUG_NDC};
 use crate::ids::Form;
+use crate::text_form::ccyymmdd;
 use crate::x12::writer::SegmentWriter;
 
 /// What was written.
@@ -376,8 +375,4 @@ fn admission_type(kind: StayKind) -> &'static str {
         StayKind::OutpatientEmergency | StayKind::EmergencyInpatient { .. } => "1",
         StayKind::Outpatient | StayKind::Inpatient { .. } | StayKind::Delivery => "3",
     }
-}
-
-fn ccyymmdd(date: NaiveDate) -> String {
-    date.format("%Y%m%d").to_string()
 }

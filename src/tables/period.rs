@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 /// A span of calendar days. `None` is open-ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Period {
+    #[serde(with = "crate::text_form::optional_day")]
     from: Option<NaiveDate>,
+    #[serde(with = "crate::text_form::optional_day")]
     to: Option<NaiveDate>,
 }
 

@@ -1,7 +1,7 @@
 use claimstream::acks::ack_999::{Acknowledgement, ReceivedGroup, ReceivedSet};
 use claimstream::acks::status_277ca::{AnsweredClaim, AnsweredSet, ClaimAcknowledgement, Organisation, ProviderRun, StatusTotals, TotalsDiffer};
 use claimstream::acks::ta1::{self, InterchangeVerdict, ReceivedInterchange};
-use claimstream::adjudication::decision::{Decision, Rejection};
+use claimstream::adjudication::decision::{DecisionHead, Rejection};
 use claimstream::finding::{Check, ClaimStatus, ElementError, Finding, ReportCode, SegmentError, StatusCategory};
 use claimstream::ids::{ControlNumber, Npi, Tin};
 use claimstream::loop_id::LoopId;
@@ -163,7 +163,7 @@ fn write(runs: &[Vec<AnsweredClaim<'_>>], set_totals: StatusTotals) -> Result<Ve
 
 #[test]
 fn a_277ca_lists_every_claim_under_its_provider() {
-    let decisions: [Decision; 2] = [samples::one_line_late(), samples::inpatient()];
+    let decisions: [DecisionHead; 2] = [samples::one_line_late().into(), samples::inpatient().into()];
     let rejections = rejections();
     let accepted: Vec<AnsweredClaim<'_>> = decisions.iter().map(AnsweredClaim::Accepted).collect();
     let rejected: Vec<AnsweredClaim<'_>> = rejections.iter().map(AnsweredClaim::Rejected).collect();
@@ -191,7 +191,7 @@ fn a_billing_provider_without_npi_is_named_by_its_tin() {
 
 #[test]
 fn totals_that_do_not_come_out_are_refused() {
-    let decision = samples::one_line_late();
+    let decision: DecisionHead = samples::one_line_late().into();
     let run = vec![AnsweredClaim::Accepted(&decision)];
     let mut announced = totals(&run);
     announced.rejected = 1;

@@ -257,7 +257,7 @@ proptest! {
         let set = &read.functional_group[0].segments[0];
         prop_assert_eq!(&set.bpr._02, &totals.payment.to_x12());
         let paid: Vec<&str> = set.loop_2000.iter().flat_map(|header| &header.loop_2100).map(|claim| claim.clp._04.as_str()).collect();
-        let expected: Vec<String> = decisions.iter().map(|(decision, _)| decision.determination.paid().to_x12()).collect();
+        let expected: Vec<String> = decisions.iter().map(|(decision, _)| decision.determination.paid().to_x12().into()).collect();
         prop_assert_eq!(paid, expected);
         prop_assert_eq!(read.to_string(), text);
     }

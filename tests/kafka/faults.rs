@@ -155,6 +155,9 @@ fn the_outbox_of_another_ledger_or_of_a_copy_is_refused() {
 
     let run = ingest("old", "claims.837").expect(1);
     assert!(run.stderr.contains("is ahead of this ledger"), "{}", run.stderr);
+    // Behind what was published when it begins, and beyond it, with other claims, the next time.
+    let run = ingest("different", "third.837").expect(1);
+    assert!(run.stderr.contains("is ahead of this ledger"), "{}", run.stderr);
     let run = ingest("different", "third.837").expect(1);
     assert!(run.stderr.contains("went different ways"), "{}", run.stderr);
     let run = ingest("other", "claims.837").expect(1);
