@@ -114,3 +114,21 @@ pub const KAFKA_REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What the Kafka client may hold before publishing waits: a round is some thousand records.
 pub const KAFKA_QUEUE_RECORDS_MAX: usize = 100_000;
 pub const KAFKA_QUEUE_KBYTES_MAX: usize = 64 * 1024;
+
+/// Bytes at the beginning and the end of an upload that tell whether it is whole: an ISA with blank lines
+/// before it; SE, GE and IEA with padding behind, and most often also the ISA of a small interchange.
+pub const HEAD_BYTES: usize = 1024;
+pub const TAIL_BYTES: usize = 4 * 1024;
+
+/// Files of a folder that are listed at once; the others follow when these are taken in. A name takes up to
+/// 255 bytes, so that a listing stays below some 15 MB.
+pub const LISTED_FILES_MAX: usize = 50_000;
+
+/// How a compressed file may unpack: claims shrink to a tenth or a twentieth, never to a hundredth beyond
+/// the first MiB, and no clearing house sends 8 GiB at once.
+pub const UNPACKED_RATIO_MAX: u64 = 100;
+pub const UNPACKED_FREE_BYTES: u64 = 1024 * 1024;
+pub const UNPACKED_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
+
+/// Entries of a zip file: each costs a read, and a partner's batch has tens.
+pub const ZIP_ENTRIES_MAX: u64 = 10_000;
