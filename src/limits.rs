@@ -114,3 +114,13 @@ pub const KAFKA_REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What the Kafka client may hold before publishing waits: a round is some thousand records.
 pub const KAFKA_QUEUE_RECORDS_MAX: usize = 100_000;
 pub const KAFKA_QUEUE_KBYTES_MAX: usize = 64 * 1024;
+
+/// Entries of an inbound folder that one listing reads: some 10 MB of names. More are seen when these are gone.
+pub const CHANNEL_ENTRIES_MAX: usize = 100_000;
+
+/// Bytes of one read or write of SFTP: what every server takes (draft-ietf-secsh-filexfer-02, 3). READ_BYTES
+/// are asked for at once, in eight of them.
+pub const SFTP_PIECE_BYTES: usize = 32 * 1024;
+
+/// Bytes of a private key's file; a key of RSA with 16,384 bits has 13 KB.
+pub const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;

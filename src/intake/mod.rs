@@ -3,4 +3,5 @@
 pub mod archive;
 pub mod channel;
 pub mod data_directory;
+pub mod sftp;
 pub mod verification;
