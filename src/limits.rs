@@ -132,3 +132,10 @@ pub const UNPACKED_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
 
 /// Entries of a zip file: each costs a read, and a partner's batch has tens.
 pub const ZIP_ENTRIES_MAX: u64 = 10_000;
+
+/// Bytes of one read or write of SFTP: what every server takes (draft-ietf-secsh-filexfer-02, 3). READ_BYTES
+/// are asked for at once, in eight of them.
+pub const SFTP_PIECE_BYTES: usize = 32 * 1024;
+
+/// Bytes of a private key's file; a key of RSA with 16,384 bits has 13 KB.
+pub const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
