@@ -60,7 +60,8 @@
 //! | 12 | `intake` `ledger` | rim |
 //! | 13 | `delivery` | rim |
 //! | 14 | `pipeline` `synthetic` | rim |
-//! | 15 | `cli` | rim |
+//! | 15 | `service` | rim |
+//! | 16 | `cli` | rim |
 //!
 //! # What always holds
 //!
@@ -152,6 +153,7 @@ pub mod pipeline;
 pub mod position;
 pub mod remittance;
 pub mod sealing;
+pub mod service;
 pub mod synthetic;
 pub mod tables;
 pub mod telemetry;

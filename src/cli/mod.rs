@@ -14,14 +14,16 @@ mod explain;
 mod generate;
 mod ingest;
 mod output;
+mod partner;
 mod refdata;
 mod remit;
 mod replay;
+mod run;
 mod status;
 mod topics;
 mod validate;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -29,7 +31,7 @@ use clap::{Parser, Subcommand};
 pub use output::{Exit, Failure};
 use output::{Output, fail};
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::telemetry::{self, LogLevel};
 
 /// 837 claim files in; explained decisions, events and balanced 835 remittances out.
@@ -63,6 +65,11 @@ enum Command {
     Demo(demo::Demo),
     /// Take in claim files: seal, validate, decide, acknowledge, pay.
     Ingest(ingest::Ingest),
+    /// The service: channels in, acknowledgements and remittances out, events published.
+    Run(run::Run),
+    /// The partners: list them, cut one off, let it on.
+    #[command(subcommand)]
+    Partner(partner::PartnerCommand),
     /// Report findings of files and the acknowledgements they would get; changes nothing.
     Validate(validate::Validate),
     /// Conservation, stage and due date of files and claims.
@@ -107,9 +114,13 @@ pub fn run() -> ExitCode {
         Err(error) => error.exit(),
     };
     let output = Output::new(arguments.json);
-    let outcome = load_config(&arguments).and_then(|config| {
+    let (path, data_dir) = (arguments.config, arguments.data_dir);
+    let read_config = move || load_config(path.as_deref(), data_dir.as_deref());
+    let outcome = read_config().map_err(Failure::usage).and_then(|config| {
         telemetry::init(arguments.log.unwrap_or(config.telemetry.log));
         match arguments.command {
+            Command::Run(command) => command.run(config, Box::new(read_config), &output),
+            Command::Partner(command) => command.run(&config, &output),
             Command::Demo(command) => command.run(config, &output),
             Command::Ingest(command) => command.run(config, &output),
             Command::Validate(command) => command.run(&config, &output),
@@ -135,12 +146,12 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn load_config(arguments: &Arguments) -> Result<Config, Failure> {
-    let mut config = Config::load(arguments.config.as_deref(), std::env::vars()).map_err(Failure::usage)?;
+fn load_config(path: Option<&Path>, data_dir: Option<&Path>) -> Result<Config, ConfigError> {
+    let mut config = Config::load(path, std::env::vars())?;
     // Without a configuration file the data directory is the one of the interface, not the service's.
-    if let Some(directory) = &arguments.data_dir {
-        config.service.data_dir = directory.clone();
-    } else if arguments.config.is_none() && std::env::var_os("CLAIMSTREAM__SERVICE__DATA_DIR").is_none() {
+    if let Some(directory) = data_dir {
+        config.service.data_dir = directory.to_path_buf();
+    } else if path.is_none() && std::env::var_os("CLAIMSTREAM__SERVICE__DATA_DIR").is_none() {
         config.service.data_dir = PathBuf::from("./claimstream-data");
     }
     Ok(config)

@@ -22,6 +22,10 @@ pub struct Partner {
     /// How often its channel is listed.
     pub poll: Period,
     pub complete: Completion,
+    /// How long an upload may stand still without its end before it is reported.
+    pub stall_after: Period,
+    /// Where a file goes that the ledger has; it is deleted when there is no such folder.
+    pub processed: Option<String>,
     pub channel: Channel,
 }
 
@@ -141,6 +145,8 @@ impl Partner {
         let usage = keys.text("usage", &Usage::expected(), Usage::parse)?;
         let poll = keys.text("poll", Period::EXPECTED, Period::parse)?;
         let complete = keys.text("complete", &Completion::expected(), Completion::parse)?;
+        let stall_after = keys.text("stall_after", Period::EXPECTED, Period::parse)?;
+        let processed = keys.text("processed", "a folder beside the inbound one", some_text)?;
         let sftp = Sftp::read(keys.section("sftp")?)?;
         let folder = Folder::read(keys.section("folder")?)?;
         let isa13_days = read_duplicate(keys.section("duplicate")?)?;
@@ -165,6 +171,8 @@ impl Partner {
             isa_receiver: keys.required("isa_receiver", InterchangeParty::EXPECTED, isa_receiver)?,
             poll: poll.unwrap_or(Period::from_secs(15)),
             complete: complete.unwrap_or(Completion::Trailer),
+            stall_after: stall_after.unwrap_or(Period::from_secs(900)),
+            processed,
             channel: keys.required("sftp", "[partner.sftp] or [partner.folder]", channel)?,
         })
     }

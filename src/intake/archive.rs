@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::digest;
 
@@ -51,8 +52,20 @@ impl Archive {
     /// # Errors
     /// I/O.
     pub fn receive(&self, input: &mut dyn Read, keys: &Keys) -> io::Result<Archived> {
-        let temporary = self.directory.join(format!("incoming-{}.tmp", std::process::id()));
-        let file = private_file(&temporary)?.truncate(true).open(&temporary)?;
+        // Several files may be on their way in at once.
+        static RECEIVED: AtomicU64 = AtomicU64::new(0);
+        let number = RECEIVED.fetch_add(1, Ordering::Relaxed);
+        let temporary = self.directory.join(format!("incoming-{}-{number}.tmp", std::process::id()));
+        let archived = self.receive_through(&temporary, input, keys);
+        if archived.is_err() {
+            // What could not be read to its end is of no use; the next start looks again.
+            let _ = std::fs::remove_file(&temporary);
+        }
+        archived
+    }
+
+    fn receive_through(&self, temporary: &Path, input: &mut dyn Read, keys: &Keys) -> io::Result<Archived> {
+        let file = private_file(temporary)?.truncate(true).open(temporary)?;
         let mut writer = SealedWriter::new(BufWriter::with_capacity(limits::READ_BYTES, file), keys)?;
         let mut hasher = digest::Context::new(&digest::SHA256);
         let mut buffer = vec![0; limits::READ_BYTES];
@@ -77,12 +90,12 @@ impl Archive {
         let path = self.path(&archived.file);
         if path.exists() {
             reach("archive::duplicate::before-remove")?;
-            std::fs::remove_file(&temporary)?;
+            std::fs::remove_file(temporary)?;
             // Whoever published it may have been killed before its name was durable.
             sync_parent(&path)?;
         } else {
             reach("archive::seal::before-publish")?;
-            publish(&temporary, &path)?;
+            publish(temporary, &path)?;
             reach("archive::seal::after-publish")?;
         }
         Ok(archived)

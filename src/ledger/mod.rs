@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::events::fact::{ClaimCounts, DeadUnit, Fact, FactHead};
-use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin};
+use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin, Token};
 use crate::money::{Money, Quantity};
 use crate::tables::refdata::authorizations::AuthorizationRow;
 
@@ -123,6 +123,17 @@ pub struct Progress {
     pub first_seq: Seq,
 }
 
+/// A file of a partner's channel, as its listing has it. A left-over of this look was taken before and is
+/// not read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Of its name, which may hold protected values.
+    pub name: Token,
+    pub bytes: u64,
+    /// Seconds since 1970, by the other side's clock.
+    pub modified: i64,
+}
+
 /// Everything that becomes true together.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -139,6 +150,8 @@ pub struct Batch {
     pub counters: Vec<(Counter, u32)>,
     /// ISA13 of accepted interchanges: sender, receiver, number.
     pub control_numbers: Vec<(String, String, String)>,
+    /// A partner's file that is in the ledger now, under its digest.
+    pub taken: Option<(PartnerId, Taken, FileDigest)>,
 }
 
 /// Which outgoing counter.
@@ -357,6 +370,12 @@ pub trait Ledger {
     /// # Errors
     /// [`LedgerError`].
     fn dead_letters(&self) -> Result<Vec<DeadLetterRow>, LedgerError>;
+
+    /// The file that was taken from a partner's channel under exactly this look.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn taken(&self, partner: &PartnerId, look: &Taken) -> Result<Option<FileDigest>, LedgerError>;
 
     /// How far a delivery has come; `None` when it never began.
     ///

@@ -1,7 +1,8 @@
 //! Connections that read beside the one that writes, for work on several threads.
 
+use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::LedgerError;
 use super::sqlite::SqliteLedger;
@@ -9,15 +10,18 @@ use crate::sealing::Keys;
 
 /// Readers of one ledger. What a reader sees is what is committed when it looks.
 #[derive(Debug)]
-pub struct Readers<'k> {
+pub struct Readers<K> {
     path: PathBuf,
-    keys: &'k Keys,
+    keys: K,
     idle: Mutex<Vec<SqliteLedger>>,
 }
 
-impl<'k> Readers<'k> {
+/// Readers that tasks share.
+pub type SharedReaders = Readers<Arc<Keys>>;
+
+impl<K: Deref<Target = Keys>> Readers<K> {
     /// None is opened before it is needed.
-    pub fn new(path: PathBuf, keys: &'k Keys) -> Readers<'k> {
+    pub fn new(path: PathBuf, keys: K) -> Readers<K> {
         Readers {
             path,
             keys,
@@ -33,7 +37,7 @@ impl<'k> Readers<'k> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let reader = match idle {
             Some(reader) => reader,
-            None => SqliteLedger::open_to_read(&self.path, self.keys)?,
+            None => SqliteLedger::open_to_read(&self.path, &self.keys)?,
         };
         let done = work(&reader);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);

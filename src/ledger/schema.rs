@@ -11,7 +11,7 @@ use crate::ids::{Npi, Tin};
 use crate::sealing::{Keys, RecordKey};
 
 /// Version 1 was never released; 2 had one delivery for events and files together, 3 had payees in
-/// clear, and 4 did not say which facts have answers.
+/// clear, and 4 did not say which facts have answers, nor what was taken from which channel.
 const VERSION: i64 = 5;
 
 /// Facts that a migration has in memory.
@@ -25,6 +25,7 @@ CREATE TABLE receipt(number INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCE
 CREATE TABLE control_number(sender TEXT, receiver TEXT, isa13 TEXT, file INTEGER NOT NULL REFERENCES file, PRIMARY KEY(sender, receiver, isa13)) WITHOUT ROWID;
 CREATE TABLE journal(seq INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
 CREATE TABLE answer(seq INTEGER PRIMARY KEY);
+CREATE TABLE taken(partner TEXT, name BLOB, bytes INTEGER NOT NULL, modified INTEGER NOT NULL, file INTEGER NOT NULL REFERENCES file, PRIMARY KEY(partner, name)) WITHOUT ROWID;
 CREATE TABLE line_run(first_seq INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 CREATE TABLE claim_run(first_seq INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 CREATE TABLE unit_use(authorization_row INTEGER PRIMARY KEY, units TEXT NOT NULL);
@@ -125,7 +126,10 @@ fn migrate_from_3(connection: &Connection, key: &RecordKey) -> Result<(), Ledger
 /// Facts with an answer are found without reading the others.
 fn migrate_from_4(connection: &Connection, key: &RecordKey) -> Result<(), LedgerError> {
     let transaction = connection.unchecked_transaction()?;
-    transaction.execute_batch("CREATE TABLE answer(seq INTEGER PRIMARY KEY);")?;
+    transaction.execute_batch(
+        "CREATE TABLE answer(seq INTEGER PRIMARY KEY);
+         CREATE TABLE taken(partner TEXT, name BLOB, bytes INTEGER NOT NULL, modified INTEGER NOT NULL, file INTEGER NOT NULL REFERENCES file, PRIMARY KEY(partner, name)) WITHOUT ROWID;",
+    )?;
     let mut from = 1;
     loop {
         let facts: Vec<(Seq, Fact)> = journal::read(&transaction, key, from, FACTS_AT_ONCE)?;

@@ -14,7 +14,8 @@ use super::line_index::{self, LineEntry};
 use super::payables::{self, Payees};
 use super::schema;
 use super::{
-    Admission, Arrival, Batch, ClaimDue, Counter, DeadLetterRow, Delivered, FileRow, FileState, Ledger, LedgerError, OutboxMark, PayeeDue, Progress, Seq, reach,
+    Admission, Arrival, Batch, ClaimDue, Counter, DeadLetterRow, Delivered, FileRow, FileState, Ledger, LedgerError, OutboxMark, PayeeDue, Progress, Seq,
+    Taken, reach,
 };
 use crate::clock::Timestamp;
 use crate::events::fact::{DeadUnit, Fact, FactHead};
@@ -101,6 +102,17 @@ impl SqliteLedger {
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?
                 .execute(params![delivery, state])?;
+        }
+        if let Some((partner, look, file)) = &batch.taken {
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO taken SELECT ?1, ?2, ?3, ?4, number FROM file WHERE digest = ?5")?
+                .execute(params![
+                    partner.as_str(),
+                    look.name.as_bytes(),
+                    as_i64(look.bytes),
+                    look.modified,
+                    file.as_bytes()
+                ])?;
         }
         reach("ledger::append::before-commit")?;
         transaction.commit()?;
@@ -333,6 +345,16 @@ impl Ledger for SqliteLedger {
         rows.map(|row| Ok(row?)).collect()
     }
 
+    fn taken(&self, partner: &PartnerId, look: &Taken) -> Result<Option<FileDigest>, LedgerError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT digest FROM taken JOIN file ON file.number = taken.file WHERE taken.partner = ?1 AND name = ?2 AND taken.bytes = ?3 AND modified = ?4",
+        )?;
+        let found = statement.query_row(params![partner.as_str(), look.name.as_bytes(), as_i64(look.bytes), look.modified], |row| {
+            row.get(0)
+        });
+        Ok(found.optional()?.map(FileDigest::from_bytes))
+    }
+
     fn delivered(&self, delivery: &str) -> Result<Option<Delivered>, LedgerError> {
         let mut statement = self.connection.prepare_cached("SELECT state FROM delivery WHERE name = ?1")?;
         let state: Option<String> = statement.query_row([delivery], |row| row.get(0)).optional()?;
@@ -526,7 +548,7 @@ mod tests {
         ledger
             .connection
             .execute_batch(
-                "DROP TABLE dead_letter; DROP TABLE answer; DELETE FROM meta WHERE name = 'generation'; ALTER TABLE payee ADD COLUMN npi TEXT; ALTER TABLE payee ADD COLUMN tin TEXT; PRAGMA user_version = 2;
+                "DROP TABLE dead_letter; DROP TABLE answer; DROP TABLE taken; DELETE FROM meta WHERE name = 'generation'; ALTER TABLE payee ADD COLUMN npi TEXT; ALTER TABLE payee ADD COLUMN tin TEXT; PRAGMA user_version = 2;
                  INSERT INTO payee VALUES (1, x'', '1234567893', '951234567');
                  INSERT INTO delivery VALUES ('outbound', '{\"seq\":1,\"lengths\":{\"files\":7}}');",
             )

@@ -1,6 +1,8 @@
 //! The opened house: configuration, data directory, keys, ledger and tables, ready for work.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::outbox::Outbox;
 use super::reference_store::{self, ReferenceStoreError};
@@ -22,7 +24,8 @@ use crate::tables::rules::{RuleError, RulePack};
 pub struct House {
     pub config: Config,
     pub directory: DataDirectory,
-    pub keys: Keys,
+    /// Shared with the tasks that seal what arrives.
+    pub keys: Arc<Keys>,
     /// The keys were made by this opening, inside the data directory.
     pub keys_are_new: bool,
     pub archive: Archive,
@@ -30,6 +33,11 @@ pub struct House {
     pub outbox: Outbox,
     pub reference: ReferenceData,
     pub rules: RulePack,
+    /// An interchange must come from the partner it is taken for (TA1 006, 008): what the service demands
+    /// of its channels, and the one-off commands do not.
+    pub enforces_parties: bool,
+    /// Set from outside: work on a file stops with the next batch, and goes on from there another time.
+    pub interrupt: Arc<AtomicBool>,
 }
 
 /// Why the house can't be opened.
@@ -78,18 +86,20 @@ impl House {
         Ok(House {
             config,
             directory,
-            keys,
+            keys: Arc::new(keys),
             keys_are_new,
             archive,
             ledger,
             outbox,
             reference,
             rules,
+            enforces_parties: false,
+            interrupt: Arc::default(),
         })
     }
 
     /// Connections that read the ledger beside the one that writes it.
-    pub fn readers(&self) -> Readers<'_> {
+    pub fn readers(&self) -> Readers<&Keys> {
         Readers::new(self.directory.ledger(), &self.keys)
     }
 

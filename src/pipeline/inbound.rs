@@ -6,6 +6,7 @@
 //! journal resumes the open files first.
 
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -22,12 +23,13 @@ use super::verdict::{SetVerdict, Survey};
 use crate::adjudication::decision::ClaimSource;
 use crate::claim::assembler::{Assembled, Assembler, SetHeader};
 use crate::clock::Timestamp;
-use crate::config::Profile;
+use crate::config::{Config, Profile};
 use crate::envelope::{EnvelopeReader, Event, Interchange};
 use crate::events::fact::{ClaimCounts, Fact, FileCompleted, FileRejected, RejectReason};
 use crate::finding::{Check, Finding, ReportCode};
 use crate::guide::walker::Walker;
 use crate::ids::{ContentDigest, PartnerId};
+use crate::intake::archive::Archived;
 use crate::ledger::readers::Readers;
 use crate::ledger::{Admission, Arrival, Batch, Counter, FileRow, FileState, Ledger, LedgerError, Numbers, Progress, Seq, reach};
 use crate::limits;
@@ -68,6 +70,8 @@ pub enum InboundError {
     Threads(#[from] rayon::ThreadPoolBuildError),
     #[error("a later stage stopped")]
     Stopped,
+    #[error("interrupted; what is decided is kept, and the next start goes on from there")]
+    Interrupted,
 }
 
 impl InboundError {
@@ -84,7 +88,8 @@ impl InboundError {
             | InboundError::House(_)
             | InboundError::OtherRules { .. }
             | InboundError::Threads(_)
-            | InboundError::Stopped => false,
+            | InboundError::Stopped
+            | InboundError::Interrupted => false,
         }
     }
 }
@@ -107,6 +112,21 @@ pub fn ingest(
     // A name that is not configured is refused before anything is kept.
     house.profile(partner, None)?;
     let archived = house.archive.receive(input, &house.keys)?;
+    ingest_archived(house, seen, archived, partner, received_at, progress)
+}
+
+/// The same for a file that is in the archive already.
+///
+/// # Errors
+/// As [`ingest`].
+pub fn ingest_archived(
+    house: &mut House,
+    seen: &Seen,
+    archived: Archived,
+    partner: Option<&PartnerId>,
+    received_at: Timestamp,
+    progress: OnProgress<'_>,
+) -> Result<FileReport, InboundError> {
     let profile = profile_of(house, &archived.file, partner)?;
     let arrival = Arrival {
         file: archived.file,
@@ -185,6 +205,9 @@ fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Su
             findings.push(Finding::new(Check::S105, ReportCode::Ta1(25), position));
         }
         findings.extend(other_usage(profile, interchange, position));
+        if house.enforces_parties {
+            findings.extend(other_parties(&house.config, profile, interchange, position));
+        }
         findings
     })?;
     failed.map_or(Ok(result), |error| Err(error.into()))
@@ -194,6 +217,20 @@ fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Su
 pub fn other_usage(profile: &Profile, interchange: &Interchange, at: Position) -> Option<Finding> {
     let differs = profile.usage.is_some_and(|usage| usage.as_str() != interchange.usage.as_str());
     differs.then(|| Finding::new(Check::S104, ReportCode::Ta1(20), Position { element: 15, ..at }))
+}
+
+/// A partner's channel carries its own interchanges only, to the receiver that was agreed.
+fn other_parties(config: &Config, profile: &Profile, interchange: &Interchange, at: Position) -> Option<Finding> {
+    let partner = config.partner_named(profile.id.as_str())?;
+    let differs = |party: &crate::config::InterchangeParty, found: &str| party.to_string() != found;
+    let (note, element) = if differs(&partner.isa_sender, &interchange.sender) {
+        (6, 6)
+    } else if differs(&partner.isa_receiver, &interchange.receiver) {
+        (8, 8)
+    } else {
+        return None;
+    };
+    Some(Finding::new(Check::S104, ReportCode::Ta1(note), Position { element, ..at }))
 }
 
 /// Files may be handed over later than they were received, in any order: the distance counts.
@@ -384,11 +421,12 @@ fn decide_claims(
         ledger,
         outbox,
         directory,
+        interrupt,
         reference,
         rules,
         ..
     } = house;
-    let (readers, unrecorded) = (Readers::new(directory.ledger(), keys), outbox.unrecorded());
+    let (readers, unrecorded) = (Readers::new(directory.ledger(), &**keys), outbox.unrecorded());
     let desk = Desk {
         keys,
         reference,
@@ -404,9 +442,10 @@ fn decide_claims(
     let (read, to_decide) = sync_channel::<Vec<Pending>>(1);
     let (decided, to_commit) = sync_channel::<Vec<Decided>>(1);
     let (committed, to_publish) = sync_channel::<(Seq, Vec<Fact>)>(1);
+    let interrupt: &AtomicBool = interrupt;
     let (skip, batch_claims) = (row.progress.claims, batch_claims(config.limits.inflight_claims));
     thread::scope(|scope| {
-        let reader = scope.spawn(move || read_claims(&mut archived, row, survey, (skip, batch_claims), &read, progress));
+        let reader = scope.spawn(move || read_claims(&mut archived, row, survey, (skip, batch_claims), &read, (interrupt, progress)));
         scope.spawn(move || outbox.follow(&readers, &to_publish));
         let committer = scope.spawn(move || commit(ledger, seen, row, &to_commit, &unrecorded, &committed));
         let mut looked_up = Ok(());
@@ -440,7 +479,7 @@ fn read_claims(
     survey: &Survey,
     (skip, batch_claims): (u64, usize),
     out: &SyncSender<Vec<Pending>>,
-    progress: OnProgress<'_>,
+    (interrupt, progress): (&AtomicBool, OnProgress<'_>),
 ) -> Result<Vec<SetRead>, InboundError> {
     let mut batch = Vec::with_capacity(batch_claims);
     let (mut count, mut sets) = (0, Vec::new());
@@ -454,6 +493,9 @@ fn read_claims(
             }
             if batch.len() >= batch_claims {
                 progress(end, row.bytes);
+                if interrupt.load(Ordering::Relaxed) {
+                    return Err(InboundError::Interrupted);
+                }
                 out.send(std::mem::replace(&mut batch, Vec::with_capacity(batch_claims)))
                     .map_err(|_| InboundError::Stopped)?;
             }

@@ -149,7 +149,7 @@ fn record(house: &mut House, facts: Vec<Fact>, released: Option<&Delivered>) -> 
 fn publish_files(house: &House, facts: &[(Seq, Fact)], total: &mut Delivery) -> Result<Vec<Fact>, OutboundError> {
     let letters = house.ledger.dead_letters()?;
     let (readers, config) = (house.readers(), &house.config);
-    let files = OutboundFiles::new(house.directory.outbound(), config.phi.seal_outbound.then_some(&house.keys));
+    let files = OutboundFiles::new(house.directory.outbound(), config.phi.seal_outbound.then_some(&*house.keys));
     let rendered: Vec<Result<Option<Rendered>, AnswerError>> = (facts.par_iter())
         .map(|(seq, fact)| readers.read(|ledger| render(ledger, config, &files, *seq, fact)))
         .collect();

@@ -18,6 +18,7 @@ use crate::delivery::sink::{Appended, EventSink, RefusedEvent, SinkError};
 use crate::events::fact::{DeadLettered, DeadReason, DeadUnit, Fact};
 use crate::ledger::readers::Readers;
 use crate::ledger::{DeadLetterRow, Delivered, Ledger, LedgerError, Seq};
+use crate::sealing::Keys;
 
 /// Facts of one step, at most; fewer where fewer claims may be in memory.
 pub const ROUND: usize = 2_048;
@@ -58,6 +59,8 @@ enum Way {
     Open(Box<dyn EventSink>),
     /// Nothing more leaves in this run.
     Lost(SinkError),
+    /// Not to be tried now.
+    Held,
 }
 
 /// What became of a step.
@@ -114,7 +117,7 @@ impl Outbox {
         }
         Ok(match &self.way {
             Way::Open(sink) => Some(sink.position()),
-            Way::Closed | Way::Lost(_) => None,
+            Way::Closed | Way::Lost(_) | Way::Held => None,
         })
     }
 
@@ -157,7 +160,7 @@ impl Outbox {
     /// Publishes batches as they are committed, each from its first position on, with what stands before
     /// it in the journal. Ends early when something needs the ledger's writer, or nothing can leave:
     /// what waits then leaves with [`super::outbound::deliver`].
-    pub fn follow(&mut self, readers: &Readers<'_>, committed: &Receiver<(Seq, Vec<Fact>)>) {
+    pub fn follow(&mut self, readers: &Readers<&Keys>, committed: &Receiver<(Seq, Vec<Fact>)>) {
         for (first, facts) in committed {
             let facts: Vec<(Seq, Fact)> = (first..).zip(facts).collect();
             let followed = readers.read(|ledger| self.catch_up(ledger, &facts));
@@ -185,6 +188,18 @@ impl Outbox {
             if matches!(step, Step::Refused(_) | Step::Lost) {
                 return Ok(false);
             }
+        }
+    }
+
+    /// Leaves everything in the journal until it is let go: for a while after trouble.
+    pub fn hold(&mut self) {
+        self.way = Way::Held;
+    }
+
+    /// Opens the way again when it is next needed.
+    pub fn let_go(&mut self) {
+        if matches!(self.way, Way::Held) {
+            self.way = Way::Closed;
         }
     }
 

@@ -205,7 +205,7 @@ fn what_is_not_x12_is_taken_in_once_it_stands_still() {
 #[test]
 fn an_archive_that_was_cut_short_is_waited_for() {
     let mut upload = Upload::new();
-    let mut look = |upload: &mut Upload, seconds, bytes| upload.look(bytes, 0, Tail::Packed, at(seconds), STALL);
+    let look = |upload: &mut Upload, seconds, bytes| upload.look(bytes, 0, Tail::Packed, at(seconds), STALL);
     assert_eq!(look(&mut upload, 0, 10), Verdict::Waiting);
     assert_eq!(look(&mut upload, 15, 10), Verdict::Whole);
     upload.was_cut_short();

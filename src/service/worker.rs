@@ -1,0 +1,308 @@
+//! The one thread that owns the house: files, payments and deliveries, one after the other, because the
+//! claims of a file stand together in the journal.
+
+use std::time::{Duration, Instant};
+
+use chrono::{Datelike, Days, TimeZone};
+use chrono_tz::Tz;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info, warn};
+
+use super::{Served, needs_a_restart};
+use crate::clock::Timestamp;
+use crate::config::{Config, Schedule};
+use crate::delivery::kafka::KafkaError;
+use crate::delivery::sink::SinkError;
+use crate::ids::PartnerId;
+use crate::intake::archive::Archived;
+use crate::ledger::{Batch, Delivered, Ledger, LedgerError, Seq, Taken};
+use crate::pipeline::house::{House, HouseError, rule_pack};
+use crate::pipeline::inbound::{self, FileReport, InboundError};
+use crate::pipeline::outbound::{self, OutboundError};
+use crate::pipeline::payment_run;
+use crate::pipeline::reference_store;
+use crate::pipeline::seen::Seen;
+
+/// How often the thread looks for what time brings: a payment run, an outbox that waits.
+const TICK: Duration = Duration::from_secs(1);
+
+/// After trouble with the brokers, the next try: twice as long each time, up to this.
+const EVENTS_WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// Something for the thread to do.
+#[derive(Debug)]
+pub enum Job {
+    File(Box<FileJob>),
+    /// Answers are with a partner up to here.
+    Sent {
+        partner: PartnerId,
+        through: Seq,
+        done: oneshot::Sender<()>,
+    },
+    Reload(Box<Config>),
+}
+
+/// A file that is sealed in the archive.
+#[derive(Debug)]
+pub struct FileJob {
+    pub archived: Archived,
+    pub partner: PartnerId,
+    pub received_at: Timestamp,
+    /// What the channel showed of it.
+    pub look: Taken,
+    /// Told when the ledger has the file; dropped when it has not.
+    pub done: oneshot::Sender<FileReport>,
+}
+
+/// Why the thread ended: the next start goes on from what is committed.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    #[error(transparent)]
+    Inbound(#[from] InboundError),
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("the worker's thread panicked")]
+    Panicked,
+}
+
+/// The house and what it has open.
+#[derive(Debug)]
+pub struct Worker {
+    house: House,
+    served: Served,
+    next_payment: Timestamp,
+    events: EventsWait,
+}
+
+/// When the outbox is tried again.
+#[derive(Debug, Default)]
+struct EventsWait {
+    until: Option<Instant>,
+    last: Duration,
+}
+
+impl Worker {
+    pub fn new(house: House) -> Worker {
+        let next_payment = next_run(&house.config.remit.schedule, house.config.payer.timezone, Timestamp::now());
+        Worker {
+            house,
+            served: Served::default(),
+            next_payment,
+            events: EventsWait::default(),
+        }
+    }
+
+    /// Works until nobody sends jobs any more, or the house is interrupted.
+    ///
+    /// # Errors
+    /// [`WorkerError`]: work can't go on.
+    pub fn work(mut self, runtime: &Handle, mut jobs: mpsc::Receiver<Job>) -> Result<Served, WorkerError> {
+        let seen = Seen::load(&self.house)?;
+        match inbound::resume(&mut self.house, &seen, &|_, _| {}) {
+            Ok(resumed) if !resumed.is_empty() => info!(files = resumed.len(), "finished what an earlier run had begun"),
+            Ok(_) => {}
+            Err(InboundError::Interrupted) => return Ok(self.served),
+            Err(error) => return Err(error.into()),
+        }
+        loop {
+            self.deliver()?;
+            // Made inside, where the runtime's clock is known.
+            let next = async { tokio::time::timeout(TICK, jobs.recv()).await };
+            match runtime.block_on(next) {
+                Ok(None) => return Ok(self.served),
+                Ok(Some(Job::File(file))) => match self.file(&seen, *file) {
+                    Err(WorkerError::Inbound(InboundError::Interrupted)) => return Ok(self.served),
+                    done => done?,
+                },
+                Ok(Some(Job::Sent { partner, through, done })) => self.sent(&partner, through, done)?,
+                Ok(Some(Job::Reload(config))) => self.reload(*config),
+                Err(_) => self.pay_when_due()?,
+            }
+        }
+    }
+
+    fn file(&mut self, seen: &Seen, job: FileJob) -> Result<(), WorkerError> {
+        let file = job.archived.file;
+        let report = inbound::ingest_archived(&mut self.house, seen, job.archived, Some(&job.partner), job.received_at, &|_, _| {})?;
+        self.house.ledger.append(&Batch {
+            taken: Some((job.partner.clone(), job.look, file)),
+            ..Batch::default()
+        })?;
+        self.served.files += 1;
+        self.served.claims += report.counts.received;
+        let trace = file.hex();
+        let trace = trace.get(..16).unwrap_or_default();
+        info!(
+            partner = job.partner.as_str(),
+            trace,
+            claims = report.counts.received,
+            rejected = report.counts.rejected,
+            duplicate = report.is_duplicate,
+            reason = report.rejected.map(tracing::field::debug),
+            "a file is taken in"
+        );
+        // The task may have been ended: what it does not hear, it reads in the ledger.
+        let _ = job.done.send(report);
+        Ok(())
+    }
+
+    fn sent(&mut self, partner: &PartnerId, through: Seq, done: oneshot::Sender<()>) -> Result<(), WorkerError> {
+        let position = Delivered {
+            seq: through,
+            ..Delivered::default()
+        };
+        self.house.ledger.append(&Batch {
+            delivered: vec![(upload_delivery(partner), position)],
+            ..Batch::default()
+        })?;
+        let _ = done.send(());
+        Ok(())
+    }
+
+    fn pay_when_due(&mut self) -> Result<(), WorkerError> {
+        let now = Timestamp::now();
+        if now < self.next_payment {
+            return Ok(());
+        }
+        let zone = self.house.config.payer.timezone;
+        let run = payment_run::run(&mut self.house, now.date_in(zone), &|_, _| {})?;
+        self.served.remittances += run.remittances;
+        self.next_payment = next_run(&self.house.config.remit.schedule, zone, now);
+        info!(remittances = run.remittances, claims = run.claims, "a payment run is built");
+        Ok(())
+    }
+
+    /// Releases and publishes what waits. Brokers that can't be reached hold up events only, and are
+    /// tried again after a while.
+    fn deliver(&mut self) -> Result<(), WorkerError> {
+        if outbound::lag(&self.house)? == 0 {
+            return Ok(());
+        }
+        if self.events.until.is_none_or(|until| until <= Instant::now()) {
+            self.house.outbox.let_go();
+        }
+        match outbound::deliver(&mut self.house, &|_, _| {}) {
+            Ok(delivery) => {
+                if delivery.events > 0 {
+                    self.events = EventsWait::default();
+                }
+                if delivery.dead_letters > 0 {
+                    warn!(letters = delivery.dead_letters, "units could not leave and are in the dead-letter store");
+                }
+                Ok(())
+            }
+            Err(OutboundError::Events {
+                source: source @ SinkError::Kafka(KafkaError::Fenced { .. }),
+                waiting,
+            }) => Err(OutboundError::Events { waiting, source }.into()),
+            Err(error @ OutboundError::Events { .. }) => {
+                self.events.last = (self.events.last * 2).clamp(TICK, EVENTS_WAIT_MAX);
+                self.events.until = Some(Instant::now() + self.events.last);
+                self.house.outbox.hold();
+                warn!(error = %Chain(&error), seconds = self.events.last.as_secs(), "events wait, the next try comes later");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes over what can change while the service runs. What is refused leaves everything as it is.
+    fn reload(&mut self, config: Config) {
+        let left = needs_a_restart(&self.house.config, &config);
+        if !left.is_empty() {
+            warn!(keys = left.join(", "), "changes that need a restart are left");
+        }
+        match self.reloaded(config) {
+            Ok(()) => info!(
+                refdata = %self.house.reference.digest(), rules = %self.house.rules.digest(),
+                "configuration, rules and reference data are read again"
+            ),
+            Err(error) => error!(error = %Chain(&error), "the new rules or reference data are refused, those in force stay"),
+        }
+    }
+
+    fn reloaded(&mut self, config: Config) -> Result<(), HouseError> {
+        let rules = rule_pack(&config)?;
+        let reference = reference_store::current(&self.house.directory.refdata(), &self.house.keys)?;
+        let before = &self.house.config;
+        let config = Config {
+            service: before.service.clone(),
+            kafka: before.kafka.clone(),
+            ledger: before.ledger.clone(),
+            phi: before.phi.clone(),
+            ..config
+        };
+        self.next_payment = next_run(&config.remit.schedule, config.payer.timezone, Timestamp::now());
+        (self.house.rules, self.house.reference, self.house.config) = (rules, reference, config);
+        Ok(())
+    }
+}
+
+/// The name under which the ledger keeps how far a partner has its answers.
+pub fn upload_delivery(partner: &PartnerId) -> String {
+    format!("upload/{partner}")
+}
+
+/// The first moment of the schedule after now.
+fn next_run(schedule: &Schedule, zone: Tz, now: Timestamp) -> Timestamp {
+    let today = now.date_in(zone);
+    let moments = (0..=7).filter_map(|days| {
+        let day = today.checked_add_days(Days::new(days))?;
+        let is_due = schedule.days().contains(&day.weekday());
+        // A time that the clocks skip is the first one after it.
+        let local = day.and_time(schedule.time());
+        let moment = zone
+            .from_local_datetime(&local)
+            .earliest()
+            .or_else(|| zone.from_local_datetime(&(local + chrono::TimeDelta::hours(1))).earliest())?;
+        is_due.then(|| Timestamp::from_unix_seconds(moment.timestamp()))
+    });
+    moments
+        .into_iter()
+        .find(|moment| *moment > now)
+        .unwrap_or_else(|| Timestamp::from_unix_seconds(i64::MAX))
+}
+
+/// An error with what caused it, on one line.
+pub(super) struct Chain<'e>(pub &'e dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{NaiveTime, Weekday};
+
+    use super::*;
+
+    #[test]
+    fn payment_runs_are_at_the_payers_time() {
+        let schedule = Schedule::new(vec![Weekday::Tue, Weekday::Fri], NaiveTime::from_hms_opt(18, 0, 0).unwrap());
+        let zone = chrono_tz::America::Los_Angeles;
+        for (now, next) in [
+            ("2026-11-22T12:00:00-08:00", "2026-11-25T02:00:00Z"),
+            ("2026-11-24T17:59:59-08:00", "2026-11-25T02:00:00Z"),
+            ("2026-11-24T18:00:00-08:00", "2026-11-28T02:00:00Z"),
+            // Summer time.
+            ("2026-07-01T00:00:00-07:00", "2026-07-04T01:00:00Z"),
+        ] {
+            let now = Timestamp::parse_rfc3339(now).unwrap();
+            assert_eq!(next_run(&schedule, zone, now).to_rfc3339(), next);
+        }
+        let skipped = Schedule::new(vec![Weekday::Sun], NaiveTime::from_hms_opt(2, 30, 0).unwrap());
+        let now = Timestamp::parse_rfc3339("2026-03-07T12:00:00-08:00").unwrap();
+        assert_eq!(next_run(&skipped, zone, now).to_rfc3339(), "2026-03-08T10:30:00Z");
+    }
+}
