@@ -67,6 +67,7 @@ pub struct Served {
 /// # Errors
 /// [`ServiceError`].
 pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, ServiceError> {
+    let mut signals = Signals::new()?;
     house.enforces_parties = true;
     let config = house.config.clone();
     let interrupt = Arc::clone(&house.interrupt);
@@ -97,7 +98,6 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
     };
     watching.take_up(&config.partners);
     info!(partners = config.partners.len(), "the service runs");
-    let mut signals = Signals::new()?;
     loop {
         tokio::select! {
             _ = signals.end.recv() => break,

@@ -19,33 +19,39 @@ fn it_does_not_begin_without_keys_and_channels() {
     assert!(run.stderr.contains("[[partner]]"), "{run:?}");
 }
 
-/// What was sent: claims in all, and each partner's sets.
+/// What was sent: claims in all, and each partner's groups and sets.
 struct Sent {
     claims: usize,
-    sets: [usize; 2],
+    answers: [(usize, usize); 2],
 }
 
 /// Files of both partners, some of them large enough to be interrupted.
 fn load(town: &Town) -> Sent {
-    let mut sent = Sent { claims: 0, sets: [0; 2] };
+    let mut sent = Sent {
+        claims: 0,
+        answers: [(0, 0); 2],
+    };
     for number in 0..6 {
         for (place, (id, form, _)) in PARTNERS.into_iter().enumerate() {
             let count = if number == 3 { 3_000 } else { 40 };
             let bytes = town.claims(form, count, 100 + number);
             town.send(id, &format!("{number}.837"), &bytes);
             sent.claims += count as usize;
-            sent.sets[place] += String::from_utf8(bytes).unwrap().matches("~ST*837*").count();
+            let text = String::from_utf8(bytes).unwrap();
+            let (groups, sets) = &mut sent.answers[place];
+            *groups += text.matches("~GS*").count();
+            *sets += text.matches("~ST*").count();
         }
     }
     sent
 }
 
 fn finished(town: &Town, service: &Service, sent: &Sent) {
-    for ((id, _, _), sets) in PARTNERS.into_iter().zip(sent.sets) {
+    for ((id, _, _), (groups, sets)) in PARTNERS.into_iter().zip(sent.answers) {
         until("all files of a partner", service, || town.names(id, "in").is_empty());
         until("all answers of a partner", service, || {
             let kinds = town.acknowledgements(id);
-            kinds.get("999") == Some(&6) && kinds.get("277ca") == Some(&sets)
+            kinds.get("999") == Some(&groups) && kinds.get("277ca") == Some(&sets)
         });
     }
     until("all events", service, || town.decided().0 >= sent.claims);
@@ -86,6 +92,7 @@ fn killed_under_load_it_goes_on_where_it_was() {
 fn a_bad_configuration_is_refused_and_a_good_one_taken() {
     let town = Town::new();
     let service = town.start();
+    until("the start", &service, || service.said().contains("the service runs"));
     let good = town.configuration();
     town.configure(&good.replace("usage", "usaeg"));
     service.signal("HUP");
