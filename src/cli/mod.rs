@@ -30,7 +30,7 @@ pub use output::{Exit, Failure};
 use output::{Output, fail};
 
 use crate::config::Config;
-use crate::telemetry::{self, LogLevel};
+use crate::telemetry::{self, Format, LogLevel};
 
 /// 837 claim files in; explained decisions, events and balanced 835 remittances out.
 #[derive(Debug, Parser)]
@@ -108,7 +108,7 @@ pub fn run() -> ExitCode {
     };
     let output = Output::new(arguments.json);
     let outcome = load_config(&arguments).and_then(|config| {
-        telemetry::init(arguments.log.unwrap_or(config.telemetry.log));
+        telemetry::init(arguments.log.unwrap_or(config.telemetry.log), Format::Text);
         match arguments.command {
             Command::Demo(command) => command.run(config, &output),
             Command::Ingest(command) => command.run(config, &output),
