@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod generate;
+pub mod http;
 mod ingest;
 mod output;
 mod refdata;
@@ -50,7 +51,7 @@ pub struct Arguments {
     /// Machine-readable output: one object, or NDJSON ending with a result line.
     #[arg(long, global = true)]
     json: bool,
-    /// Log level on stderr: off, error, warn, info, debug, trace.
+    /// Log level on stderr: off, error, warn, info, debug, trace; warnings at most unless it is given.
     #[arg(long, global = true, value_name = "LEVEL")]
     log: Option<LogLevel>,
     #[command(subcommand)]
@@ -108,7 +109,8 @@ pub fn run() -> ExitCode {
     };
     let output = Output::new(arguments.json);
     let outcome = load_config(&arguments).and_then(|config| {
-        telemetry::init(arguments.log.unwrap_or(config.telemetry.log), Format::Text);
+        // A one-off command says on stdout what it did; the configured level is the service's.
+        telemetry::init(arguments.log.unwrap_or(config.telemetry.log.min(LogLevel::Warn)), Format::Text);
         match arguments.command {
             Command::Demo(command) => command.run(config, &output),
             Command::Ingest(command) => command.run(config, &output),

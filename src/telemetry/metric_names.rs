@@ -134,7 +134,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), METRICS.len());
-        assert!(histograms().all(|name| name.ends_with("_seconds")) && histograms().count() == 8);
+        assert!(histograms().all(|name| name.ends_with("_seconds")) && histograms().count() == 7);
     }
 
     #[test]

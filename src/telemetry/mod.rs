@@ -179,6 +179,6 @@ mod tests {
         panic::set_hook(Box::new(move |panic| previous(panic)));
         assert!(outcome.is_err());
         let line = line.lock().unwrap();
-        assert!(line.contains("telemetry.rs:") && !line.contains("TESTMEMBER"), "{line}");
+        assert!(line.contains("telemetry/mod.rs:") && !line.contains("TESTMEMBER"), "{line}");
     }
 }
