@@ -1,4 +1,5 @@
 //! What is scraped after a file has gone its way is what became of it. One process, one recorder: one test.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 
