@@ -98,6 +98,7 @@
 //! | – | [`sealing`] | encryption at rest and tokens serve the archive, the ledger and the reference data alike |
 //! | unknown keys refused by serde | refused by the reading code, which knows what it asked for | serde's errors name neither the nearest key nor an environment variable |
 //! | `[telemetry] otlp_endpoint` | refused unless empty | no exporter is built in, and a setting without effect would mislead |
+//! | `telemetry.rs` | `telemetry/` | log lines for people and for programs, and the metrics, are three subjects |
 //! | – | [`failpoints`] | every durable step can be made to fail or to be the last one, which `tests/crash` does |
 //! | – | [`durable`] | the archive, the ledger's index, the event log and outbound files all appear whole or not at all |
 //! | – | [`synthetic`] | the demo, the tests and the benches need claims whose outcome is known |

@@ -111,6 +111,26 @@ pub const DOCTOR_NAMES_MAX: usize = 20;
 /// 1 MiB.
 pub const KAFKA_REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Seconds after which a worker that has not said that it is alive counts as stuck: longer than the largest
+/// batch, a sync of a slow disk or one wait for a broker take.
+pub const WORKER_SILENT_SECONDS_MAX: u64 = 30;
+
+/// Seconds from the receipt of a file to its acknowledgements: CORE asks for those of a file received by
+/// 9 pm by 7 am, the next business day.
+pub const ACKNOWLEDGE_WITHIN_SECONDS: i64 = 10 * 3_600;
+
+/// Answers that one look at what is overdue reads.
+pub const OVERDUE_ANSWERS_READ: usize = 1_000;
+
+/// A request to the health and metrics port, headers and all: a scrape has some 300 bytes.
+pub const HTTP_REQUEST_BYTES_MAX: usize = 8 * 1024;
+
+/// Seconds of one such request from its connection to its last byte.
+pub const HTTP_SECONDS_MAX: u64 = 10;
+
+/// Such requests at once: a few scrapers and probes.
+pub const HTTP_CONNECTIONS_MAX: usize = 32;
+
 /// What the Kafka client may hold before publishing waits: a round is some thousand records.
 pub const KAFKA_QUEUE_RECORDS_MAX: usize = 100_000;
 pub const KAFKA_QUEUE_KBYTES_MAX: usize = 64 * 1024;

@@ -69,6 +69,20 @@ pub enum PendReason {
     NoPayee,
 }
 
+impl PendReason {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PendReason::NetworkUnknown => "network-unknown",
+            PendReason::Replacement => "replacement",
+            PendReason::Restriction => "restriction",
+            PendReason::Unpriced => "unpriced",
+            PendReason::Coordination => "coordination",
+            PendReason::RuleFailure => "rule-failure",
+            PendReason::NoPayee => "no-payee",
+        }
+    }
+}
+
 /// Something worth telling beside the decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

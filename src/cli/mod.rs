@@ -32,7 +32,7 @@ pub use output::{Exit, Failure};
 use output::{Output, fail};
 
 use crate::config::{Config, ConfigError};
-use crate::telemetry::{self, LogLevel};
+use crate::telemetry::{self, Format, LogLevel};
 
 /// 837 claim files in; explained decisions, events and balanced 835 remittances out.
 #[derive(Debug, Parser)]
@@ -52,7 +52,7 @@ pub struct Arguments {
     /// Machine-readable output: one object, or NDJSON ending with a result line.
     #[arg(long, global = true)]
     json: bool,
-    /// Log level on stderr: off, error, warn, info, debug, trace.
+    /// Log level on stderr: off, error, warn, info, debug, trace; warnings at most unless it is given.
     #[arg(long, global = true, value_name = "LEVEL")]
     log: Option<LogLevel>,
     #[command(subcommand)]
@@ -117,7 +117,12 @@ pub fn run() -> ExitCode {
     let (path, data_dir) = (arguments.config, arguments.data_dir);
     let read_config = move || load_config(path.as_deref(), data_dir.as_deref());
     let outcome = read_config().map_err(Failure::usage).and_then(|config| {
-        telemetry::init(arguments.log.unwrap_or(config.telemetry.log));
+        // A one-off command says on stdout what it did; the configured level is the service's.
+        let (level, format) = match &arguments.command {
+            Command::Run(_) => (config.telemetry.log, Format::Json),
+            _ => (config.telemetry.log.min(LogLevel::Warn), Format::Text),
+        };
+        telemetry::init(arguments.log.unwrap_or(level), format);
         match arguments.command {
             Command::Run(command) => command.run(config, Box::new(read_config), &output),
             Command::Partner(command) => command.run(&config, &output),

@@ -123,6 +123,18 @@ pub enum RejectReason {
     Empty,
 }
 
+impl RejectReason {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RejectReason::NotX12 => "not-x12",
+            RejectReason::Truncated => "truncated",
+            RejectReason::Envelope => "envelope",
+            RejectReason::DuplicateControlNumber => "duplicate-control-number",
+            RejectReason::Empty => "empty",
+        }
+    }
+}
+
 /// Every claim of the file has its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileCompleted {

@@ -351,7 +351,21 @@ pub trait Ledger {
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn files(&self) -> Result<Vec<FileRow>, LedgerError>;
+    fn files(&self) -> Result<Vec<FileRow>, LedgerError> {
+        self.files_after(0)
+    }
+
+    /// The files received after the one of this number, oldest first; 0 is before the first.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn files_after(&self, number: i64) -> Result<Vec<FileRow>, LedgerError>;
+
+    /// Claims that wait for payment, by the day they were received on, earliest first.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn claims_due_by_receipt(&self) -> Result<Vec<(NaiveDate, u64)>, LedgerError>;
 
     /// Where a claim's decision or rejection stands in the journal.
     ///

@@ -120,6 +120,23 @@ pub(super) fn payees_due(connection: &Connection, payees: &Payees) -> Result<Vec
     Ok(due)
 }
 
+/// See [`super::Ledger::claims_due_by_receipt`].
+pub(super) fn claims_due_by_receipt(connection: &Connection) -> Result<Vec<(NaiveDate, u64)>, LedgerError> {
+    let mut statement = connection.prepare_cached("SELECT received_on, count(*) FROM payable GROUP BY received_on ORDER BY received_on")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+    rows.map(|row| {
+        let (days, claims) = row?;
+        Ok((received_on(days)?, claims.unsigned_abs()))
+    })
+    .collect()
+}
+
+fn received_on(days: i32) -> Result<NaiveDate, LedgerError> {
+    NaiveDate::from_num_days_from_ce_opt(days).ok_or(LedgerError::Inconsistent {
+        what: "a claim to be paid without receipt date",
+    })
+}
+
 /// See [`super::Ledger::claims_due`].
 pub(super) fn claims_due(connection: &Connection, payee: i64, after: Seq, count: usize) -> Result<Vec<ClaimDue>, LedgerError> {
     let mut statement = connection.prepare_cached("SELECT seq, received_on, charge, paid FROM payable WHERE payee = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
@@ -128,12 +145,10 @@ pub(super) fn claims_due(connection: &Connection, payee: i64, after: Seq, count:
         Ok((row.get::<_, i64>(0)?, row.get::<_, i32>(1)?, row.get(2)?, row.get(3)?))
     })?;
     rows.map(|row| {
-        let (seq, received_on, charge, paid) = row?;
+        let (seq, days, charge, paid) = row?;
         Ok(ClaimDue {
             seq: seq.unsigned_abs(),
-            received_on: NaiveDate::from_num_days_from_ce_opt(received_on).ok_or(LedgerError::Inconsistent {
-                what: "a claim to be paid without receipt date",
-            })?,
+            received_on: received_on(days)?,
             charge: Money::from_cents(charge),
             paid: Money::from_cents(paid),
         })

@@ -290,11 +290,15 @@ impl Ledger for SqliteLedger {
         payables::claims_due(&self.connection, payee, after, count)
     }
 
-    fn files(&self) -> Result<Vec<FileRow>, LedgerError> {
+    fn claims_due_by_receipt(&self) -> Result<Vec<(chrono::NaiveDate, u64)>, LedgerError> {
+        payables::claims_due_by_receipt(&self.connection)
+    }
+
+    fn files_after(&self, number: i64) -> Result<Vec<FileRow>, LedgerError> {
         let mut statement = self
             .connection
-            .prepare("SELECT number, digest, partner, bytes, received_at, state, progress FROM file ORDER BY number")?;
-        let rows = statement.query_map([], read_file_row)?;
+            .prepare_cached("SELECT number, digest, partner, bytes, received_at, state, progress FROM file WHERE number > ?1 ORDER BY number")?;
+        let rows = statement.query_map([number], read_file_row)?;
         rows.map(|row| Ok(row?)).collect()
     }
 

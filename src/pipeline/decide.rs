@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use chrono_tz::Tz;
 
 use super::seen::Seen;
+use super::tally;
 use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
 use crate::adjudication::determination::{Determination, LineDetermination, LineOutcome, PendReason};
 use crate::adjudication::facts::{EarlierLine, Facts, Receipt};
@@ -73,7 +74,7 @@ impl Desk<'_> {
         let (mut findings, mut edits_failed) = (structural, false);
         if !findings.iter().any(Finding::rejects) {
             findings.extend(reading);
-            edits_failed = guarded(|| self.edit(&claim, &receipt)).map(|edits| findings.extend(edits)).is_none();
+            edits_failed = guarded("edits", || self.edit(&claim, &receipt)).map(|edits| findings.extend(edits)).is_none();
             findings.retain_mut(|finding| {
                 finding.severity = self.severity.severity(finding.check);
                 finding.severity != Severity::Ignore
@@ -103,7 +104,7 @@ impl Desk<'_> {
             .iter()
             .filter_map(|(line, fingerprint)| seen.line(fingerprint).map(|earlier_claim| EarlierLine { line: *line, earlier_claim }))
             .collect();
-        let gathered = guarded(|| Facts::gather(&claim, self.reference, &|row| seen.units_used(row), duplicates, None));
+        let gathered = guarded("facts", || Facts::gather(&claim, self.reference, &|row| seen.units_used(row), duplicates, None));
         let failed = edits_failed || gathered.is_none();
         let facts = gathered.unwrap_or_default();
         let tables = Tables {
@@ -209,19 +210,19 @@ impl Desk<'_> {
 
 /// Adjudicates without a trace; a panic pends the claim for a person.
 pub fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_>) -> Determination {
-    guarded(|| adjudicate_untold(claim, receipt, facts, tables)).unwrap_or_else(|| rule_failure(claim))
+    guarded("adjudication", || adjudicate_untold(claim, receipt, facts, tables)).unwrap_or_else(|| rule_failure(claim))
 }
 
 /// The same determination with its trace.
 pub fn determine_and_tell(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_>) -> Determination {
-    guarded(|| adjudicate(claim, receipt, facts, tables)).unwrap_or_else(|| rule_failure(claim))
+    guarded("adjudication", || adjudicate(claim, receipt, facts, tables)).unwrap_or_else(|| rule_failure(claim))
 }
 
 /// Runs a rule of one claim; `None` when it panicked.
-fn guarded<T>(rule: impl FnOnce() -> T) -> Option<T> {
+fn guarded<T>(stage: &'static str, rule: impl FnOnce() -> T) -> Option<T> {
     let result = catch_unwind(AssertUnwindSafe(rule));
     if result.is_err() {
-        metrics::counter!(crate::telemetry::RULE_PANICS_TOTAL).increment(1);
+        tally::rule_panicked(stage);
     }
     result.ok()
 }
@@ -256,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_a_result_of_its_own_claim() {
-        assert_eq!(guarded(|| 1), Some(1));
-        assert_eq!(guarded(|| -> u8 { panic!("a rule failed") }), None);
+        assert_eq!(guarded("edits", || 1), Some(1));
+        assert_eq!(guarded("edits", || -> u8 { panic!("a rule failed") }), None);
     }
 }

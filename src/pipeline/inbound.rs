@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::Instant;
 
 use rayon::prelude::*;
 
@@ -19,6 +20,7 @@ use super::outbox::Unrecorded;
 use super::reading::{ReadError, for_each_segment};
 use super::seen::Seen;
 use super::survey::{SurveyError, survey};
+use super::tally::{self, BatchTally};
 use super::verdict::{SetVerdict, Survey};
 use crate::adjudication::decision::ClaimSource;
 use crate::claim::assembler::{Assembled, Assembler, SetHeader};
@@ -135,10 +137,14 @@ pub fn ingest_archived(
         received_at,
     };
     match house.ledger.admit(&arrival)? {
-        Admission::Duplicate(_) => Ok(FileReport {
-            is_duplicate: true,
-            ..FileReport::default()
-        }),
+        Admission::Duplicate(row) => {
+            tally::file_seen_before(&arrival.partner);
+            tracing::info!(trace = trace(&row.file), partner = arrival.partner.as_str(), "file received before");
+            Ok(FileReport {
+                is_duplicate: true,
+                ..FileReport::default()
+            })
+        }
         Admission::New(row) | Admission::Unfinished(row) => process(house, seen, &row, &profile, progress),
     }
 }
@@ -180,6 +186,7 @@ pub fn first_interchange(input: &mut dyn Read) -> io::Result<Option<Interchange>
 }
 
 fn process(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profile, progress: OnProgress<'_>) -> Result<FileReport, InboundError> {
+    let _file = tracing::info_span!("file", trace = trace(&row.file), partner = row.partner.as_str()).entered();
     let survey = survey_archived(house, row, profile)?;
     let decided_at = Timestamp::now();
     if let Some((reason, byte)) = survey.rejection() {
@@ -189,8 +196,16 @@ fn process(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profile, pro
     complete(house, row, profile, &survey, done, &sets, decided_at)
 }
 
+/// By what log lines name a file: the beginning of its digest.
+fn trace(file: &crate::ids::FileDigest) -> String {
+    let mut digits = file.hex();
+    digits.truncate(16);
+    digits
+}
+
 fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Survey, InboundError> {
     let mut archived = house.archive.open(&row.file, &house.keys)?;
+    let start = Instant::now();
     let mut failed = None;
     let result = survey(&mut archived, &profile.severity, &mut |interchange, position| {
         let (sender, receiver) = (&interchange.sender, &interchange.receiver);
@@ -210,6 +225,7 @@ fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Su
         }
         findings
     })?;
+    tally::surveyed(row.bytes, start.elapsed());
     failed.map_or(Ok(result), |error| Err(error.into()))
 }
 
@@ -276,6 +292,8 @@ fn reject(
         ..Batch::default()
     })?;
     reach("inbound::rejection::after-append")?;
+    tally::file_closed(row, survey, Some(reason), counts.rejected);
+    tracing::info!(reason = reason.as_str(), byte, claims = counts.rejected, "file rejected");
     Ok(report(survey, counts, Some(reason)))
 }
 
@@ -347,6 +365,9 @@ fn complete(
         ..Batch::default()
     })?;
     reach("inbound::completion::after-append")?;
+    tally::file_closed(row, survey, None, outside);
+    let ClaimCounts { received, rejected, .. } = done.counts;
+    tracing::info!(bytes = row.bytes, received, rejected, "file completed");
     Ok(report)
 }
 
@@ -450,7 +471,9 @@ fn decide_claims(
         let committer = scope.spawn(move || commit(ledger, seen, row, &to_commit, &unrecorded, &committed));
         let mut looked_up = Ok(());
         for batch in to_decide {
+            let start = Instant::now();
             let batch = decide_batch(&pool, &desk, seen, batch);
+            tally::batch_decided(start.elapsed());
             looked_up = seen.batch_decided();
             if looked_up.is_err() || decided.send(batch).is_err() {
                 break;
@@ -648,6 +671,7 @@ fn commit(
 ) -> Result<Progress, InboundError> {
     let mut progress = row.progress;
     for decided in batches {
+        let before = progress.counts;
         let mut batch = Batch::default();
         for decided in decided {
             progress.claims += 1;
@@ -681,6 +705,7 @@ fn commit(
         reach("inbound::claims::before-append")?;
         let first = ledger.append(&batch)?;
         reach("inbound::claims::after-append")?;
+        BatchTally::of(&batch.facts).record(&before, &progress.counts);
         seen.batch_committed(first).map_err(LedgerError::Index)?;
         // Nobody may be listening any more: what can't leave now leaves later, from the ledger.
         let _ = committed.send((first, batch.facts));

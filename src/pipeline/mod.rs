@@ -2,7 +2,8 @@
 //!
 //! Read [`inbound`] for the way of one file (after `adjudication::adjudicate`, the second file to
 //! read), [`payment_run`] for the 835s, [`outbox`] and [`outbound`] for what leaves, [`replay`] for deciding again,
-//! [`doctor`] for what can go wrong with what is kept.
+//! [`doctor`] for what can go wrong with what is kept, [`tally`], [`gauges`] and [`health`] for what an
+//! operator sees of all this.
 
 pub mod acknowledge;
 pub mod answer_writer;
@@ -12,6 +13,8 @@ pub mod dead_letters;
 pub mod decide;
 pub mod doctor;
 pub mod explain;
+pub mod gauges;
+pub mod health;
 pub mod house;
 pub mod inbound;
 pub mod outbound;
@@ -24,5 +27,6 @@ pub mod reference_store;
 pub mod replay;
 pub mod seen;
 pub mod survey;
+pub mod tally;
 pub mod validation;
 pub mod verdict;

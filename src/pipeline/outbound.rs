@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use super::answer_writer::{AnswerError, write_acknowledgement, write_remittance};
 use super::house::House;
 use super::outbox::{ROUND, Step, dead_letter, events_delivery};
+use super::tally::AnswerTally;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::delivery::FILES_DELIVERY;
@@ -74,9 +75,18 @@ pub fn deliver(house: &mut House, progress: &dyn Fn(Seq, Seq)) -> Result<Deliver
 /// # Errors
 /// [`LedgerError`].
 pub fn lag(house: &House) -> Result<u64, LedgerError> {
-    let files = house.ledger.delivered(FILES_DELIVERY)?.unwrap_or_default().seq;
-    let events = house.ledger.delivered(&events_delivery(&house.config))?.unwrap_or_default().seq;
-    Ok(house.ledger.last_seq()?.saturating_sub(files.min(events)))
+    let (files, events) = lags(&house.ledger, &house.config)?;
+    Ok(files.max(events))
+}
+
+/// The same for files and for events.
+///
+/// # Errors
+/// [`LedgerError`].
+pub fn lags(ledger: &impl Ledger, config: &Config) -> Result<(u64, u64), LedgerError> {
+    let last = ledger.last_seq()?;
+    let behind = |delivery: &str| Ok::<u64, LedgerError>(last.saturating_sub(ledger.delivered(delivery)?.unwrap_or_default().seq));
+    Ok((behind(FILES_DELIVERY)?, behind(&events_delivery(config))?))
 }
 
 /// Releases the answers that wait.
@@ -153,9 +163,10 @@ fn publish_files(house: &House, facts: &[(Seq, Fact)], total: &mut Delivery) -> 
     let rendered: Vec<Result<Option<Rendered>, AnswerError>> = (facts.par_iter())
         .map(|(seq, fact)| readers.read(|ledger| render(ledger, config, &files, *seq, fact)))
         .collect();
-    let (mut made, mut staged) = (Vec::new(), Vec::new());
+    let (mut made, mut staged, mut tally) = (Vec::new(), Vec::new(), AnswerTally::default());
     for rendered in rendered {
         let Some(Rendered { seq, fact, file }) = rendered? else { continue };
+        tally.add(&fact, file.is_ok());
         match file {
             Ok(file) => {
                 staged.push(file);
@@ -164,12 +175,16 @@ fn publish_files(house: &House, facts: &[(Seq, Fact)], total: &mut Delivery) -> 
             Err(error) => {
                 let reason = error.dead_reason();
                 total.dead_letters += 1;
-                total.unbalanced += u64::from(reason == DeadReason::Unbalanced);
+                if reason == DeadReason::Unbalanced {
+                    total.unbalanced += 1;
+                    tally.add_unbalanced();
+                }
                 made.push(dead_letter(seq, DeadUnit::Answer, reason, &error.to_string(), &letters));
             }
         }
     }
     release(staged).map_err(AnswerError::Io)?;
+    tally.record();
     Ok(made)
 }
 

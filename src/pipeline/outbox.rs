@@ -10,10 +10,11 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::outgoing::outgoing_events;
+use super::tally;
 use crate::clock::Timestamp;
 use crate::config::{Config, Kafka};
 use crate::delivery::event_log::{self, EventLog};
-use crate::delivery::kafka::{self, KafkaSink};
+use crate::delivery::kafka::{self, KafkaError, KafkaSink};
 use crate::delivery::sink::{Appended, EventSink, RefusedEvent, SinkError};
 use crate::events::fact::{DeadLettered, DeadReason, DeadUnit, Fact};
 use crate::ledger::readers::Readers;
@@ -61,6 +62,15 @@ enum Way {
     Lost(SinkError),
     /// Not to be tried now.
     Held,
+}
+
+impl Way {
+    fn lost(error: SinkError) -> Way {
+        if matches!(error, SinkError::Kafka(KafkaError::Fenced { .. })) {
+            tally::outbox_fenced();
+        }
+        Way::Lost(error)
+    }
 }
 
 /// What became of a step.
@@ -113,7 +123,7 @@ impl Outbox {
                     Err(error) => Err(error.into()),
                 },
             };
-            self.way = sink.map_or_else(Way::Lost, Way::Open);
+            self.way = sink.map_or_else(Way::lost, Way::Open);
         }
         Ok(match &self.way {
             Way::Open(sink) => Some(sink.position()),
@@ -139,6 +149,7 @@ impl Outbox {
         match sink.append(&events, &through) {
             Ok(Appended::Whole(recorded)) => {
                 self.published += events.len() as u64;
+                tally::events_published(events.len() as u64);
                 self.unrecorded.set(&self.delivery, recorded);
                 Ok(Step::Done)
             }
@@ -151,7 +162,7 @@ impl Outbox {
                 Ok(Step::Refused(refused.iter().filter_map(letter).collect()))
             }
             Err(error) => {
-                self.way = Way::Lost(error);
+                self.way = Way::lost(error);
                 Ok(Step::Lost)
             }
         }

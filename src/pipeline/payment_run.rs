@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 
 use super::house::House;
+use super::tally;
 use crate::clock::Timestamp;
 use crate::events::fact::{Fact, PayeeBank, RemitBuilt, RemittedSeq};
 use crate::ids::{Npi, Tin, TraceNumber};
@@ -43,7 +44,9 @@ pub fn run(house: &mut House, pay_date: NaiveDate, progress: &dyn Fn(u64, u64)) 
             let claims = house.ledger.claims_due(payee.number, after, limits::CLAIMS_PER_REMITTANCE_MAX)?;
             let Some(last) = claims.last() else { break };
             after = last.seq;
+            let oldest = claims.iter().map(|due| due.received_on).min().unwrap_or(pay_date);
             let remit = build(house, &payee, &claims, pay_date, (numbers.0.take(), numbers.1.take()))?;
+            tally::remittance_built(&remit, oldest);
             run.remittances += 1;
             run.claims += remit.claims.len() as u64;
             run.paid += remit.paid;

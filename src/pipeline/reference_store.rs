@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::durable::{create_directory, private_file, publish, write_private};
 use crate::failpoints::reach;
@@ -45,6 +46,11 @@ pub fn current(store: &Path, keys: &Keys) -> Result<ReferenceData, ReferenceStor
         Err(error) if error.kind() == io::ErrorKind::NotFound => ReferenceData::embedded().map_err(ReferenceStoreError::Embedded),
         Err(error) => Err(io_at(&path)(error)),
     }
+}
+
+/// When reference data was last loaded; `None` when it never was.
+pub fn loaded_at(store: &Path) -> Option<SystemTime> {
+    fs::metadata(store.join("current")).and_then(|current| current.modified()).ok()
 }
 
 /// The reference data of a digest that a decision names.

@@ -187,7 +187,7 @@ fn file_row(file: FileDigest, partner: &PartnerId) -> FileRow {
 
 /// Findings that no claim carries: of envelopes, sets, the claims of rejected sets, and of where the
 /// bytes stopped being X12.
-fn report_envelopes(survey: &Survey, each: &mut dyn FnMut(Finding, Option<u32>)) {
+pub(super) fn report_envelopes(survey: &Survey, each: &mut dyn FnMut(Finding, Option<u32>)) {
     let whole_file = survey.rejection().is_some();
     for interchange in &survey.interchanges {
         interchange.findings.iter().for_each(|finding| each(*finding, None));

@@ -8,6 +8,7 @@
 
 mod channel;
 mod control;
+pub mod http;
 mod partner;
 mod stream;
 pub mod worker;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -29,7 +31,9 @@ use self::worker::{Job, Worker};
 use crate::config::{Config, ConfigError, Partner};
 use crate::ids::PartnerId;
 use crate::ledger::readers::SharedReaders;
+use crate::pipeline::health::Health;
 use crate::pipeline::house::House;
+use crate::telemetry;
 
 pub use self::control::{ControlError, resume, suspend, suspended};
 
@@ -38,6 +42,9 @@ const JOBS_WAITING: usize = 64;
 
 /// Time in which tasks let go of what they hold when the service ends.
 const GOODBYE: Duration = Duration::from_secs(5);
+
+/// Silence of the worker after which the service is not alive: a batch of claims takes a fraction of it.
+const SILENT_MAX: Duration = Duration::from_secs(30);
 
 /// Where a configuration comes from, to read it again.
 pub type ReadConfig = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
@@ -71,7 +78,21 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
     house.enforces_parties = true;
     let config = house.config.clone();
     let interrupt = Arc::clone(&house.interrupt);
+    let metrics = telemetry::install_metrics().map_err(std::io::Error::other)?;
+    let address = config.service.listen;
+    let listener = TcpListener::bind(address).await.map_err(|source| ServiceError::Listen { address, source })?;
+    info!(address = %listener.local_addr()?, "health and metrics are answered");
+    let patience = config.kafka.as_ref().map_or(Duration::ZERO, |kafka| kafka.give_up_after.duration());
+    let health = Arc::new(Health::silent_for(SILENT_MAX + patience));
+    let (answering, ends) = watch::channel(());
+    let door = http::serve(listener, Arc::clone(&health), metrics, async move {
+        let mut ends = ends;
+        // Ends with what it watches.
+        while ends.changed().await.is_ok() {}
+    });
+    let door = tokio::spawn(door);
     let desk = Arc::new(Desk {
+        health: Arc::clone(&health),
         keys: Arc::clone(&house.keys),
         archive: house.archive.clone(),
         readers: SharedReaders::new(house.directory.ledger(), Arc::clone(&house.keys)),
@@ -82,7 +103,7 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
     let suspensions = Suspensions::watch(control::directory(&desk.data_dir));
     let (jobs, waiting) = mpsc::channel(JOBS_WAITING);
     let (finished, mut worker_ended) = mpsc::channel(1);
-    let worker = Worker::new(house);
+    let worker = Worker::new(house, health);
     let runtime = tokio::runtime::Handle::current();
     let thread = std::thread::Builder::new().name("worker".into()).spawn(move || {
         let served = worker.work(&runtime, waiting);
@@ -119,6 +140,10 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
     watching.let_go().await;
     drop((watching, jobs));
     let served = tokio::task::spawn_blocking(move || thread.join()).await;
+    drop(answering);
+    if let Ok(Err(error)) = door.await {
+        warn!(%error, "health and metrics were no longer answered");
+    }
     match served {
         Ok(Ok(served)) => Ok(served?),
         Ok(Err(_)) | Err(_) => Err(worker::WorkerError::Panicked.into()),

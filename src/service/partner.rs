@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
@@ -30,6 +30,8 @@ use crate::intake::unpack::{self, UnpackError};
 use crate::ledger::readers::SharedReaders;
 use crate::ledger::{Ledger, LedgerError, Seq, Taken};
 use crate::limits;
+use crate::pipeline::health::{Health, Part};
+use crate::pipeline::tally;
 use crate::sealing::{Keys, SealedReader};
 
 /// The second look at a file that seems whole.
@@ -50,6 +52,7 @@ pub struct Desk {
     pub outbound: PathBuf,
     pub data_dir: PathBuf,
     pub seals_outbound: bool,
+    pub health: Arc<Health>,
 }
 
 /// Why a look ended early. The next one begins anew.
@@ -137,6 +140,8 @@ struct Round {
 /// What is known of a file in the folder.
 struct Known {
     upload: Upload,
+    /// First seen.
+    since: Instant,
     /// As its bytes were when they were last read.
     end: Option<(u64, i64, Tail)>,
 }
@@ -175,7 +180,11 @@ impl Round {
     async fn look(&mut self) -> Result<bool, Trouble> {
         let mut waits_for_second_look = false;
         if self.has_room() {
-            let listing = self.channel.list().await?;
+            let begun = Instant::now();
+            let listed = self.channel.list().await;
+            let files = listed.as_ref().ok().map(|listing| listing.files.len());
+            tally::channel_looked(&self.partner.profile.id, begun.elapsed(), files);
+            let listing = listed?;
             self.uploads
                 .retain(|name, _| listing.files.binary_search_by(|file| file.name.cmp(name)).is_ok());
             for file in &listing.files {
@@ -206,6 +215,7 @@ impl Round {
         match known.upload.look(file.bytes, file.modified, tail, Timestamp::now(), stall_after) {
             Verdict::Waiting => Ok(matches!(tail, Tail::Whole | Tail::Packed)),
             Verdict::Whole | Verdict::Foreign => {
+                tally::file_waited(self.known(&file.name).since.elapsed());
                 self.take(file, listing).await?;
                 Ok(false)
             }
@@ -225,6 +235,7 @@ impl Round {
         self.uploads.entry(name.clone()).or_insert_with(|| Known {
             upload: Upload::new(),
             end: None,
+            since: Instant::now(),
         })
     }
 
@@ -393,6 +404,12 @@ impl Round {
     fn has_room(&self) -> bool {
         let Ok(disk) = rustix::fs::statvfs(&self.desk.data_dir) else { return true };
         let has_room = disk.f_bavail.saturating_mul(disk.f_frsize) >= limits::DISK_FREE_BYTES_MIN;
+        let state = if has_room {
+            Ok(())
+        } else {
+            Err("nearly full, nothing is taken in".to_string())
+        };
+        self.desk.health.set(Part::Disk, state);
         if !has_room {
             error!(partner = self.partner.profile.id.as_str(), "the disk is nearly full, nothing is taken in");
         }

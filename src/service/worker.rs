@@ -1,6 +1,7 @@
 //! The one thread that owns the house: files, payments and deliveries, one after the other, because the
 //! claims of a file stand together in the journal.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{Datelike, Days, TimeZone};
@@ -17,6 +18,8 @@ use crate::delivery::sink::SinkError;
 use crate::ids::PartnerId;
 use crate::intake::archive::Archived;
 use crate::ledger::{Batch, Delivered, Ledger, LedgerError, Seq, Taken};
+use crate::pipeline::gauges::{self, Gauges};
+use crate::pipeline::health::{Health, Part};
 use crate::pipeline::house::{House, HouseError, rule_pack};
 use crate::pipeline::inbound::{self, FileReport, InboundError};
 use crate::pipeline::outbound::{self, OutboundError};
@@ -26,6 +29,9 @@ use crate::pipeline::seen::Seen;
 
 /// How often the thread looks for what time brings: a payment run, an outbox that waits.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Between two times that the gauges are read from the ledger.
+const GAUGES_EVERY: Duration = Duration::from_secs(5);
 
 /// After trouble with the brokers, the next try: twice as long each time, up to this.
 const EVENTS_WAIT_MAX: Duration = Duration::from_secs(300);
@@ -75,6 +81,9 @@ pub struct Worker {
     served: Served,
     next_payment: Timestamp,
     events: EventsWait,
+    health: Arc<Health>,
+    gauges: Gauges,
+    gauged: Option<Instant>,
 }
 
 /// When the outbox is tried again.
@@ -85,13 +94,16 @@ struct EventsWait {
 }
 
 impl Worker {
-    pub fn new(house: House) -> Worker {
+    pub fn new(house: House, health: Arc<Health>) -> Worker {
         let next_payment = next_run(&house.config.remit.schedule, house.config.payer.timezone, Timestamp::now());
         Worker {
             house,
             served: Served::default(),
             next_payment,
             events: EventsWait::default(),
+            health,
+            gauges: Gauges::default(),
+            gauged: None,
         }
     }
 
@@ -100,15 +112,21 @@ impl Worker {
     /// # Errors
     /// [`WorkerError`]: work can't go on.
     pub fn work(mut self, runtime: &Handle, mut jobs: mpsc::Receiver<Job>) -> Result<Served, WorkerError> {
+        gauges::describe(&self.house.directory, self.house.rules.digest());
         let seen = Seen::load(&self.house)?;
-        match inbound::resume(&mut self.house, &seen, &|_, _| {}) {
+        let health = Arc::clone(&self.health);
+        health.set(Part::ReferenceData, Ok(()));
+        match inbound::resume(&mut self.house, &seen, &|_, _| health.beat()) {
             Ok(resumed) if !resumed.is_empty() => info!(files = resumed.len(), "finished what an earlier run had begun"),
             Ok(_) => {}
             Err(InboundError::Interrupted) => return Ok(self.served),
             Err(error) => return Err(error.into()),
         }
+        health.set(Part::Ledger, Ok(()));
         loop {
+            health.beat();
             self.deliver()?;
+            self.measure()?;
             // Made inside, where the runtime's clock is known.
             let next = async { tokio::time::timeout(TICK, jobs.recv()).await };
             match runtime.block_on(next) {
@@ -126,7 +144,9 @@ impl Worker {
 
     fn file(&mut self, seen: &Seen, job: FileJob) -> Result<(), WorkerError> {
         let file = job.archived.file;
-        let report = inbound::ingest_archived(&mut self.house, seen, job.archived, Some(&job.partner), job.received_at, &|_, _| {})?;
+        let health = Arc::clone(&self.health);
+        let beat = |_, _| health.beat();
+        let report = inbound::ingest_archived(&mut self.house, seen, job.archived, Some(&job.partner), job.received_at, &beat)?;
         self.house.ledger.append(&Batch {
             taken: Some((job.partner.clone(), job.look, file)),
             ..Batch::default()
@@ -147,6 +167,16 @@ impl Worker {
         // The task may have been ended: what it does not hear, it reads in the ledger.
         let _ = job.done.send(report);
         Ok(())
+    }
+
+    /// Sets the gauges, now and then.
+    fn measure(&mut self) -> Result<(), LedgerError> {
+        if self.gauged.is_some_and(|last| last.elapsed() < GAUGES_EVERY) {
+            return Ok(());
+        }
+        self.gauged = Some(Instant::now());
+        gauges::reference_age(&self.house.directory);
+        self.gauges.refresh(&self.house.ledger, &self.house.config, &self.house.rules)
     }
 
     fn sent(&mut self, partner: &PartnerId, through: Seq, done: oneshot::Sender<()>) -> Result<(), WorkerError> {
@@ -179,15 +209,18 @@ impl Worker {
     /// tried again after a while.
     fn deliver(&mut self) -> Result<(), WorkerError> {
         if outbound::lag(&self.house)? == 0 {
+            self.health.set(Part::Events, Ok(()));
             return Ok(());
         }
         if self.events.until.is_none_or(|until| until <= Instant::now()) {
             self.house.outbox.let_go();
         }
-        match outbound::deliver(&mut self.house, &|_, _| {}) {
+        let health = Arc::clone(&self.health);
+        match outbound::deliver(&mut self.house, &|_, _| health.beat()) {
             Ok(delivery) => {
                 if delivery.events > 0 {
                     self.events = EventsWait::default();
+                    self.health.set(Part::Events, Ok(()));
                 }
                 if delivery.dead_letters > 0 {
                     warn!(letters = delivery.dead_letters, "units could not leave and are in the dead-letter store");
@@ -202,6 +235,7 @@ impl Worker {
                 self.events.last = (self.events.last * 2).clamp(TICK, EVENTS_WAIT_MAX);
                 self.events.until = Some(Instant::now() + self.events.last);
                 self.house.outbox.hold();
+                self.health.set(Part::Events, Err("events wait for the brokers".into()));
                 warn!(error = %Chain(&error), seconds = self.events.last.as_secs(), "events wait, the next try comes later");
                 Ok(())
             }
@@ -216,10 +250,11 @@ impl Worker {
             warn!(keys = left.join(", "), "changes that need a restart are left");
         }
         match self.reloaded(config) {
-            Ok(()) => info!(
-                refdata = %self.house.reference.digest(), rules = %self.house.rules.digest(),
-                "configuration, rules and reference data are read again"
-            ),
+            Ok(()) => {
+                gauges::describe(&self.house.directory, self.house.rules.digest());
+                let (refdata, rules) = (self.house.reference.digest(), self.house.rules.digest());
+                info!(%refdata, %rules, "configuration, rules and reference data are read again");
+            }
             Err(error) => error!(error = %Chain(&error), "the new rules or reference data are refused, those in force stay"),
         }
     }

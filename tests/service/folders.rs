@@ -20,6 +20,11 @@ fn files_are_decided_answered_and_put_away() {
         assert_eq!(town.acknowledgements(partner).into_keys().collect::<Vec<_>>(), ["277ca", "999"]);
     }
     until("the events", &service, || town.decided() == (10, 10));
+    until("the gauges", &service, || service.get("/metrics").contains("claims_files_total{"));
+    assert!(service.get("/livez").starts_with("HTTP/1.1 200"));
+    until("readiness", &service, || service.get("/readyz").starts_with("HTTP/1.1 200"));
+    let metrics = service.get("/metrics");
+    assert!(metrics.contains("claims_conservation_imbalance 0"), "{metrics}");
     assert_eq!(service.end(), Some(0));
     let status = town.site.json(&["--config", "claimstream.toml", "--data-dir", "data", "status"]);
     assert!(status.stdout.contains("\"conservation\":0"), "{status:?}");

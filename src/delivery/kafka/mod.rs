@@ -17,7 +17,7 @@ mod publisher;
 pub mod tail;
 pub mod topics;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::error::KafkaError as ClientError;
 
@@ -26,6 +26,7 @@ use self::publisher::{Failed, Publisher};
 use super::sink::{Appended, EventSink, OutgoingEvent, SinkError};
 use crate::config::Kafka;
 use crate::ledger::{Delivered, Ledger, LedgerError, OutboxMark, Seq};
+use crate::telemetry;
 
 /// Why events can't be published now. The brokers and topics are named, never a value.
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +162,10 @@ impl EventSink for KafkaSink {
     }
 
     fn append(&mut self, events: &[OutgoingEvent], through: &OutboxMark) -> Result<Appended, SinkError> {
-        match self.publisher.transaction(events, through, self.patience.per_transaction()) {
+        let start = Instant::now();
+        let outcome = self.publisher.transaction(events, through, self.patience.per_transaction());
+        record(&outcome, start.elapsed());
+        match outcome {
             Ok(()) => {
                 self.progress = through.clone();
                 self.patience.progressed();
@@ -196,6 +200,20 @@ impl EventSink for KafkaSink {
             Err(Failed::Hopeless(error)) => Err(error.into()),
         }
     }
+}
+
+/// Tells the metrics how a transaction ended, as far as we know.
+fn record(outcome: &Result<(), Failed>, took: Duration) {
+    let outcome = match outcome {
+        Ok(()) => "committed",
+        Err(Failed::Aborted(_)) => "aborted",
+        Err(Failed::Unknown(_)) => "unknown",
+        Err(Failed::Refused(_)) => "refused",
+        Err(Failed::Fenced) => "fenced",
+        Err(Failed::Hopeless(_)) => "failed",
+    };
+    metrics::counter!(telemetry::KAFKA_TRANSACTIONS_TOTAL, "outcome" => outcome).increment(1);
+    metrics::histogram!(telemetry::KAFKA_TRANSACTION_SECONDS).record(took);
 }
 
 /// What a request may take within the patience that is left.

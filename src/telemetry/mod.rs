@@ -1,18 +1,25 @@
 //! What operators see: log lines, the panic hook, metric names.
 //!
-//! Logs go to stderr, without colour (so `NO_COLOR` has nothing to switch off). Our own modules log at
-//! the chosen level; libraries at warnings at most, since they don't know what must not be shown.
+//! Logs go to stderr, without colour (so `NO_COLOR` has nothing to switch off): text for a person at a
+//! terminal, JSON lines for the service. Our own modules log at the chosen level; libraries at warnings at
+//! most, since they don't know what must not be shown.
+
+mod json_lines;
+mod metric_names;
 
 use std::fmt;
 use std::io::Write;
 use std::panic::{self, PanicHookInfo};
 use std::str::FromStr;
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use serde::{Serialize, Serializer};
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use json_lines::{JsonLine, JsonMembers};
+pub use metric_names::*;
 
 /// How much is logged. `--log`, `[telemetry] log`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -76,17 +83,34 @@ impl FromStr for LogLevel {
     }
 }
 
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For one-off commands: a line to read.
+    Text,
+    /// For the service: one JSON object a line.
+    Json,
+}
+
 /// Sends log lines to stderr from here on and installs the panic hook. A second call changes nothing.
-pub fn init(level: LogLevel) {
+pub fn init(level: LogLevel, format: Format) {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false);
+    let lines = match format {
+        Format::Text => lines.boxed(),
+        Format::Json => lines.event_format(JsonLine).fmt_fields(JsonMembers).boxed(),
+    };
     // An error means that a subscriber is already there, as in tests: it stays.
     let _ = tracing_subscriber::registry().with(lines).with(targets(level)).try_init();
-    panic::set_hook(Box::new(|panic| {
+    panic::set_hook(Box::new(move |panic| {
+        let line = match format {
+            Format::Text => panic_line(panic),
+            Format::Json => json_lines::error_line(&panic_line(panic)),
+        };
         // Nobody can be told when stderr itself fails.
-        let _ = writeln!(std::io::stderr(), "{}", panic_line(panic));
+        let _ = writeln!(std::io::stderr(), "{line}");
     }));
 }
 
@@ -105,43 +129,6 @@ fn panic_line(panic: &PanicHookInfo<'_>) -> String {
         Some(location) => format!("panic in thread {thread} at {location} (its message may hold protected values and is not shown)"),
         None => format!("panic in thread {thread} (its message may hold protected values and is not shown)"),
     }
-}
-
-/// Declares the metrics: constant, kind, unit, name, meaning. Labels are listed in the meaning; none
-/// of them ever holds a value of a claim.
-macro_rules! metric_names {
-    ($($name:ident $describe:ident $unit:ident $text:literal $meaning:literal;)*) => {
-        $(#[doc = $meaning] pub const $name: &str = $text;)*
-
-        /// Every metric name.
-        pub const METRICS: &[&str] = &[$($name),*];
-
-        /// Tells the metrics recorder what each name means; to be called once, after it is installed.
-        pub fn describe_metrics() {
-            $($describe!($name, Unit::$unit, $meaning);)*
-        }
-    };
-}
-
-metric_names! {
-    FILES_TOTAL describe_counter Count "claims_files_total" "Files taken in, by partner and outcome.";
-    FILE_BYTES_TOTAL describe_counter Bytes "claims_file_bytes_total" "Bytes of the files taken in, by partner.";
-    DUPLICATES_TOTAL describe_counter Count "claims_duplicates_total" "What was seen before, by kind (bytes, isa13, claim).";
-    INTERCHANGES_TOTAL describe_counter Count "claims_interchanges_total" "Interchanges, by partner and outcome.";
-    ACKS_TOTAL describe_counter Count "claims_acks_total" "Acknowledgements written, by kind and outcome.";
-    FINDINGS_TOTAL describe_counter Count "claims_validation_findings_total" "Findings, by SNIP level and severity.";
-    RECEIVED_TOTAL describe_counter Count "claims_received_total" "Claims received, by form (837p, 837i).";
-    DECISIONS_TOTAL describe_counter Count "claims_decisions_total" "Claims decided, by outcome.";
-    DECISION_REASONS_TOTAL describe_counter Count "claims_decision_reasons_total" "Adjustments of decisions, by CARC.";
-    RULE_PANICS_TOTAL describe_counter Count "claims_rule_panics_total" "Claims pended because a rule panicked, by rule.";
-    FILE_TO_DECISION_SECONDS describe_histogram Seconds "claims_file_to_decision_seconds" "From the receipt of a file to the commit of its decisions.";
-    REMITS_TOTAL describe_counter Count "claims_remits_total" "Remittances written, by outcome.";
-    REMIT_AMOUNT_CENTS_TOTAL describe_counter Count "claims_remit_amount_cents_total" "Cents paid by remittances.";
-    REMIT_UNBALANCED_TOTAL describe_counter Count "claims_remit_unbalanced_total" "Remittances that did not balance and were not written: must stay 0.";
-    CONSERVATION_IMBALANCE describe_gauge Count "claims_conservation_imbalance" "Claims received less claims accounted for: must be 0.";
-    OUTBOX_LAG_EVENTS describe_gauge Count "claims_outbox_lag_events" "Ledger entries not yet delivered.";
-    REPLAY_CLAIMS_TOTAL describe_counter Count "claims_replay_claims_total" "Claims decided again, by result (unchanged, changed, error).";
-    PHI_REVEALS_TOTAL describe_counter Count "claims_phi_reveals_total" "Protected values shown to an operator who gave a reason.";
 }
 
 #[cfg(test)]
@@ -192,14 +179,6 @@ mod tests {
         panic::set_hook(Box::new(move |panic| previous(panic)));
         assert!(outcome.is_err());
         let line = line.lock().unwrap();
-        assert!(line.contains("telemetry.rs:") && !line.contains("TESTMEMBER"), "{line}");
-    }
-
-    #[test]
-    fn metric_names_follow_the_conventions() {
-        for name in METRICS {
-            let well_formed = name.starts_with("claims_") && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-            assert!(well_formed, "{name}");
-        }
+        assert!(line.contains("telemetry/mod.rs:") && !line.contains("TESTMEMBER"), "{line}");
     }
 }
