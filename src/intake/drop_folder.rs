@@ -51,8 +51,7 @@ impl DropFolder {
     /// [`ChannelError::Gone`]; what is no regular file, or can't be read, is refused.
     pub async fn read_at(&mut self, name: &RemoteName, offset: u64, bytes: usize) -> Result<Vec<u8>, ChannelError> {
         // Neither a link's target nor a pipe without a writer may hold us.
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-        let flags = i32::try_from(flags).unwrap_or_default();
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
         let file = OpenOptions::new().read(true).custom_flags(flags).open(self.inbound(name)).map_err(gone)?;
         let metadata = file.metadata().map_err(refused)?;
         if !metadata.is_file() {

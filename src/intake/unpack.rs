@@ -243,7 +243,11 @@ mod tests {
         let place = checksum.len() - 8;
         checksum[place] ^= 1;
         assert_eq!(unpacked(&checksum), Err(UnpackError::Damaged));
-        assert_eq!(unpacked(&[&whole[..], b"ISA*00*"].concat()), Err(UnpackError::Damaged), "something behind it");
+        assert_eq!(
+            unpacked(&[&whole[..], b"ISA*00*TEXT~"].concat()),
+            Err(UnpackError::Damaged),
+            "something behind it"
+        );
     }
 
     #[test]

@@ -306,7 +306,7 @@ fn skip(input: &mut Packed, bytes: u64) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Cursor, Write};
+    use std::io::{Cursor, Seek, Write};
 
     use zip::CompressionMethod;
     use zip::write::{SimpleFileOptions, ZipWriter};
@@ -316,15 +316,24 @@ mod tests {
 
     const PARTS: [&[u8]; 3] = [b"ISA*00*first~", b"", b"ISA*00*second~IEA*1*000000001~"];
 
+    /// A connection on which bytes arrive one by one.
+    struct Slow(Cursor<Vec<u8>>);
+
+    impl Read for Slow {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            Read::take(&mut self.0, 1).read(into)
+        }
+    }
+
     fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, UnpackError> {
         let mut content = Vec::new();
-        opened(Box::new(Cursor::new(bytes.to_vec())))
+        opened(Box::new(Slow(Cursor::new(bytes.to_vec()))))
             .and_then(|mut reader| reader.read_to_end(&mut content))
             .map(|_| content)
             .map_err(|error| UnpackError::of(&error).unwrap())
     }
 
-    fn fill<W: Write + io::Seek>(zip: &mut ZipWriter<W>, options: SimpleFileOptions) {
+    fn fill<W: Write + Seek>(zip: &mut ZipWriter<W>, options: SimpleFileOptions) {
         for (part, name) in PARTS.iter().zip(["../../x", "/etc/x", "c"]) {
             zip.start_file(name, options).unwrap();
             zip.write_all(part).unwrap();
@@ -341,10 +350,7 @@ mod tests {
     fn packed_while_sent(is_long: bool) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut zip = ZipWriter::new_stream(&mut bytes);
-        for part in PARTS {
-            zip.start_file("x", SimpleFileOptions::default().large_file(is_long)).unwrap();
-            zip.write_all(part).unwrap();
-        }
+        fill(&mut zip, SimpleFileOptions::default().large_file(is_long));
         zip.finish().unwrap();
         bytes
     }
@@ -392,6 +398,16 @@ mod tests {
             other[place] = value;
             assert_eq!(unpacked(&other), Err(UnpackError::Unsupported), "{why}");
         }
+    }
+
+    #[test]
+    fn a_bomb_is_refused_over_all_entries() {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for name in ["1", "2", "3", "4"] {
+            zip.start_file(name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(&vec![0; 1_000_000]).unwrap();
+        }
+        assert_eq!(unpacked(&zip.finish().unwrap().into_inner()), Err(UnpackError::Bomb));
     }
 
     #[test]

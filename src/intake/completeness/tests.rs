@@ -59,7 +59,7 @@ fn ends(from: usize, behind: usize) -> Vec<usize> {
 #[test]
 fn a_file_is_whole_at_its_end_and_at_no_byte_before() {
     for wire in WIRES {
-        for claims in [0, 1, 3, 60] {
+        for claims in [0, 1, 3, 40] {
             let bytes = interchange(wire, claims);
             let end = bytes.len() - wire.4.len();
             assert_eq!(whole_at(&bytes), ends(end, wire.4.len()), "{claims} claims, {wire:?}");
@@ -90,7 +90,7 @@ fn padding_may_surround_it() {
 #[test]
 fn each_of_two_interchanges_is_an_end() {
     for (first, second) in [(USUAL, USUAL), (USUAL, WIRES[2]), (WIRES[5], USUAL), (WIRES[4], WIRES[3]), (USUAL, WIRES[6])] {
-        for claims in [0, 1, 60] {
+        for claims in [0, 1, 40] {
             let (one, other) = (interchange(first, 1), interchange(second, claims));
             let both = [one.as_slice(), &other].concat();
             let expected = [
@@ -278,5 +278,40 @@ fn temporary_names() {
         ("a.partial.837", false),
     ] {
         assert_eq!(is_temporary(&name(text)), expected, "{text}");
+    }
+}
+
+/// Every file under a directory.
+fn files_under(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![directory.to_path_buf()];
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() { open.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Files of other makers, where they are at hand: no byte before an IEA's end makes one whole.
+#[test]
+fn a_file_of_others_is_whole_only_behind_an_iea() {
+    for path in files_under(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/samples")) {
+        let bytes = std::fs::read(&path).unwrap();
+        let Some(separators) = bytes.get(..ISA_BYTES).and_then(|isa| Separators::of_isa(isa).ok()) else {
+            continue;
+        };
+        for length in whole_at(&bytes[..bytes.len().min(20_000)]) {
+            let kept = bytes[..length].trim_ascii_end();
+            let kept = kept.strip_suffix(&[separators.segment]).unwrap_or(kept);
+            let last = kept.rsplit(|byte| *byte == separators.segment).next().unwrap().trim_ascii_start();
+            assert!(last.starts_with(b"IEA"), "{} at {length}", path.display());
+        }
+        let ends_with_iea = bytes.windows(4).rposition(|window| window == [b'I', b'E', b'A', separators.element]);
+        if ends_with_iea.is_some_and(|place| bytes.len() - place < 40) {
+            assert_eq!(tail(&bytes), Tail::Whole, "{}", path.display());
+        }
     }
 }
