@@ -47,14 +47,13 @@ impl SftpChannel {
     /// As of every call: a connection that can't be made or was lost, a server that is not the pinned one or
     /// does not know our key, and what it refuses.
     pub async fn list(&mut self) -> Result<Listing, ChannelError> {
-        self.stop_reading().await;
         let folder = self.config.inbound.clone();
         let listing = self.session().await?.list(&folder).await;
         self.settle(listing)
     }
 
     /// The bytes of an inbound file from an offset on: as many as are asked for, fewer only at its end. The
-    /// file stays open for the next call, until another is read or the folder is listed.
+    /// file stays open for more of it, until anything else is asked.
     ///
     /// # Errors
     /// [`ChannelError::Gone`] when the file is no longer there, and as [`SftpChannel::list`].
@@ -68,7 +67,6 @@ impl SftpChannel {
                 answered => return answered,
             }
         }
-        self.stop_reading().await;
         let path = path_of(&self.config.inbound, name);
         let opened = self.session().await?.open_and_read(&path, offset, bytes).await;
         let (handle, read) = self.settle(opened)?;
@@ -94,7 +92,6 @@ impl SftpChannel {
     /// # Errors
     /// [`ChannelError::Gone`] when it is no longer there, and as [`SftpChannel::list`].
     pub async fn remove(&mut self, name: &RemoteName) -> Result<(), ChannelError> {
-        self.stop_reading().await;
         let path = path_of(&self.config.inbound, name);
         let removed = self.session().await?.remove(&path).await;
         self.settle(removed)
@@ -106,7 +103,6 @@ impl SftpChannel {
     /// # Errors
     /// [`ChannelError::Gone`] when the file is no longer there, and as [`SftpChannel::list`].
     pub async fn rename_into(&mut self, name: &RemoteName, folder: &str) -> Result<(), ChannelError> {
-        self.stop_reading().await;
         let (from, to) = (path_of(&self.config.inbound, name), path_of(folder, name));
         let session = self.session().await?;
         let moved = match session.ensure_folder(folder).await {
@@ -116,15 +112,18 @@ impl SftpChannel {
         self.settle(moved)
     }
 
-    /// A session that answered just now.
+    /// A session that answered just now, with no file open.
     async fn session(&mut self) -> Result<&Session, ChannelError> {
         // Taken out, so that a call that is given up half-way leaves none that may be broken.
-        let answering = match self.session.take() {
-            Some(session) if session.answers().await => session,
-            _ => {
-                self.reading = None;
-                Session::connect(&self.config).await?
+        let (session, reading) = (self.session.take(), self.reading.take());
+        let answering = match session {
+            Some(session) if session.answers().await => {
+                if let Some(reading) = reading {
+                    session.close_quietly(&reading.handle).await;
+                }
+                session
             }
+            Some(_) | None => Session::connect(&self.config).await?,
         };
         Ok(self.session.insert(answering))
     }
@@ -140,12 +139,6 @@ impl SftpChannel {
     fn disconnect(&mut self) {
         self.session = None;
         self.reading = None;
-    }
-
-    async fn stop_reading(&mut self) {
-        if let (Some(session), Some(reading)) = (&self.session, self.reading.take()) {
-            session.close_quietly(&reading.handle).await;
-        }
     }
 }
 
@@ -186,6 +179,17 @@ mod tests {
             inbound: "/in".into(),
             outbound: "/out".into(),
         }
+    }
+
+    #[test]
+    fn every_call_can_be_given_to_another_thread() {
+        fn sent<T: Send>(_: T) {}
+        let (mut channel, name) = (SftpChannel::new(sftp("key".as_ref())), RemoteName::parse("a.837").unwrap());
+        sent(channel.list());
+        sent(channel.read_at(&name, 0, 1));
+        sent(channel.put(&name, &mut std::io::empty()));
+        sent(channel.remove(&name));
+        sent(channel.rename_into(&name, "done"));
     }
 
     #[tokio::test]
