@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::decide::{Desk, Pending};
-use super::inbound::{InboundError, for_each_claim, pending};
+use super::inbound::{InboundError, pending};
+use super::open_sets::for_each_claim;
 use super::survey::survey;
 use crate::adjudication::facts::{Facts, Receipt};
 use crate::adjudication::{Tables, adjudicate_untold};

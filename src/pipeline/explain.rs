@@ -2,7 +2,8 @@
 
 use super::decide::determine_and_tell;
 use super::house::House;
-use super::inbound::{InboundError, for_each_claim};
+use super::inbound::InboundError;
+use super::open_sets::for_each_claim;
 use super::replay::open_reference;
 use super::survey::survey;
 use crate::adjudication::Tables;

@@ -16,20 +16,20 @@ use rayon::prelude::*;
 use super::acknowledge::{SetAnswered, acknowledgements, note_rejections};
 use super::decide::{Decided, Desk, Pending, shard};
 use super::house::{House, HouseError};
+use super::open_sets::{OpenSet, SetRead, for_each_claim, open_sets};
 use super::outbox::Unrecorded;
-use super::reading::{ReadError, for_each_segment};
+use super::reading::ReadError;
 use super::seen::Seen;
 use super::survey::{SurveyError, survey};
 use super::tally::{self, BatchTally};
-use super::verdict::{SetVerdict, Survey};
+use super::verdict::Survey;
 use crate::adjudication::decision::ClaimSource;
-use crate::claim::assembler::{Assembled, Assembler, SetHeader};
+use crate::claim::assembler::{Assembled, SetHeader};
 use crate::clock::Timestamp;
 use crate::config::{Config, Profile};
-use crate::envelope::{EnvelopeReader, Event, Interchange};
+use crate::envelope::Interchange;
 use crate::events::fact::{ClaimCounts, Fact, FileCompleted, FileRejected, RejectReason};
 use crate::finding::{Check, Finding, ReportCode};
-use crate::guide::walker::Walker;
 use crate::ids::{ContentDigest, PartnerId};
 use crate::intake::archive::Archived;
 use crate::ledger::readers::Readers;
@@ -37,8 +37,6 @@ use crate::ledger::{Admission, Arrival, Batch, Counter, FileRow, FileState, Ledg
 use crate::limits;
 use crate::position::Position;
 use crate::sealing::SealError;
-use crate::tables::guides::guide;
-use crate::x12::segment::Segment;
 
 /// What became of one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -371,39 +369,6 @@ fn complete(
     Ok(report)
 }
 
-/// A set whose claims go on, with the envelope around it.
-#[derive(Debug, Clone, Copy)]
-pub struct OpenSet<'s> {
-    pub interchange: &'s Interchange,
-    pub group: &'s crate::envelope::Group,
-    pub verdict: &'s SetVerdict,
-}
-
-/// The sets whose claims go on, in file order.
-pub fn open_sets(survey: &Survey) -> impl Iterator<Item = OpenSet<'_>> {
-    survey
-        .interchanges
-        .iter()
-        .filter(|interchange| interchange.is_accepted())
-        .flat_map(|interchange| {
-            interchange.groups.iter().filter(|group| group.is_accepted()).flat_map(move |group| {
-                group.sets.iter().filter(|set| set.is_accepted()).map(move |verdict| OpenSet {
-                    interchange: &interchange.interchange,
-                    group: &group.group,
-                    verdict,
-                })
-            })
-        })
-}
-
-/// What pass 2 read of an open set.
-#[derive(Debug, Clone)]
-pub struct SetRead {
-    pub header: SetHeader,
-    /// Claims that were handed out: all that the survey counted, but for a CLM without a place.
-    pub claims: u32,
-}
-
 /// Which journal positions belong to which open set, when the first claim of the file has `first`.
 pub fn answered(survey: &Survey, sets: &[SetRead], first: Seq) -> Vec<SetAnswered> {
     let mut next = first;
@@ -561,85 +526,6 @@ pub fn pending(row: &FileRow, open: &OpenSet<'_>, header: &SetHeader, assembled:
         is_encounter: header.is_encounter(),
         assembled,
     }
-}
-
-/// Takes one claim with its set, the set's header, and the byte where reading it ended.
-pub type EachClaim<'e, E> = &'e mut dyn FnMut(OpenSet<'_>, &SetHeader, Assembled, u64) -> Result<(), E>;
-
-/// Runs `each` over every claim of the open sets, with the byte where its reading ended, and `ended`
-/// over every open set when it has ended.
-///
-/// # Errors
-/// Those of `each`; [`ReadError`] when the bytes differ from the survey.
-pub fn for_each_claim<E: From<ReadError> + From<SurveyError>>(
-    input: &mut dyn Read,
-    survey: &Survey,
-    each: EachClaim<'_, E>,
-    ended: &mut dyn FnMut(SetRead),
-) -> Result<(), E> {
-    let mut open_sets = open_sets(survey).peekable();
-    let mut envelope = EnvelopeReader::default();
-    let mut current: Option<SetInReading<'_>> = None;
-    for_each_segment(input, |segment| {
-        let is_trailer = segment.is("SE");
-        if is_trailer {
-            step(&mut current, segment, each)?;
-        }
-        for event in envelope.accept(segment) {
-            match event {
-                Event::SetBegan(set, _) => {
-                    current = None;
-                    if let Some(open) = open_sets.next_if(|open| open.verdict.set.byte == set.byte)
-                        && let Some(form) = open.verdict.form
-                    {
-                        current = Some(SetInReading {
-                            open,
-                            walker: Walker::new(guide(form).map_err(SurveyError::Guide)?),
-                            assembler: Assembler::new(form),
-                            claims: 0,
-                        });
-                    }
-                }
-                Event::SetEnded { .. } => {
-                    if let Some(mut set) = current.take() {
-                        let last = set.assembler.finish();
-                        set.hand_out(last, segment, each)?;
-                        ended(SetRead {
-                            header: set.assembler.header().clone(),
-                            claims: set.claims,
-                        });
-                    }
-                }
-                Event::InterchangeBegan(..) | Event::GroupBegan(..) | Event::GroupEnded { .. } | Event::InterchangeEnded { .. } => {}
-            }
-        }
-        if !is_trailer && envelope.in_set() {
-            step(&mut current, segment, each)?;
-        }
-        Ok(())
-    })
-}
-
-struct SetInReading<'s> {
-    open: OpenSet<'s>,
-    walker: Walker<'s>,
-    assembler: Assembler,
-    claims: u32,
-}
-
-impl SetInReading<'_> {
-    fn hand_out<E>(&mut self, ended: Option<Assembled>, at: &Segment<'_>, each: EachClaim<'_, E>) -> Result<(), E> {
-        let Some(assembled) = ended else { return Ok(()) };
-        self.claims += 1;
-        each(self.open, self.assembler.header(), assembled, at.at.byte)
-    }
-}
-
-fn step<E>(current: &mut Option<SetInReading<'_>>, segment: &Segment<'_>, each: EachClaim<'_, E>) -> Result<(), E> {
-    let Some(set) = current else { return Ok(()) };
-    let placed = set.walker.accept(segment);
-    let ended = set.assembler.accept(segment, placed.loop_id, placed.starts_loop);
-    set.hand_out(ended, segment, each)
 }
 
 /// Decides a batch on all threads; members keep their order, results keep the file's.

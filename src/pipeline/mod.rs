@@ -17,6 +17,7 @@ pub mod gauges;
 pub mod health;
 pub mod house;
 pub mod inbound;
+pub mod open_sets;
 pub mod outbound;
 pub mod outbox;
 pub mod outcome_check;

@@ -10,7 +10,8 @@ use rayon::prelude::*;
 
 use super::decide::determine;
 use super::house::House;
-use super::inbound::{InboundError, for_each_claim};
+use super::inbound::InboundError;
+use super::open_sets::for_each_claim;
 use super::reference_store::{self, ReferenceStoreError};
 use super::survey::survey;
 use crate::adjudication::Tables;
