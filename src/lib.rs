@@ -13,7 +13,7 @@
 //! stops one claim, never a file.
 //!
 //! ```text
-//!  drop folder / FILE / stdin
+//!  SFTP / drop folder / FILE / stdin
 //!    │
 //!    ▼
 //!  intake        whole? seen before? seal a raw copy first, note the receipt time
@@ -88,6 +88,7 @@
 //! 3. [`x12`], then [`envelope`], `guide` and [`claim`]: how bytes become a claim.
 //! 4. [`finding`]: what can be wrong, and the code by which the outside is told.
 //! 5. [`ledger`] and [`events`]: what is remembered and what is told.
+//! 6. [`service`]: day and night around all of it.
 //!
 //! # Where the code differs from the plan it began with
 //!
@@ -105,6 +106,8 @@
 //! | one position for everything that leaves | events and files have one each | an absent broker must not hold up acknowledgements and payments |
 //! | the dead-letter store as a queue | facts of the journal that point to what could not leave | they leave as events like all others, and a redrive is one more fact |
 //! | 277CA totals rendered after the set closes | an acknowledgement is a fact that names its claims' range in the journal, rendered in two walks | memory stays flat for a set of any size |
+//! | delivery after deciding | events leave while the next claims are decided, from the facts in memory | a slow broker slows intake, and half of what was read again is not read at all |
+//! | zip by a library | `intake::zip_entries` | the library's stream reader refuses entries whose sizes follow them, as every packer to a pipe writes |
 //! | duplicates in an LSM store | `ledger::line_index`: sorted runs with a filter each, chained, rebuilt from the ledger's own runs | two hundred lines, no second database to keep in step |
 //!
 //! # What is thin, and where it grows
@@ -122,11 +125,15 @@
 //!   where their answers go in.
 //! - **Findings of edits** point to the right element and to the byte of its segment: a claim keeps no
 //!   element offsets.
-//! - **Speed of `ingest`.** Each fact is sealed once and opened and read again for its event, its 277CA
-//!   (twice) and its 835; rendering what was just committed from memory would save most of that. Deciding
-//!   and delivering take turns, on one connection to the ledger; a second one would let them overlap.
-//! - **Memory of `ingest`** is five batches of claims, some tables, and what grows slowly with a file: its
-//!   findings (bounded), the filters of its lines (nine bits each), the authorizations it used.
+//! - **Speed of `ingest`** is some 70 µs of processor time a claim: events are rendered from memory while the
+//!   next claims are decided, a 277CA reads the head of each decision twice, an 835 the whole of it once. What
+//!   would help next: dates, decimals and codes as numbers in stored facts (they are text, for which facts need
+//!   a new variant), looked-up facts apart from what answers repeat, tokens and echoes without allocations.
+//! - **Memory of `ingest`** is seven batches of claims, some tables, and what grows slowly with a file: its
+//!   findings (bounded) and the filters of its lines (nine bits each).
+//! - **The service** has one worker: the claims of a file stand together in the journal, so files take turns,
+//!   and each has its own syncs. Taking several small files into one transaction, and a journal in which the
+//!   claims of two files may alternate, are the two steps towards TARGETS.
 //! - **Authorization units** consumed are accumulated per row, kept in memory for rows that were used.
 
 pub mod acks;

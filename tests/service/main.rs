@@ -5,7 +5,11 @@
 // `clippy.toml` allows these in tests, which it does not see in a test crate's own functions.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod clearinghouses;
 mod folders;
+#[path = "../sftp/server.rs"]
+#[allow(dead_code, reason = "the tests of the channel use more of it")]
+mod server;
 mod signals;
 #[path = "../house/site.rs"]
 #[allow(dead_code, reason = "the whole house uses more of it")]
