@@ -14,6 +14,7 @@ use crate::intake::data_directory::DataDirectoryError;
 use crate::pipeline::house::HouseError;
 use crate::pipeline::inbound::InboundError;
 use crate::pipeline::outbound::{Delivery, OutboundError};
+use crate::telemetry::Chain;
 
 /// How the program ends (INTERFACE 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,16 +169,7 @@ impl From<KafkaError> for Failure {
 
 /// Prints a failure with its chain, once, on stderr.
 pub fn fail(failure: &Failure, json: bool) -> ExitCode {
-    let mut messages = vec![failure.source.to_string()];
-    let mut source = failure.source.source();
-    while let Some(error) = source {
-        let message = error.to_string();
-        if messages.last() != Some(&message) {
-            messages.push(message);
-        }
-        source = error.source();
-    }
-    let text = messages.join(": ");
+    let text = Chain(&*failure.source).to_string();
     let mut stderr = io::stderr();
     // A closed stderr leaves only the exit code, which says enough.
     let _ = if json {

@@ -14,7 +14,7 @@ use crate::service::{self, ReadConfig, ServiceError};
 /// SIGHUP.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  claimstream --config /etc/claimstream.toml run\n  systemctl reload claimstream        # after a change of the configuration, or `refdata load`\n  claimstream partner suspend officeally --reason 'breach reported'"
+    after_help = "Examples:\n  claimstream --config /etc/claimstream.toml run\n  systemctl reload claimstream        # after a change of the configuration\n  claimstream partner suspend officeally --reason 'breach reported'"
 )]
 pub struct Run {}
 

@@ -25,6 +25,15 @@ pub enum DataDirectoryError {
     Keys { path: PathBuf, source: SealError },
 }
 
+/// Bytes that may still be written to the file system of a directory.
+///
+/// # Errors
+/// I/O.
+pub fn free_bytes(directory: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(directory)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// The places with what cannot be made again, beside the ledger itself. Keys stay apart, and the index is
 /// rebuilt from the ledger.
 pub const KEPT: [&str; 6] = ["archive", "events", "outbound", "refdata", "rules", "audit"];

@@ -123,8 +123,8 @@ pub struct Progress {
     pub first_seq: Seq,
 }
 
-/// A file of a partner's channel, as its listing has it. A left-over of this look was taken before and is
-/// not read again.
+/// A file of a partner's channel, as its listing has it. From when the ledger has the file until it is out
+/// of the partner's folder, what has this look is a left-over, which is not read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
     /// Of its name, which may hold protected values.
@@ -152,6 +152,8 @@ pub struct Batch {
     pub control_numbers: Vec<(String, String, String)>,
     /// A partner's file that is in the ledger now, under its digest.
     pub taken: Option<(PartnerId, Taken, FileDigest)>,
+    /// Files that are out of their partner's folder: what looks like one of them from now on is another.
+    pub put_away: Vec<(PartnerId, Taken)>,
 }
 
 /// Which outgoing counter.
@@ -385,7 +387,8 @@ pub trait Ledger {
     /// [`LedgerError`].
     fn dead_letters(&self) -> Result<Vec<DeadLetterRow>, LedgerError>;
 
-    /// The file that was taken from a partner's channel under exactly this look.
+    /// The file that was taken from a partner's channel under exactly this look and is not put away yet,
+    /// as far as the ledger knows.
     ///
     /// # Errors
     /// [`LedgerError`].

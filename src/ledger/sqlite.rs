@@ -103,6 +103,11 @@ impl SqliteLedger {
                 .prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?1, ?2)")?
                 .execute(params![delivery, state])?;
         }
+        for (partner, look) in &batch.put_away {
+            transaction
+                .prepare_cached("DELETE FROM taken WHERE partner = ?1 AND name = ?2 AND bytes = ?3 AND modified = ?4")?
+                .execute(params![partner.as_str(), look.name.as_bytes(), as_i64(look.bytes), look.modified])?;
+        }
         if let Some((partner, look, file)) = &batch.taken {
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO taken SELECT ?1, ?2, ?3, ?4, number FROM file WHERE digest = ?5")?

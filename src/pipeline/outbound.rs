@@ -66,8 +66,9 @@ impl OutboundError {
 pub fn deliver(house: &mut House, progress: &dyn Fn(Seq, Seq)) -> Result<Delivery, OutboundError> {
     let mut total = Delivery::default();
     deliver_files(house, &mut total, progress)?;
-    deliver_events(house, &mut total, progress)?;
-    Ok(total)
+    let events = deliver_events(house, &mut total, progress);
+    close_files(house)?;
+    events.map(|()| total)
 }
 
 /// Journal entries that have not left in full, as the ledger knows.
@@ -100,7 +101,13 @@ fn deliver_files(house: &mut House, total: &mut Delivery, progress: &dyn Fn(Seq,
         record(house, facts, Some(&released))?;
         progress(released.seq, house.ledger.last_seq()?);
     }
-    // No answer stands beyond it.
+    Ok(())
+}
+
+/// Moves the position of files to the end of the journal: no answer stands beyond the last one released,
+/// and what events made has none.
+fn close_files(house: &mut House) -> Result<(), OutboundError> {
+    let mut released = house.ledger.delivered(FILES_DELIVERY)?.unwrap_or_default();
     let end = house.ledger.last_seq()?;
     if released.seq < end {
         released.seq = end;
@@ -139,8 +146,7 @@ fn deliver_events(house: &mut House, total: &mut Delivery, progress: &dyn Fn(Seq
     }
 }
 
-/// The end of a round: what it made, and the positions it came to. What events made has no answer, so
-/// files come as far with them.
+/// The end of a round: what it made, and the positions it came to.
 fn record(house: &mut House, facts: Vec<Fact>, released: Option<&Delivered>) -> Result<(), LedgerError> {
     let files = released.map(|released| (FILES_DELIVERY.to_string(), released.clone()));
     let delivered = files.into_iter().chain(house.outbox.unrecorded().take()).collect();

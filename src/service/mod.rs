@@ -14,7 +14,6 @@ mod stream;
 pub mod worker;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -31,6 +30,7 @@ use self::worker::{Job, Worker};
 use crate::config::{Config, ConfigError, Partner};
 use crate::ids::PartnerId;
 use crate::ledger::readers::SharedReaders;
+use crate::limits;
 use crate::pipeline::health::Health;
 use crate::pipeline::house::House;
 use crate::telemetry;
@@ -42,9 +42,6 @@ const JOBS_WAITING: usize = 64;
 
 /// Time in which tasks let go of what they hold when the service ends.
 const GOODBYE: Duration = Duration::from_secs(5);
-
-/// Silence of the worker after which the service is not alive: a batch of claims takes a fraction of it.
-const SILENT_MAX: Duration = Duration::from_secs(30);
 
 /// Where a configuration comes from, to read it again.
 pub type ReadConfig = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
@@ -83,7 +80,7 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
     let listener = TcpListener::bind(address).await.map_err(|source| ServiceError::Listen { address, source })?;
     info!(address = %listener.local_addr()?, "health and metrics are answered");
     let patience = config.kafka.as_ref().map_or(Duration::ZERO, |kafka| kafka.give_up_after.duration());
-    let health = Arc::new(Health::silent_for(SILENT_MAX + patience));
+    let health = Arc::new(Health::silent_for(Duration::from_secs(limits::WORKER_SILENT_SECONDS_MAX) + patience));
     let (answering, ends) = watch::channel(());
     let door = http::serve(listener, Arc::clone(&health), metrics, async move {
         let mut ends = ends;
@@ -231,9 +228,4 @@ pub(crate) fn needs_a_restart(before: &Config, after: &Config) -> Vec<&'static s
     note(before.ledger != after.ledger, "[ledger]");
     note(before.phi != after.phi, "[phi]");
     keys
-}
-
-/// The place of what operators say to a running service.
-pub fn control_directory(data_dir: &std::path::Path) -> PathBuf {
-    control::directory(data_dir)
 }

@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 use super::channel::Channel;
 use super::control::Suspension;
 use super::stream;
-use super::worker::{Chain, FileJob, Job, upload_delivery};
+use super::worker::{FileJob, Job, upload_delivery};
 use crate::clock::Timestamp;
 use crate::config::{Completion, Partner};
 use crate::delivery::FILES_DELIVERY;
@@ -26,6 +26,7 @@ use crate::events::fact::{AckBuilt, Fact};
 use crate::intake::archive::{Archive, Archived};
 use crate::intake::channel::{ChannelError, Listed, Listing, RemoteName};
 use crate::intake::completeness::{self, Tail, Upload, Verdict};
+use crate::intake::data_directory::free_bytes;
 use crate::intake::unpack::{self, UnpackError};
 use crate::ledger::readers::SharedReaders;
 use crate::ledger::{Ledger, LedgerError, Seq, Taken};
@@ -33,6 +34,7 @@ use crate::limits;
 use crate::pipeline::health::{Health, Part};
 use crate::pipeline::tally;
 use crate::sealing::{Keys, SealedReader};
+use crate::telemetry::Chain;
 
 /// The second look at a file that seems whole.
 const SECOND_LOOK: Duration = Duration::from_millis(100);
@@ -197,8 +199,6 @@ impl Round {
                     Err(Trouble::Channel(ChannelError::Gone | ChannelError::Refused { .. })) => {}
                     Err(trouble) => return Err(trouble),
                 }
-                // A long list of files must not hold up their answers.
-                self.send_answers().await?;
             }
         }
         self.send_answers().await?;
@@ -217,6 +217,8 @@ impl Round {
             Verdict::Whole | Verdict::Foreign => {
                 tally::file_waited(self.known(&file.name).since.elapsed());
                 self.take(file, listing).await?;
+                // A long list of files must not hold up its answers.
+                self.send_answers().await?;
                 Ok(false)
             }
             Verdict::Stalled { since } => {
@@ -273,7 +275,7 @@ impl Round {
             let (done, taken_in) = oneshot::channel();
             let job = FileJob {
                 archived,
-                partner,
+                partner: partner.clone(),
                 received_at,
                 look,
                 done,
@@ -287,6 +289,7 @@ impl Round {
             if let Some(marker) = completeness::marker_of(&file.name, listing).filter(|_| self.partner.complete == Completion::Marker) {
                 self.put_away(marker).await?;
             }
+            self.jobs.send(Job::PutAway { partner, look }).await.map_err(|_| Trouble::Ended)?;
         }
         self.uploads.remove(&file.name);
         Ok(())
@@ -402,8 +405,7 @@ impl Round {
 
     /// Below the limit nothing more is taken in: what the ledger has must be able to go on.
     fn has_room(&self) -> bool {
-        let Ok(disk) = rustix::fs::statvfs(&self.desk.data_dir) else { return true };
-        let has_room = disk.f_bavail.saturating_mul(disk.f_frsize) >= limits::DISK_FREE_BYTES_MIN;
+        let has_room = free_bytes(&self.desk.data_dir).map_or(true, |free| free >= limits::DISK_FREE_BYTES_MIN);
         let state = if has_room {
             Ok(())
         } else {

@@ -1,6 +1,7 @@
 //! The one thread that owns the house: files, payments and deliveries, one after the other, because the
 //! claims of a file stand together in the journal.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ use crate::pipeline::outbound::{self, OutboundError};
 use crate::pipeline::payment_run;
 use crate::pipeline::reference_store;
 use crate::pipeline::seen::Seen;
+use crate::telemetry::Chain;
 
 /// How often the thread looks for what time brings: a payment run, an outbox that waits.
 const TICK: Duration = Duration::from_secs(1);
@@ -40,6 +42,11 @@ const EVENTS_WAIT_MAX: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub enum Job {
     File(Box<FileJob>),
+    /// A file that the ledger has is out of its partner's folder.
+    PutAway {
+        partner: PartnerId,
+        look: Taken,
+    },
     /// Answers are with a partner up to here.
     Sent {
         partner: PartnerId,
@@ -79,6 +86,8 @@ pub enum WorkerError {
 pub struct Worker {
     house: House,
     served: Served,
+    /// Files whose going the ledger learns with the next that it writes.
+    put_away: Vec<(PartnerId, Taken)>,
     next_payment: Timestamp,
     events: EventsWait,
     health: Arc<Health>,
@@ -99,6 +108,7 @@ impl Worker {
         Worker {
             house,
             served: Served::default(),
+            put_away: Vec::new(),
             next_payment,
             events: EventsWait::default(),
             health,
@@ -130,11 +140,12 @@ impl Worker {
             // Made inside, where the runtime's clock is known.
             let next = async { tokio::time::timeout(TICK, jobs.recv()).await };
             match runtime.block_on(next) {
-                Ok(None) => return Ok(self.served),
+                Ok(None) => return self.leave(),
                 Ok(Some(Job::File(file))) => match self.file(&seen, *file) {
                     Err(WorkerError::Inbound(InboundError::Interrupted)) => return Ok(self.served),
                     done => done?,
                 },
+                Ok(Some(Job::PutAway { partner, look })) => self.put_away.push((partner, look)),
                 Ok(Some(Job::Sent { partner, through, done })) => self.sent(&partner, through, done)?,
                 Ok(Some(Job::Reload(config))) => self.reload(*config),
                 Err(_) => self.pay_when_due()?,
@@ -148,25 +159,24 @@ impl Worker {
         let beat = |_, _| health.beat();
         let report = inbound::ingest_archived(&mut self.house, seen, job.archived, Some(&job.partner), job.received_at, &beat)?;
         self.house.ledger.append(&Batch {
-            taken: Some((job.partner.clone(), job.look, file)),
+            taken: Some((job.partner, job.look, file)),
+            put_away: mem::take(&mut self.put_away),
             ..Batch::default()
         })?;
         self.served.files += 1;
         self.served.claims += report.counts.received;
-        let trace = file.hex();
-        let trace = trace.get(..16).unwrap_or_default();
-        info!(
-            partner = job.partner.as_str(),
-            trace,
-            claims = report.counts.received,
-            rejected = report.counts.rejected,
-            duplicate = report.is_duplicate,
-            reason = report.rejected.map(tracing::field::debug),
-            "a file is taken in"
-        );
         // The task may have been ended: what it does not hear, it reads in the ledger.
         let _ = job.done.send(report);
         Ok(())
+    }
+
+    /// Nobody sends jobs any more.
+    fn leave(mut self) -> Result<Served, WorkerError> {
+        self.house.ledger.append(&Batch {
+            put_away: mem::take(&mut self.put_away),
+            ..Batch::default()
+        })?;
+        Ok(self.served)
     }
 
     /// Sets the gauges, now and then.
@@ -186,6 +196,7 @@ impl Worker {
         };
         self.house.ledger.append(&Batch {
             delivered: vec![(upload_delivery(partner), position)],
+            put_away: mem::take(&mut self.put_away),
             ..Batch::default()
         })?;
         let _ = done.send(());
@@ -299,21 +310,6 @@ fn next_run(schedule: &Schedule, zone: Tz, now: Timestamp) -> Timestamp {
         .into_iter()
         .find(|moment| *moment > now)
         .unwrap_or_else(|| Timestamp::from_unix_seconds(i64::MAX))
-}
-
-/// An error with what caused it, on one line.
-pub(super) struct Chain<'e>(pub &'e dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

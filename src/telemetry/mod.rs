@@ -7,6 +7,7 @@
 mod json_lines;
 mod metric_names;
 
+use std::error::Error;
 use std::fmt;
 use std::io::Write;
 use std::panic::{self, PanicHookInfo};
@@ -90,6 +91,27 @@ pub enum Format {
     Text,
     /// For the service: one JSON object a line.
     Json,
+}
+
+/// An error with what caused it, on one line; a cause that says the same again is left out.
+#[derive(Debug)]
+pub struct Chain<'e>(pub &'e dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut last = self.0.to_string();
+        f.write_str(&last)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            let message = error.to_string();
+            if message != last {
+                write!(f, ": {message}")?;
+                last = message;
+            }
+            source = error.source();
+        }
+        Ok(())
+    }
 }
 
 /// Sends log lines to stderr from here on and installs the panic hook. A second call changes nothing.

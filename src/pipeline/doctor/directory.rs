@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Check, Named};
 use crate::config::Config;
-use crate::intake::data_directory::DataDirectory;
+use crate::intake::data_directory::{DataDirectory, free_bytes};
 use crate::limits;
 use crate::pipeline::house::rule_pack;
 use crate::sealing::Keys;
@@ -60,9 +60,9 @@ fn each_below(root: &Path, visit: &mut impl FnMut(&Path, u32, bool)) -> io::Resu
 }
 
 pub(super) fn disk(directory: &DataDirectory) -> Check {
-    match rustix::fs::statvfs(directory.root()) {
+    match free_bytes(directory.root()) {
         Err(error) => Check::skipped("disk", format!("free space is not known: {error}")),
-        Ok(disk) => free_space(disk.f_bavail.saturating_mul(disk.f_frsize)),
+        Ok(free) => free_space(free),
     }
 }
 
