@@ -41,6 +41,20 @@ pub const QUANTITY_MAX: i64 = 9_999_999_999;
 /// seven batches of some 6 KB a claim are in memory at once. Twice as many are no faster.
 pub const BATCH_CLAIMS: usize = 512;
 
+/// A file up to this size is taken in with others in one transaction: it has fewer claims than a batch,
+/// unless they are hardly there.
+pub const SMALL_FILE_BYTES: u64 = 64 * 1024;
+
+/// Files taken in together: one sync costs as much as hundreds of claims.
+pub const FILES_TOGETHER: usize = 128;
+
+/// All of their bytes: some two thousand claims, so that nobody waits long for the first of them.
+pub const BYTES_TOGETHER: u64 = 1024 * 1024;
+
+/// What a claim in memory is reckoned at where a limit of claims has to hold for bytes; the least complete
+/// claim has some 600.
+pub const CLAIM_BYTES_TYPICAL: u64 = 1024;
+
 /// Shards of member-bound work. Fixed, so that any number of threads gives the same order.
 pub const MEMBER_SHARDS: usize = 16;
 
@@ -95,7 +109,7 @@ pub const RUN_BUFFER_BYTES: usize = 64 * 1024;
 pub const FACT_BYTES_AT_ONCE: usize = 1024 * 1024;
 
 /// Outbound files that are synced together; each is an open file until then.
-pub const FILES_RELEASED_AT_ONCE: usize = 64;
+pub const FILES_RELEASED_AT_ONCE: usize = 256;
 
 /// Sealed bytes that a `doctor` without `--deep` reads, newest files first: a second or two, and all of a
 /// small archive.

@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use chrono::NaiveDate;
 use clap::Args;
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::output::{Exit, Failure, Output, claims, claims_text};
@@ -14,12 +16,14 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::events::fact::ClaimCounts;
 use crate::ids::PartnerId;
+use crate::intake::archive::Sealed;
 use crate::money::Money;
 use crate::pipeline::house::{House, Opening};
-use crate::pipeline::inbound::{self, FileReport};
+use crate::pipeline::inbound::{self, Arrived, FileReport};
 use crate::pipeline::outbound::{self, Delivery};
 use crate::pipeline::payment_run;
 use crate::pipeline::seen::Seen;
+use crate::pipeline::together::{Room, take_in_together};
 use crate::tables::refdata::Origin;
 
 /// Take in claim files: seal, validate, decide, acknowledge, pay.
@@ -125,25 +129,31 @@ pub fn ingest_files(
     let start = Instant::now();
     note_unloaded(house, output);
     // A name that is wrong is better told before the first file is taken in.
+    house.profile(partner, None)?;
+    let mut bytes = 0;
     for path in files {
-        open(path)?;
+        bytes += open(path)?.1;
     }
     let mut ingested = Ingested::default();
     let (seen, resumed) = resume(house, output)?;
     ingested.resumed = resumed.len() as u64;
     resumed.iter().for_each(|report| ingested.add(report));
+    let room = Room::of(&house.config);
+    let mut intake = Intake {
+        house,
+        seen: &seen,
+        output,
+        ingested: &mut ingested,
+        room,
+        held: Vec::new(),
+        bar: output.progress(bytes, "deciding"),
+        bytes: 0,
+    };
     for path in files {
-        let (mut input, size) = open(path)?;
-        let bar = output.progress(size, "deciding");
-        let report = inbound::ingest(house, &seen, &mut input, partner, received_at.unwrap_or_else(Timestamp::now), &|read, of| {
-            bar.set_length(of);
-            bar.set_position(read);
-        })?;
-        bar.finish_and_clear();
-        ingested.files += 1;
-        ingested.add(&report);
-        describe(path, &report, output)?;
+        intake.file(path, partner, received_at.unwrap_or_else(Timestamp::now))?;
     }
+    intake.held()?;
+    intake.bar.finish_and_clear();
     // Nothing is decided from here on: the lines seen need no memory any more.
     drop(seen);
     if !no_remit && house.config.remit.on_ingest {
@@ -160,6 +170,70 @@ pub fn ingest_files(
     ingested.delivery = deliver(house, output)?;
     ingested.seconds = start.elapsed().as_secs_f64();
     Ok(ingested)
+}
+
+/// Files on their way in: large ones each on its own, small ones together.
+struct Intake<'i> {
+    house: &'i mut House,
+    seen: &'i Seen,
+    output: &'i Output,
+    ingested: &'i mut Ingested,
+    /// What the next transaction still has room for.
+    room: Room,
+    /// Sealed, and neither in the archive nor decided.
+    held: Vec<(&'i Path, Sealed, Arrived)>,
+    bar: ProgressBar,
+    /// Of the files that are decided.
+    bytes: u64,
+}
+
+impl<'i> Intake<'i> {
+    fn file(&mut self, path: &'i Path, partner: Option<&PartnerId>, received_at: Timestamp) -> Result<(), Failure> {
+        let sealed = self.house.archive.seal(&mut open(path)?.0, &self.house.keys)?;
+        let arrived = Arrived {
+            archived: sealed.archived,
+            partner: partner.cloned(),
+            received_at,
+        };
+        let bytes = arrived.archived.bytes;
+        if !self.room.take(bytes) {
+            self.held()?;
+            if !self.room.take(bytes) {
+                self.house.archive.keep(vec![sealed])?;
+                let (before, bar) = (self.bytes, &self.bar);
+                let report = inbound::ingest_archived(self.house, self.seen, &arrived, &|read, _| bar.set_position(before + read))?;
+                return self.note(path, bytes, &report);
+            }
+        }
+        self.held.push((path, sealed, arrived));
+        Ok(())
+    }
+
+    /// Takes in the small files that wait, and makes room for others.
+    fn held(&mut self) -> Result<(), Failure> {
+        self.room = Room::of(&self.house.config);
+        let (mut paths, mut sealed, mut arrived) = (Vec::new(), Vec::new(), Vec::new());
+        for (path, file, arrival) in mem::take(&mut self.held) {
+            paths.push((path, arrival.archived.bytes));
+            sealed.push(file);
+            arrived.push(arrival);
+        }
+        if arrived.is_empty() {
+            return Ok(());
+        }
+        self.house.archive.keep(sealed)?;
+        let reports = take_in_together(self.house, self.seen, &arrived, &|_, _| {}, &mut |_, _| Ok(()))?;
+        let mut files = paths.into_iter().zip(&reports);
+        files.try_for_each(|((path, bytes), report)| self.note(path, bytes, report))
+    }
+
+    fn note(&mut self, path: &Path, bytes: u64, report: &FileReport) -> Result<(), Failure> {
+        self.bytes += bytes;
+        self.bar.set_position(self.bytes);
+        self.ingested.files += 1;
+        self.ingested.add(report);
+        Ok(describe(path, report, self.output)?)
+    }
 }
 
 /// Finishes the files that an earlier run had begun. Whatever writes to the journal begins with this.

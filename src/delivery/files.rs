@@ -1,13 +1,10 @@
 //! Files for partners and payees under `outbound/`: complete or not there at all.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rayon::prelude::*;
-
-use crate::durable::{create_directory, private_file};
+use crate::durable::{create_directory, private_file, sync_directories, sync_files};
 use crate::failpoints::reach;
 use crate::sealing::{Keys, SealedWriter};
 
@@ -83,17 +80,14 @@ pub struct Staged {
 /// # Errors
 /// I/O; some of the files may be visible then, each of them whole.
 pub fn release(staged: Vec<Staged>) -> io::Result<()> {
-    staged.par_iter().try_for_each(|staged| {
-        reach("outbound-files::release::before-sync")?;
-        staged.file.sync_all()
-    })?;
+    reach("outbound-files::release::before-sync")?;
+    sync_files(staged.iter().map(|staged| &staged.file))?;
     for staged in &staged {
         reach("outbound-files::release::before-rename")?;
         fs::rename(&staged.temporary, &staged.path)?;
     }
-    let directories: BTreeSet<&Path> = staged.iter().filter_map(|staged| staged.path.parent()).collect();
     reach("outbound-files::release::before-directory-sync")?;
-    directories.into_par_iter().try_for_each(|directory| File::open(directory)?.sync_all())?;
+    sync_directories(staged.iter().filter_map(|staged| staged.path.parent()))?;
     reach("outbound-files::release::after-directory-sync")
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::digest;
 
-use crate::durable::{private_file, publish, sync_parent};
+use crate::durable::{private_file, sync_directories, sync_files};
 use crate::failpoints::reach;
 use crate::ids::FileDigest;
 use crate::limits;
@@ -24,6 +24,14 @@ pub struct Archive {
 pub struct Archived {
     pub file: FileDigest,
     pub bytes: u64,
+}
+
+/// A file that is sealed, and in the archive as soon as it is kept.
+#[derive(Debug)]
+pub struct Sealed {
+    pub archived: Archived,
+    temporary: PathBuf,
+    file: File,
 }
 
 impl Archive {
@@ -52,53 +60,52 @@ impl Archive {
     /// # Errors
     /// I/O.
     pub fn receive(&self, input: &mut dyn Read, keys: &Keys) -> io::Result<Archived> {
+        let sealed = self.seal(input, keys)?;
+        let archived = sealed.archived;
+        self.keep(vec![sealed])?;
+        Ok(archived)
+    }
+
+    /// The same as far as [`Archive::keep`], which makes it durable together with others.
+    ///
+    /// # Errors
+    /// I/O.
+    pub fn seal(&self, input: &mut dyn Read, keys: &Keys) -> io::Result<Sealed> {
         // Several files may be on their way in at once.
         static RECEIVED: AtomicU64 = AtomicU64::new(0);
         let number = RECEIVED.fetch_add(1, Ordering::Relaxed);
         let temporary = self.directory.join(format!("incoming-{}-{number}.tmp", std::process::id()));
-        let archived = self.receive_through(&temporary, input, keys);
-        if archived.is_err() {
+        let file = private_file(&temporary)?.truncate(true).open(&temporary)?;
+        let written = write_sealed(file, input, keys);
+        if written.is_err() {
             // What could not be read to its end is of no use; the next start looks again.
             let _ = std::fs::remove_file(&temporary);
         }
-        archived
+        written.map(|(archived, file)| Sealed { archived, temporary, file })
     }
 
-    fn receive_through(&self, temporary: &Path, input: &mut dyn Read, keys: &Keys) -> io::Result<Archived> {
-        let file = private_file(temporary)?.truncate(true).open(temporary)?;
-        let mut writer = SealedWriter::new(BufWriter::with_capacity(limits::READ_BYTES, file), keys)?;
-        let mut hasher = digest::Context::new(&digest::SHA256);
-        let mut buffer = vec![0; limits::READ_BYTES];
-        let mut bytes = 0;
-        loop {
-            let count = match input.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            let read = buffer.get(..count).unwrap_or_default();
-            hasher.update(read);
-            reach("archive::seal::before-write")?;
-            writer.write_all(read)?;
-            bytes += count as u64;
-        }
-        let file = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+    /// Files that are in the archive, durably, when it returns.
+    ///
+    /// # Errors
+    /// I/O; some of the files may be there then.
+    pub fn keep(&self, sealed: Vec<Sealed>) -> io::Result<()> {
         reach("archive::seal::before-sync")?;
-        file.sync_all()?;
-        let archived = Archived { file: finish(hasher), bytes };
-        let path = self.path(&archived.file);
-        if path.exists() {
-            reach("archive::duplicate::before-remove")?;
-            std::fs::remove_file(temporary)?;
-            // Whoever published it may have been killed before its name was durable.
-            sync_parent(&path)?;
-        } else {
-            reach("archive::seal::before-publish")?;
-            publish(temporary, &path)?;
-            reach("archive::seal::after-publish")?;
+        sync_files(sealed.iter().map(|sealed| &sealed.file))?;
+        for Sealed { archived, temporary, .. } in &sealed {
+            let path = self.path(&archived.file);
+            if path.exists() {
+                reach("archive::duplicate::before-remove")?;
+                std::fs::remove_file(temporary)?;
+            } else {
+                reach("archive::seal::before-publish")?;
+                std::fs::rename(temporary, &path)?;
+            }
         }
-        Ok(archived)
+        // Also of those that were there: whoever published them may have been killed before their names were
+        // durable.
+        reach("archive::seal::before-directory-sync")?;
+        sync_directories(std::iter::once(self.directory.as_path()))?;
+        reach("archive::seal::after-publish")
     }
 
     /// Opens an archived file for reading.
@@ -129,6 +136,29 @@ impl Archive {
     pub fn directory(&self) -> &Path {
         &self.directory
     }
+}
+
+/// Seals and hashes a stream into a file.
+fn write_sealed(file: File, input: &mut dyn Read, keys: &Keys) -> io::Result<(Archived, File)> {
+    let mut writer = SealedWriter::new(BufWriter::with_capacity(limits::READ_BYTES, file), keys)?;
+    let mut hasher = digest::Context::new(&digest::SHA256);
+    let mut buffer = vec![0; limits::READ_BYTES];
+    let mut bytes = 0;
+    loop {
+        let count = match input.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let read = buffer.get(..count).unwrap_or_default();
+        hasher.update(read);
+        reach("archive::seal::before-write")?;
+        writer.write_all(read)?;
+        bytes += count as u64;
+    }
+    let file = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+    Ok((Archived { file: finish(hasher), bytes }, file))
 }
 
 /// The digest under which a file would be archived.

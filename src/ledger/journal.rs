@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use rusqlite::{Connection, Rows, params};
 use serde::de::DeserializeOwned;
 
+use super::step::Step;
 use super::{LedgerError, Seq};
 use crate::events::fact::Fact;
 use crate::limits;
@@ -60,9 +61,9 @@ pub(super) fn read_answers(connection: &Connection, key: &RecordKey, after: Seq,
 /// The facts at these positions, in their order.
 pub(super) fn read_at(connection: &Connection, key: &RecordKey, positions: &[Seq]) -> Result<Vec<Fact>, LedgerError> {
     // One look at the database instead of one for each position: each has its locks.
-    let transaction = connection.unchecked_transaction()?;
-    let sealed = sealed_at(&transaction, positions)?;
-    transaction.finish()?;
+    let step = Step::begin(connection)?;
+    let sealed = sealed_at(&step, positions)?;
+    drop(step);
     Ok(open(key, sealed)?.into_iter().map(|(_, fact)| fact).collect())
 }
 

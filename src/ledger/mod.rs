@@ -11,6 +11,7 @@ mod payables;
 pub mod readers;
 mod schema;
 pub mod sqlite;
+mod step;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -274,6 +275,25 @@ pub trait Ledger {
     /// # Errors
     /// [`LedgerError`]; then nothing of the batch happened.
     fn append(&mut self, batch: &Batch) -> Result<Seq, LedgerError>;
+
+    /// From here on what is admitted and appended becomes durable together: with one sync instead of one
+    /// for each. Only this ledger sees it until then.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; also when that has begun already.
+    fn begin_together(&mut self) -> Result<(), LedgerError>;
+
+    /// Everything since [`Ledger::begin_together`] is durable when this returns.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; then [`Ledger::undo_together`] is to be called.
+    fn commit_together(&mut self) -> Result<(), LedgerError>;
+
+    /// Nothing happened since [`Ledger::begin_together`].
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn undo_together(&mut self) -> Result<(), LedgerError>;
 
     /// Up to `count` facts from `from` on; fewer where they are large, none only at the end.
     ///

@@ -13,6 +13,7 @@ use super::journal::{self, as_i64};
 use super::line_index::{self, LineEntry};
 use super::payables::{self, Payees};
 use super::schema;
+use super::step::Step;
 use super::{
     Admission, Arrival, Batch, ClaimDue, Counter, DeadLetterRow, Delivered, FileRow, FileState, Ledger, LedgerError, OutboxMark, PayeeDue, Progress, Seq,
     Taken, reach,
@@ -65,7 +66,7 @@ impl SqliteLedger {
     }
 
     fn append_in_one_transaction(&mut self, batch: &Batch) -> Result<Seq, LedgerError> {
-        let transaction = self.connection.unchecked_transaction()?;
+        let transaction = Step::begin(&self.connection)?;
         let first = journal::insert(&transaction, &self.key, &batch.facts)?;
         insert_runs(&transaction, first, batch)?;
         payables::insert(&transaction, &self.key, &mut self.payees, first, &batch.facts)?;
@@ -164,7 +165,7 @@ fn state_text(state: FileState) -> &'static str {
 impl Ledger for SqliteLedger {
     fn admit(&mut self, arrival: &Arrival) -> Result<Admission, LedgerError> {
         let known = self.file_row(&arrival.file)?;
-        let transaction = self.connection.unchecked_transaction()?;
+        let transaction = Step::begin(&self.connection)?;
         let number = match &known {
             Some(row) => row.number,
             None => {
@@ -223,6 +224,25 @@ impl Ledger for SqliteLedger {
             self.payees = Payees::read(&self.connection, &self.key)?;
         }
         appended
+    }
+
+    fn begin_together(&mut self) -> Result<(), LedgerError> {
+        Ok(self.connection.execute_batch("BEGIN")?)
+    }
+
+    fn commit_together(&mut self) -> Result<(), LedgerError> {
+        reach("ledger::together::before-commit")?;
+        self.connection.execute_batch("COMMIT")?;
+        reach("ledger::together::after-commit")?;
+        Ok(())
+    }
+
+    fn undo_together(&mut self) -> Result<(), LedgerError> {
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        self.payees = Payees::read(&self.connection, &self.key)?;
+        Ok(())
     }
 
     fn facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {

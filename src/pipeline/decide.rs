@@ -16,12 +16,12 @@ use crate::claim::Claim;
 use crate::claim::assembler::Assembled;
 use crate::claim::echo::ClaimEcho;
 use crate::clock::Timestamp;
-use crate::config::SeverityProfile;
+use crate::config::{Config, Profile, SeverityProfile};
 use crate::edits::{EditContext, Lookup, NoCodeSets, ProviderLookup, edit};
 use crate::events::fact::Fact;
 use crate::finding::{Finding, Severity};
 use crate::ids::{ClaimId, PayerClaimNumber, Token};
-use crate::ledger::LineFingerprint;
+use crate::ledger::{FileRow, LineFingerprint};
 use crate::phi::Purpose;
 use crate::sealing::Keys;
 use crate::tables::refdata::ReferenceData;
@@ -58,7 +58,26 @@ pub struct Desk<'a> {
     pub decided_at: Timestamp,
 }
 
-impl Desk<'_> {
+impl<'a> Desk<'a> {
+    /// What the house has, and what belongs to this file.
+    pub fn new(
+        (keys, reference, rules, config): (&'a Keys, &'a ReferenceData, &'a RulePack, &'a Config),
+        row: &FileRow,
+        profile: &'a Profile,
+        decided_at: Timestamp,
+    ) -> Desk<'a> {
+        Desk {
+            keys,
+            reference,
+            rules,
+            severity: &profile.severity,
+            payer_ids: &config.payer.ids,
+            zone: config.payer.timezone,
+            received_at: row.received_at,
+            decided_at,
+        }
+    }
+
     /// Rejects or adjudicates one claim. The order of calls per member is the order of decisions.
     pub fn decide(&self, pending: Pending, seen: &Seen) -> Decided {
         let Pending {

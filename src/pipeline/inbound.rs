@@ -97,6 +97,24 @@ impl InboundError {
 /// Called as work goes on: bytes of the file that are read, of how many.
 pub type OnProgress<'a> = &'a (dyn Fn(u64, u64) + Sync);
 
+/// A file that is in the archive, and how it came there.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    pub archived: Archived,
+    /// Whose channel it came through; `None`: the one its first ISA names.
+    pub partner: Option<PartnerId>,
+    pub received_at: Timestamp,
+}
+
+/// How a file becomes durable.
+#[derive(Debug)]
+pub(super) enum Pace<'p> {
+    /// In batches, which are published while the next ones are decided.
+    Streamed,
+    /// In one piece, with others: these are the positions of batches that are not durable yet.
+    Together(&'p mut Vec<Seq>),
+}
+
 /// Takes in one file: seals it, decides its claims, journals its acknowledgements.
 ///
 /// # Errors
@@ -111,28 +129,31 @@ pub fn ingest(
 ) -> Result<FileReport, InboundError> {
     // A name that is not configured is refused before anything is kept.
     house.profile(partner, None)?;
-    let archived = house.archive.receive(input, &house.keys)?;
-    ingest_archived(house, seen, archived, partner, received_at, progress)
+    let arrived = Arrived {
+        archived: house.archive.receive(input, &house.keys)?,
+        partner: partner.cloned(),
+        received_at,
+    };
+    ingest_archived(house, seen, &arrived, progress)
 }
 
 /// The same for a file that is in the archive already.
 ///
 /// # Errors
 /// As [`ingest`].
-pub fn ingest_archived(
-    house: &mut House,
-    seen: &Seen,
-    archived: Archived,
-    partner: Option<&PartnerId>,
-    received_at: Timestamp,
-    progress: OnProgress<'_>,
-) -> Result<FileReport, InboundError> {
-    let profile = profile_of(house, &archived.file, partner)?;
+pub fn ingest_archived(house: &mut House, seen: &Seen, arrived: &Arrived, progress: OnProgress<'_>) -> Result<FileReport, InboundError> {
+    take_in(house, seen, arrived, Pace::Streamed, progress)
+}
+
+/// Admits a file, and has it decided where it is new.
+pub(super) fn take_in(house: &mut House, seen: &Seen, arrived: &Arrived, pace: Pace<'_>, progress: OnProgress<'_>) -> Result<FileReport, InboundError> {
+    let Archived { file, bytes } = arrived.archived;
+    let profile = profile_of(house, &file, arrived.partner.as_ref())?;
     let arrival = Arrival {
-        file: archived.file,
+        file,
         partner: profile.id.clone(),
-        bytes: archived.bytes,
-        received_at,
+        bytes,
+        received_at: arrived.received_at,
     };
     match house.ledger.admit(&arrival)? {
         Admission::Duplicate(row) => {
@@ -143,7 +164,7 @@ pub fn ingest_archived(
                 ..FileReport::default()
             })
         }
-        Admission::New(row) | Admission::Unfinished(row) => process(house, seen, &row, &profile, progress),
+        Admission::New(row) | Admission::Unfinished(row) => process(house, seen, &row, &profile, pace, progress),
     }
 }
 
@@ -158,7 +179,7 @@ pub fn resume(house: &mut House, seen: &Seen, progress: OnProgress<'_>) -> Resul
         .map(|row| {
             let named = Some(&row.partner).filter(|partner| partner.as_str() != Profile::default().id.as_str());
             let profile = house.profile(named, None)?;
-            process(house, seen, &row, &profile, progress)
+            process(house, seen, &row, &profile, Pace::Streamed, progress)
         })
         .collect()
 }
@@ -183,14 +204,17 @@ pub fn first_interchange(input: &mut dyn Read) -> io::Result<Option<Interchange>
     Ok(first)
 }
 
-fn process(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profile, progress: OnProgress<'_>) -> Result<FileReport, InboundError> {
+fn process(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profile, pace: Pace<'_>, progress: OnProgress<'_>) -> Result<FileReport, InboundError> {
     let _file = tracing::info_span!("file", trace = trace(&row.file), partner = row.partner.as_str()).entered();
     let survey = survey_archived(house, row, profile)?;
     let decided_at = Timestamp::now();
     if let Some((reason, byte)) = survey.rejection() {
         return reject(house, row, profile, &survey, reason, byte, decided_at);
     }
-    let (done, sets) = decide_claims(house, seen, row, profile, &survey, decided_at, progress)?;
+    let (done, sets) = match pace {
+        Pace::Streamed => decide_claims(house, seen, row, profile, &survey, decided_at, progress)?,
+        Pace::Together(firsts) => decide_at_once(house, seen, row, profile, &survey, decided_at, firsts)?,
+    };
     complete(house, row, profile, &survey, done, &sets, decided_at)
 }
 
@@ -413,16 +437,7 @@ fn decide_claims(
         ..
     } = house;
     let (readers, unrecorded) = (Readers::new(directory.ledger(), &**keys), outbox.unrecorded());
-    let desk = Desk {
-        keys,
-        reference,
-        rules,
-        severity: &profile.severity,
-        payer_ids: &config.payer.ids,
-        zone: config.payer.timezone,
-        received_at: row.received_at,
-        decided_at,
-    };
+    let desk = Desk::new((keys, reference, rules, config), row, profile, decided_at);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(config.limits.threads).build()?;
     let mut archived = archive.open(&row.file, keys)?;
     let (read, to_decide) = sync_channel::<Vec<Pending>>(1);
@@ -452,11 +467,46 @@ fn decide_claims(
     })
 }
 
+/// Pass 2 of a small file, on this thread.
+fn decide_at_once(
+    house: &mut House,
+    seen: &Seen,
+    row: &FileRow,
+    profile: &Profile,
+    survey: &Survey,
+    decided_at: Timestamp,
+    firsts: &mut Vec<Seq>,
+) -> Result<(Progress, Vec<SetRead>), InboundError> {
+    let (mut claims, mut sets) = (Vec::new(), Vec::new());
+    for_each_claim(
+        &mut house.archive.open(&row.file, &house.keys)?,
+        survey,
+        &mut |open, header, assembled, _| {
+            claims.push(pending(row, &open, header, assembled));
+            Ok::<(), InboundError>(())
+        },
+        &mut |set| sets.push(set),
+    )?;
+    let left = claims.into_iter().skip(usize::try_from(row.progress.claims).unwrap_or(usize::MAX));
+    let desk = Desk::new((&house.keys, &house.reference, &house.rules, &house.config), row, profile, decided_at);
+    let start = Instant::now();
+    let decided: Vec<Decided> = left.map(|pending| desk.decide(pending, seen)).collect();
+    let mut progress = row.progress;
+    if !decided.is_empty() {
+        tally::batch_decided(start.elapsed());
+        seen.batch_decided().map_err(LedgerError::Index)?;
+        let unrecorded = house.outbox.unrecorded();
+        let (first, _) = append(&mut house.ledger, row, &mut progress, decided, &unrecorded)?;
+        firsts.push(first);
+    }
+    Ok((progress, sets))
+}
+
 /// Batches between the reader and the publisher: one in each of the four threads, one in each channel.
 const BATCHES_IN_FLIGHT: usize = 7;
 
 /// Claims of one batch, so that no more than `[limits] inflight_claims` are in memory.
-fn batch_claims(inflight_claims: usize) -> usize {
+pub(super) fn batch_claims(inflight_claims: usize) -> usize {
     (inflight_claims / BATCHES_IN_FLIGHT).clamp(1, limits::BATCH_CLAIMS)
 }
 
@@ -557,44 +607,56 @@ fn commit(
 ) -> Result<Progress, InboundError> {
     let mut progress = row.progress;
     for decided in batches {
-        let before = progress.counts;
-        let mut batch = Batch::default();
-        for decided in decided {
-            progress.claims += 1;
-            match &decided.fact {
-                Fact::ClaimAdjudicated(decision) => {
-                    let determination = &decision.determination;
-                    progress.counts.decided(determination.outcome(), determination.charge(), determination.paid());
-                    batch
-                        .units
-                        .extend(determination.consumed().iter().map(|consumed| (consumed.row, consumed.units)));
-                }
-                Fact::ClaimRejected(rejection) => progress.counts.rejected(rejection.echo.charge),
-                Fact::FileReceived(_)
-                | Fact::FileDuplicate(_)
-                | Fact::FileRejected(_)
-                | Fact::FileCompleted(_)
-                | Fact::AckBuilt(_)
-                | Fact::RemitBuilt(_)
-                | Fact::RemitDelivered(_)
-                | Fact::DeadLettered(_)
-                | Fact::Redriven(_) => {}
-            }
-            batch.fingerprints.extend(decided.fingerprints);
-            batch.facts.push(decided.fact);
-        }
-        if progress.first_seq == 0 {
-            progress.first_seq = ledger.last_seq()? + 1;
-        }
-        batch.file = Some((row.number, progress, FileState::Open));
-        batch.delivered.extend(unrecorded.take());
-        reach("inbound::claims::before-append")?;
-        let first = ledger.append(&batch)?;
-        reach("inbound::claims::after-append")?;
-        BatchTally::of(&batch.facts).record(&before, &progress.counts);
+        let (first, facts) = append(ledger, row, &mut progress, decided, unrecorded)?;
         seen.batch_committed(first).map_err(LedgerError::Index)?;
         // Nobody may be listening any more: what can't leave now leaves later, from the ledger.
-        let _ = committed.send((first, batch.facts));
+        let _ = committed.send((first, facts));
     }
     Ok(progress)
+}
+
+/// Journals a batch with the progress it makes true; the position of its first fact, and its facts.
+fn append(
+    ledger: &mut impl Ledger,
+    row: &FileRow,
+    progress: &mut Progress,
+    decided: Vec<Decided>,
+    unrecorded: &Unrecorded,
+) -> Result<(Seq, Vec<Fact>), InboundError> {
+    let before = progress.counts;
+    let mut batch = Batch::default();
+    for decided in decided {
+        progress.claims += 1;
+        match &decided.fact {
+            Fact::ClaimAdjudicated(decision) => {
+                let determination = &decision.determination;
+                progress.counts.decided(determination.outcome(), determination.charge(), determination.paid());
+                batch
+                    .units
+                    .extend(determination.consumed().iter().map(|consumed| (consumed.row, consumed.units)));
+            }
+            Fact::ClaimRejected(rejection) => progress.counts.rejected(rejection.echo.charge),
+            Fact::FileReceived(_)
+            | Fact::FileDuplicate(_)
+            | Fact::FileRejected(_)
+            | Fact::FileCompleted(_)
+            | Fact::AckBuilt(_)
+            | Fact::RemitBuilt(_)
+            | Fact::RemitDelivered(_)
+            | Fact::DeadLettered(_)
+            | Fact::Redriven(_) => {}
+        }
+        batch.fingerprints.extend(decided.fingerprints);
+        batch.facts.push(decided.fact);
+    }
+    if progress.first_seq == 0 {
+        progress.first_seq = ledger.last_seq()? + 1;
+    }
+    batch.file = Some((row.number, *progress, FileState::Open));
+    batch.delivered.extend(unrecorded.take());
+    reach("inbound::claims::before-append")?;
+    let first = ledger.append(&batch)?;
+    reach("inbound::claims::after-append")?;
+    BatchTally::of(&batch.facts).record(&before, &progress.counts);
+    Ok((first, batch.facts))
 }

@@ -29,5 +29,6 @@ pub mod replay;
 pub mod seen;
 pub mod survey;
 pub mod tally;
+pub mod together;
 pub mod validation;
 pub mod verdict;

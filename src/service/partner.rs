@@ -32,6 +32,7 @@ use crate::ledger::readers::SharedReaders;
 use crate::ledger::{Ledger, LedgerError, Seq, Taken};
 use crate::limits;
 use crate::pipeline::health::{Health, Part};
+use crate::pipeline::inbound::Arrived;
 use crate::pipeline::tally;
 use crate::sealing::{Keys, SealedReader};
 use crate::telemetry::Chain;
@@ -274,9 +275,12 @@ impl Round {
             };
             let (done, taken_in) = oneshot::channel();
             let job = FileJob {
-                archived,
+                arrived: Arrived {
+                    archived,
+                    partner: Some(partner.clone()),
+                    received_at,
+                },
                 partner: partner.clone(),
-                received_at,
                 look,
                 done,
             };

@@ -17,16 +17,16 @@ use crate::config::{Config, Schedule};
 use crate::delivery::kafka::KafkaError;
 use crate::delivery::sink::SinkError;
 use crate::ids::PartnerId;
-use crate::intake::archive::Archived;
 use crate::ledger::{Batch, Delivered, Ledger, LedgerError, Seq, Taken};
 use crate::pipeline::gauges::{self, Gauges};
 use crate::pipeline::health::{Health, Part};
 use crate::pipeline::house::{House, HouseError, rule_pack};
-use crate::pipeline::inbound::{self, FileReport, InboundError};
+use crate::pipeline::inbound::{self, Arrived, FileReport, InboundError};
 use crate::pipeline::outbound::{self, OutboundError};
 use crate::pipeline::payment_run;
 use crate::pipeline::reference_store;
 use crate::pipeline::seen::Seen;
+use crate::pipeline::together::{Room, take_in_together};
 use crate::telemetry::Chain;
 
 /// How often the thread looks for what time brings: a payment run, an outbox that waits.
@@ -59,9 +59,8 @@ pub enum Job {
 /// A file that is sealed in the archive.
 #[derive(Debug)]
 pub struct FileJob {
-    pub archived: Archived,
+    pub arrived: Arrived,
     pub partner: PartnerId,
-    pub received_at: Timestamp,
     /// What the channel showed of it.
     pub look: Taken,
     /// Told when the ledger has the file; dropped when it has not.
@@ -86,6 +85,8 @@ pub enum WorkerError {
 pub struct Worker {
     house: House,
     served: Served,
+    /// Met when it was looked what fits together.
+    next: Option<Job>,
     /// Files whose going the ledger learns with the next that it writes.
     put_away: Vec<(PartnerId, Taken)>,
     next_payment: Timestamp,
@@ -108,6 +109,7 @@ impl Worker {
         Worker {
             house,
             served: Served::default(),
+            next: None,
             put_away: Vec::new(),
             next_payment,
             events: EventsWait::default(),
@@ -137,11 +139,14 @@ impl Worker {
             health.beat();
             self.deliver()?;
             self.measure()?;
-            // Made inside, where the runtime's clock is known.
-            let next = async { tokio::time::timeout(TICK, jobs.recv()).await };
-            match runtime.block_on(next) {
+            let job = match self.next.take() {
+                Some(job) => Ok(Some(job)),
+                // Made inside, where the runtime's clock is known.
+                None => runtime.block_on(async { tokio::time::timeout(TICK, jobs.recv()).await }),
+            };
+            match job {
                 Ok(None) => return self.leave(),
-                Ok(Some(Job::File(file))) => match self.file(&seen, *file) {
+                Ok(Some(Job::File(file))) => match self.files(&seen, *file, &mut jobs) {
                     Err(WorkerError::Inbound(InboundError::Interrupted)) => return Ok(self.served),
                     done => done?,
                 },
@@ -153,21 +158,47 @@ impl Worker {
         }
     }
 
-    fn file(&mut self, seen: &Seen, job: FileJob) -> Result<(), WorkerError> {
-        let file = job.archived.file;
-        let health = Arc::clone(&self.health);
-        let beat = |_, _| health.beat();
-        let report = inbound::ingest_archived(&mut self.house, seen, job.archived, Some(&job.partner), job.received_at, &beat)?;
-        self.house.ledger.append(&Batch {
-            taken: Some((job.partner, job.look, file)),
-            put_away: mem::take(&mut self.put_away),
-            ..Batch::default()
+    /// Takes in a file, and with a small one those that wait behind it.
+    fn files(&mut self, seen: &Seen, first: FileJob, jobs: &mut mpsc::Receiver<Job>) -> Result<(), WorkerError> {
+        let mut room = Room::of(&self.house.config);
+        if !room.take(first.arrived.archived.bytes) {
+            return self.file(seen, first);
+        }
+        let mut files = vec![first];
+        while let Ok(job) = jobs.try_recv() {
+            match job {
+                Job::File(file) if room.take(file.arrived.archived.bytes) => files.push(*file),
+                other => {
+                    self.next = Some(other);
+                    break;
+                }
+            }
+        }
+        let arrived: Vec<Arrived> = files.iter().map(|file| file.arrived.clone()).collect();
+        let (health, put_away) = (Arc::clone(&self.health), &mut self.put_away);
+        let reports = take_in_together(&mut self.house, seen, &arrived, &|_, _| health.beat(), &mut |ledger, place| {
+            let batch = files.get(place).map(|file| taken(file, mem::take(put_away))).unwrap_or_default();
+            ledger.append(&batch).map(drop)
         })?;
+        for (file, report) in files.into_iter().zip(reports) {
+            self.is_in(file, report);
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, seen: &Seen, file: FileJob) -> Result<(), WorkerError> {
+        let health = Arc::clone(&self.health);
+        let report = inbound::ingest_archived(&mut self.house, seen, &file.arrived, &|_, _| health.beat())?;
+        self.house.ledger.append(&taken(&file, mem::take(&mut self.put_away)))?;
+        self.is_in(file, report);
+        Ok(())
+    }
+
+    fn is_in(&mut self, file: FileJob, report: FileReport) {
         self.served.files += 1;
         self.served.claims += report.counts.received;
         // The task may have been ended: what it does not hear, it reads in the ledger.
-        let _ = job.done.send(report);
-        Ok(())
+        let _ = file.done.send(report);
     }
 
     /// Nobody sends jobs any more.
@@ -284,6 +315,15 @@ impl Worker {
         self.next_payment = next_run(&config.remit.schedule, config.payer.timezone, Timestamp::now());
         (self.house.rules, self.house.reference, self.house.config) = (rules, reference, config);
         Ok(())
+    }
+}
+
+/// What the ledger is to know of a file beside its claims, and of those before it.
+fn taken(file: &FileJob, put_away: Vec<(PartnerId, Taken)>) -> Batch {
+    Batch {
+        taken: Some((file.partner.clone(), file.look, file.arrived.archived.file)),
+        put_away,
+        ..Batch::default()
     }
 }
 

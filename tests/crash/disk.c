@@ -7,6 +7,7 @@
  * Record: 1 byte kind, then inode, offset and length as 8 bytes each (native order), then `length` bytes.
  *   C create (path)   M mkdir (path)   R rename (from, NUL, to)   U unlink (path)
  *   W write (bytes)   T truncate to offset   S sync of a file   D sync of a directory (path)
+ *   A sync of all there is
  *
  * A memory map is not seen: SQLite maps only its -shm file, which no recovery reads.
  */
@@ -217,6 +218,16 @@ int fsync(int fd) {
 int fdatasync(int fd) {
   char path[PATH_MAX];
   return watched_fd(fd, path) ? sync_watched(fd, path, REAL(fdatasync)) : REAL(fdatasync)(fd);
+}
+
+int syncfs(int fd) {
+  char path[PATH_MAX];
+  if (!watched_fd(fd, path)) return REAL(syncfs)(fd);
+  pthread_mutex_lock(&lock);
+  int result = fails(1) ? -1 : REAL(syncfs)(fd);
+  if (result == 0) record('A', 0, 0, NULL, 0);
+  pthread_mutex_unlock(&lock);
+  return result;
 }
 
 int rename(const char *from, const char *to) {

@@ -50,6 +50,7 @@ pub enum Call {
     Cut { inode: u64, length: usize },
     Sync { inode: u64 },
     SyncDirectory { path: PathBuf },
+    SyncAll,
 }
 
 /// Reads a record; paths are relative to `root`.
@@ -82,6 +83,7 @@ pub fn read(trace: &Path, root: &Path) -> Vec<Call> {
             b'T' => Call::Cut { inode, length: at as usize },
             b'S' => Call::Sync { inode },
             b'D' => Call::SyncDirectory { path: path(bytes) },
+            b'A' => Call::SyncAll,
             other => panic!("{other} is no kind of call"),
         });
         rest = after;

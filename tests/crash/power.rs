@@ -109,17 +109,11 @@ impl Disk {
             Call::Remove { path } => self.name(path, Naming::Take),
             Call::Write { inode, at, bytes } => self.change(*inode, Change::Write(*at, bytes.clone())),
             Call::Cut { inode, length } => self.change(*inode, Change::Cut(*length)),
-            Call::Sync { inode } => {
-                let node = self.node(*inode);
-                for change in std::mem::take(&mut node.unsynced) {
-                    change.make(&mut node.synced, None);
-                }
-            }
-            Call::SyncDirectory { path } => {
-                let directory = self.directories.get_mut(path).unwrap();
-                for naming in std::mem::take(&mut directory.unsynced) {
-                    naming.make(&mut directory.synced);
-                }
+            Call::Sync { inode } => self.node(*inode).sync(),
+            Call::SyncDirectory { path } => self.directories.get_mut(path).unwrap().sync(),
+            Call::SyncAll => {
+                self.nodes.iter_mut().for_each(Node::sync);
+                self.directories.values_mut().for_each(Directory::sync);
             }
         }
     }
@@ -168,6 +162,22 @@ impl Disk {
                     }
                 }
             }
+        }
+    }
+}
+
+impl Node {
+    fn sync(&mut self) {
+        for change in std::mem::take(&mut self.unsynced) {
+            change.make(&mut self.synced, None);
+        }
+    }
+}
+
+impl Directory {
+    fn sync(&mut self) {
+        for naming in std::mem::take(&mut self.unsynced) {
+            naming.make(&mut self.synced);
         }
     }
 }

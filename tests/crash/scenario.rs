@@ -20,14 +20,23 @@ use super::site::{Run, Site, TOPICS, files_below};
 const INFLIGHT: &str = "16";
 const RECEIVED: &str = "2026-06-15T09:00:00-07:00";
 
-/// The commands in their order: reference data, more of it, then files of every kind. Without the data
-/// directory, which is the caller's.
+/// The commands in their order: reference data, more of it, then files of every kind, small ones among
+/// them that are taken in together. Without the data directory, which is the caller's.
 pub const COMMANDS: [&[&str]; 3] = [
     &["refdata", "load", "reference"],
     &["refdata", "load", "more"],
     &[
         "ingest",
         "two-interchanges.837",
+        "small-1.837",
+        "small-2.837",
+        "small-3.837",
+        "small-4.837",
+        "small-5.837",
+        "small-6.837",
+        "small-7.837",
+        "small-2.837",
+        "note.txt",
         "institutional.837",
         "cut.837",
         "institutional-again.837",
@@ -255,6 +264,11 @@ fn inputs(site: &Site) -> Vec<String> {
     let one = make("mix", "30", "1", "one.837", "reference");
     let two = make("837p", "9", "2", "two.837", "other");
     let institutional = make("837i", "12", "3", "institutional.837", "other");
+    for small in 1..=7 {
+        let text = make("837p", "1", &(10 + small).to_string(), &format!("small-{small}.837"), "other");
+        assert!(text.len() < 2048, "too large to be taken in with others");
+    }
+    site.file("note.txt", "please call back");
     // Another ISA13, in ISA and IEA.
     let isa13 = |text: &str| text.split('*').nth(13).unwrap().to_string();
     let (before, after) = (isa13(&two), "000000077");
