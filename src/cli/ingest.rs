@@ -19,7 +19,7 @@ use crate::ids::PartnerId;
 use crate::intake::archive::Sealed;
 use crate::money::Money;
 use crate::pipeline::house::{House, Opening};
-use crate::pipeline::inbound::{self, Arrived, FileReport};
+use crate::pipeline::inbound::{self, Arrived, FileReport, InboundError};
 use crate::pipeline::outbound::{self, Delivery};
 use crate::pipeline::payment_run;
 use crate::pipeline::seen::Seen;
@@ -189,7 +189,7 @@ struct Intake<'i> {
 
 impl<'i> Intake<'i> {
     fn file(&mut self, path: &'i Path, partner: Option<&PartnerId>, received_at: Timestamp) -> Result<(), Failure> {
-        let sealed = self.house.archive.seal(&mut open(path)?.0, &self.house.keys)?;
+        let sealed = self.house.archive.seal(&mut open(path)?.0, &self.house.keys).map_err(InboundError::from)?;
         let arrived = Arrived {
             archived: sealed.archived,
             partner: partner.cloned(),
@@ -199,7 +199,7 @@ impl<'i> Intake<'i> {
         if !self.room.take(bytes) {
             self.held()?;
             if !self.room.take(bytes) {
-                self.house.archive.keep(vec![sealed])?;
+                self.house.archive.keep(vec![sealed]).map_err(InboundError::from)?;
                 let (before, bar) = (self.bytes, &self.bar);
                 let report = inbound::ingest_archived(self.house, self.seen, &arrived, &|read, _| bar.set_position(before + read))?;
                 return self.note(path, bytes, &report);
@@ -221,7 +221,7 @@ impl<'i> Intake<'i> {
         if arrived.is_empty() {
             return Ok(());
         }
-        self.house.archive.keep(sealed)?;
+        self.house.archive.keep(sealed).map_err(InboundError::from)?;
         let reports = take_in_together(self.house, self.seen, &arrived, &|_, _| {}, &mut |_, _| Ok(()))?;
         let mut files = paths.into_iter().zip(&reports);
         files.try_for_each(|((path, bytes), report)| self.note(path, bytes, report))
