@@ -26,12 +26,22 @@ pub struct Archived {
     pub bytes: u64,
 }
 
-/// A file that is sealed, and in the archive as soon as it is kept.
+/// A file that is sealed, and in the archive as soon as it is kept; one that is not leaves nothing.
 #[derive(Debug)]
 pub struct Sealed {
     pub archived: Archived,
     temporary: PathBuf,
     file: File,
+    is_kept: bool,
+}
+
+impl Drop for Sealed {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // What can't be removed now goes at the next start.
+            let _ = std::fs::remove_file(&self.temporary);
+        }
+    }
 }
 
 impl Archive {
@@ -81,25 +91,31 @@ impl Archive {
             // What could not be read to its end is of no use; the next start looks again.
             let _ = std::fs::remove_file(&temporary);
         }
-        written.map(|(archived, file)| Sealed { archived, temporary, file })
+        written.map(|(archived, file)| Sealed {
+            archived,
+            temporary,
+            file,
+            is_kept: false,
+        })
     }
 
     /// Files that are in the archive, durably, when it returns.
     ///
     /// # Errors
     /// I/O; some of the files may be there then.
-    pub fn keep(&self, sealed: Vec<Sealed>) -> io::Result<()> {
+    pub fn keep(&self, mut sealed: Vec<Sealed>) -> io::Result<()> {
         reach("archive::seal::before-sync")?;
         sync_files(sealed.iter().map(|sealed| &sealed.file))?;
-        for Sealed { archived, temporary, .. } in &sealed {
-            let path = self.path(&archived.file);
+        for sealed in &mut sealed {
+            let path = self.path(&sealed.archived.file);
             if path.exists() {
                 reach("archive::duplicate::before-remove")?;
-                std::fs::remove_file(temporary)?;
+                std::fs::remove_file(&sealed.temporary)?;
             } else {
                 reach("archive::seal::before-publish")?;
-                std::fs::rename(temporary, &path)?;
+                std::fs::rename(&sealed.temporary, &path)?;
             }
+            sealed.is_kept = true;
         }
         // Also of those that were there: whoever published them may have been killed before their names were
         // durable.

@@ -8,7 +8,8 @@
 
 mod channel;
 mod control;
-pub mod http;
+pub mod hand;
+mod http;
 mod partner;
 mod stream;
 pub mod worker;
@@ -33,6 +34,7 @@ use crate::ledger::readers::SharedReaders;
 use crate::limits;
 use crate::pipeline::health::Health;
 use crate::pipeline::house::House;
+use crate::pipeline::together::Room;
 use crate::telemetry;
 
 pub use self::control::{ControlError, resume, suspend, suspended};
@@ -88,6 +90,7 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
         while ends.changed().await.is_ok() {}
     });
     let door = tokio::spawn(door);
+    let (released, hears) = watch::channel(());
     let desk = Arc::new(Desk {
         health: Arc::clone(&health),
         keys: Arc::clone(&house.keys),
@@ -96,11 +99,13 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
         outbound: house.directory.outbound(),
         data_dir: house.directory.root().to_path_buf(),
         seals_outbound: config.phi.seal_outbound,
+        room: Room::of(&config),
+        released: hears,
     });
     let suspensions = Suspensions::watch(control::directory(&desk.data_dir));
     let (jobs, waiting) = mpsc::channel(JOBS_WAITING);
     let (finished, mut worker_ended) = mpsc::channel(1);
-    let worker = Worker::new(house, health);
+    let worker = Worker::new(house, health, released);
     let runtime = tokio::runtime::Handle::current();
     let thread = std::thread::Builder::new().name("worker".into()).spawn(move || {
         let served = worker.work(&runtime, waiting);

@@ -17,13 +17,14 @@ use tracing::{error, info, warn};
 
 use super::channel::Channel;
 use super::control::Suspension;
+use super::hand::{Hand, InHand};
 use super::stream;
-use super::worker::{FileJob, Job, upload_delivery};
+use super::worker::{Job, upload_delivery};
 use crate::clock::Timestamp;
 use crate::config::{Completion, Partner};
 use crate::delivery::FILES_DELIVERY;
 use crate::events::fact::{AckBuilt, Fact};
-use crate::intake::archive::{Archive, Archived};
+use crate::intake::archive::{Archive, Archived, Sealed};
 use crate::intake::channel::{ChannelError, Listed, Listing, RemoteName};
 use crate::intake::completeness::{self, Tail, Upload, Verdict};
 use crate::intake::data_directory::free_bytes;
@@ -32,8 +33,8 @@ use crate::ledger::readers::SharedReaders;
 use crate::ledger::{Ledger, LedgerError, Seq, Taken};
 use crate::limits;
 use crate::pipeline::health::{Health, Part};
-use crate::pipeline::inbound::Arrived;
 use crate::pipeline::tally;
+use crate::pipeline::together::Room;
 use crate::sealing::{Keys, SealedReader};
 use crate::telemetry::Chain;
 
@@ -55,6 +56,10 @@ pub struct Desk {
     pub outbound: PathBuf,
     pub data_dir: PathBuf,
     pub seals_outbound: bool,
+    /// Files of a partner in hand at once.
+    pub room: Room,
+    /// Changes when answers are released.
+    pub released: watch::Receiver<()>,
     pub health: Arc<Health>,
 }
 
@@ -90,12 +95,15 @@ async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, 
     let mut round = Round {
         channel: Channel::new(&partner.channel),
         partner,
+        hand: Hand::new(desk.room),
         desk,
         jobs,
         uploads: HashMap::new(),
         sent: None,
         troubles: 0,
     };
+    let mut released = round.desk.released.clone();
+    let mut visit = Visit::Look;
     loop {
         if suspension.is_on() {
             // Whatever is open closes with it.
@@ -107,18 +115,27 @@ async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, 
                 () = suspension.becomes(false) => info!(partner = id.as_str(), "the partner goes on"),
             }
         }
-        let wait = tokio::select! {
+        let next = tokio::select! {
             biased;
             () = ends(&mut ending) => return,
             () = suspension.becomes(true) => continue,
-            wait = round.go() => wait,
+            next = round.go(visit) => next,
         };
-        tokio::select! {
+        visit = tokio::select! {
             biased;
             () = ends(&mut ending) => return,
-            () = suspension.becomes(true) => {}
-            () = tokio::time::sleep(wait) => {}
+            () = suspension.becomes(true) => Visit::Look,
+            () = tokio::time::sleep_until(next.into()) => Visit::Look,
+            Ok(()) = released.changed(), if round.troubles == 0 => Visit::Answers(next),
         }
+    }
+}
+
+/// A file that somebody else took, or has in use, is left for the next look.
+fn unless_missed<T>(done: Result<T, Trouble>) -> Result<Option<T>, Trouble> {
+    match done {
+        Err(Trouble::Channel(ChannelError::Gone | ChannelError::Refused { .. })) => Ok(None),
+        done => done.map(Some),
     }
 }
 
@@ -132,12 +149,21 @@ struct Round {
     desk: Arc<Desk>,
     jobs: mpsc::Sender<Job>,
     channel: Channel,
+    hand: Hand,
     /// Files that are not taken yet.
     uploads: HashMap<RemoteName, Known>,
     /// Answers up to here are with the partner.
     sent: Option<Seq>,
     /// Looks that failed, one after the other.
     troubles: u32,
+}
+
+/// Why the channel is used.
+#[derive(Debug, Clone, Copy)]
+enum Visit {
+    Look,
+    /// Something was released; the next look is at this time.
+    Answers(Instant),
 }
 
 /// What is known of a file in the folder.
@@ -150,20 +176,27 @@ struct Known {
 }
 
 impl Round {
-    /// One look, and how long to wait for the next.
-    async fn go(&mut self) -> Duration {
+    /// One visit, and when to look next.
+    async fn go(&mut self, visit: Visit) -> Instant {
         let poll = self.partner.poll.duration();
         let id = self.partner.profile.id.clone();
         let id = id.as_str();
-        match self.look().await {
-            Ok(waits_for_second_look) => {
+        let visited = match visit {
+            Visit::Look => {
+                let looked = self.look().await;
+                looked.map(|waits_for_second_look| Instant::now() + if waits_for_second_look { SECOND_LOOK.min(poll) } else { poll })
+            }
+            Visit::Answers(next_look) => self.send_answers().await.map(|()| next_look),
+        };
+        match visited {
+            Ok(next_look) => {
                 if self.troubles > 0 {
                     info!(partner = id, "the channel works again");
                 }
                 self.troubles = 0;
-                if waits_for_second_look { SECOND_LOOK.min(poll) } else { poll }
+                next_look
             }
-            Err(Trouble::Ended) => poll,
+            Err(Trouble::Ended) => Instant::now() + poll,
             Err(trouble) => {
                 self.troubles = self.troubles.saturating_add(1);
                 let wait = poll.saturating_mul(1 << self.troubles.min(8)).min(TROUBLE_MAX).max(poll);
@@ -173,7 +206,7 @@ impl Round {
                 } else {
                     warn!(partner = id, error = %Chain(&trouble), tries = self.troubles, "the channel is in trouble, the next look comes later");
                 }
-                wait
+                Instant::now() + wait
             }
         }
     }
@@ -181,6 +214,8 @@ impl Round {
     /// Looks at every file, takes what is whole, sends what is answered. Whether a file seems whole and
     /// only has to show that it does not grow.
     async fn look(&mut self) -> Result<bool, Trouble> {
+        // Of a look that was broken off: these files are still where they were.
+        self.hand.take();
         let mut waits_for_second_look = false;
         if self.has_room() {
             let begun = Instant::now();
@@ -190,19 +225,23 @@ impl Round {
             let listing = listed?;
             self.uploads
                 .retain(|name, _| listing.files.binary_search_by(|file| file.name.cmp(name)).is_ok());
-            for file in &listing.files {
-                if self.partner.complete == Completion::Marker && completeness::is_marker(&file.name) {
-                    continue;
-                }
-                match self.look_at(file, &listing).await {
-                    Ok(soon) => waits_for_second_look |= soon,
-                    // Somebody else took it, or has it in use.
-                    Err(Trouble::Channel(ChannelError::Gone | ChannelError::Refused { .. })) => {}
-                    Err(trouble) => return Err(trouble),
-                }
-            }
+            let looked = self.look_at_all(&listing).await;
+            // What is sealed by now is decided, whatever became of the others.
+            self.decide().await?;
+            waits_for_second_look = looked?;
         }
         self.send_answers().await?;
+        Ok(waits_for_second_look)
+    }
+
+    async fn look_at_all(&mut self, listing: &Listing) -> Result<bool, Trouble> {
+        let mut waits_for_second_look = false;
+        for file in &listing.files {
+            if self.partner.complete == Completion::Marker && completeness::is_marker(&file.name) {
+                continue;
+            }
+            waits_for_second_look |= unless_missed(self.look_at(file, listing).await)?.unwrap_or_default();
+        }
         Ok(waits_for_second_look)
     }
 
@@ -218,8 +257,6 @@ impl Round {
             Verdict::Whole | Verdict::Foreign => {
                 tally::file_waited(self.known(&file.name).since.elapsed());
                 self.take(file, listing).await?;
-                // A long list of files must not hold up its answers.
-                self.send_answers().await?;
                 Ok(false)
             }
             Verdict::Stalled { since } => {
@@ -257,7 +294,7 @@ impl Round {
         Ok(tail)
     }
 
-    /// Seals a file, has it decided, and takes it out of the folder.
+    /// Seals a file, to be decided with others.
     async fn take(&mut self, file: &Listed, listing: &Listing) -> Result<(), Trouble> {
         let look = Taken {
             name: self.desk.keys.token("remote-name", file.name.as_str().as_bytes()),
@@ -265,41 +302,71 @@ impl Round {
             modified: file.modified,
         };
         let partner = self.partner.profile.id.clone();
-        let of = partner.clone();
-        let was_taken = self.read_ledger(move |ledger| ledger.taken(&of, &look)).await?.is_some();
-        if !was_taken {
-            let received_at = Timestamp::now();
-            let Some(archived) = self.seal(file).await? else {
-                self.known(&file.name).upload.was_cut_short();
-                return Ok(());
-            };
-            let (done, taken_in) = oneshot::channel();
-            let job = FileJob {
-                arrived: Arrived {
-                    archived,
-                    partner: Some(partner.clone()),
-                    received_at,
-                },
-                partner: partner.clone(),
-                look,
-                done,
-            };
-            self.jobs.send(Job::File(Box::new(job))).await.map_err(|_| Trouble::Ended)?;
-            taken_in.await.map_err(|_| Trouble::Ended)?;
+        let was_taken = self.read_ledger(move |ledger| ledger.taken(&partner, &look)).await?.is_some();
+        let received_at = Timestamp::now();
+        let sealed = if was_taken { None } else { self.seal(file).await? };
+        if !was_taken && sealed.is_none() {
+            self.known(&file.name).upload.was_cut_short();
+            return Ok(());
         }
+        let marker = completeness::marker_of(&file.name, listing).filter(|_| self.partner.complete == Completion::Marker);
+        let is_full = self.hand.add(InHand {
+            file: file.clone(),
+            marker: marker.cloned(),
+            look,
+            received_at,
+            sealed,
+        });
+        if is_full {
+            self.decide().await?;
+        }
+        Ok(())
+    }
+
+    /// Has the files in hand decided, takes them out of the folder, and sends what answers them.
+    async fn decide(&mut self) -> Result<(), Trouble> {
+        let mut files = self.hand.take();
+        if files.is_empty() {
+            return Ok(());
+        }
+        let sealed: Vec<Option<Sealed>> = files.iter_mut().map(|file| file.sealed.take()).collect();
+        let archived: Vec<Option<Archived>> = sealed.iter().map(|sealed| sealed.as_ref().map(|sealed| sealed.archived)).collect();
+        let desk = Arc::clone(&self.desk);
+        let keeping = tokio::task::spawn_blocking(move || desk.archive.keep(sealed.into_iter().flatten().collect()));
+        keeping.await.map_err(io::Error::other)??;
+        let mut taken_in = Vec::with_capacity(files.len());
+        for (file, archived) in files.iter().zip(archived) {
+            let Some(archived) = archived else { continue };
+            let (job, report) = file.job(archived, &self.partner.profile.id);
+            self.jobs.send(Job::File(Box::new(job))).await.map_err(|_| Trouble::Ended)?;
+            taken_in.push(report);
+        }
+        for report in taken_in {
+            report.await.map_err(|_| Trouble::Ended)?;
+        }
+        for file in files {
+            unless_missed(self.put_away(file).await)?;
+        }
+        // A long list of files must not hold up its answers.
+        self.send_answers().await
+    }
+
+    /// Takes a file out of the folder that the ledger has.
+    async fn put_away(&mut self, InHand { file, marker, look, .. }: InHand) -> Result<(), Trouble> {
         // What was appended since then is not taken: the file stays, and is looked at as it is now.
         if self.channel.read_at(&file.name, file.bytes, 1).await?.is_empty() {
-            self.put_away(&file.name).await?;
-            if let Some(marker) = completeness::marker_of(&file.name, listing).filter(|_| self.partner.complete == Completion::Marker) {
-                self.put_away(marker).await?;
+            self.remove(&file.name).await?;
+            if let Some(marker) = marker {
+                self.remove(&marker).await?;
             }
+            let partner = self.partner.profile.id.clone();
             self.jobs.send(Job::PutAway { partner, look }).await.map_err(|_| Trouble::Ended)?;
         }
         self.uploads.remove(&file.name);
         Ok(())
     }
 
-    async fn put_away(&mut self, name: &RemoteName) -> Result<(), ChannelError> {
+    async fn remove(&mut self, name: &RemoteName) -> Result<(), ChannelError> {
         match &self.partner.processed {
             None => self.channel.remove(name).await,
             Some(folder) => self.channel.rename_into(name, folder).await,
@@ -307,12 +374,12 @@ impl Round {
     }
 
     /// Streams a file into the archive, opened where it is packed. `None`: it ended too early.
-    async fn seal(&mut self, file: &Listed) -> Result<Option<Archived>, Trouble> {
+    async fn seal(&mut self, file: &Listed) -> Result<Option<Sealed>, Trouble> {
         let (sender, stream) = stream::pair();
         let desk = Arc::clone(&self.desk);
         let sealing = tokio::task::spawn_blocking(move || {
             let mut input = unpack::opened(Box::new(stream))?;
-            desk.archive.receive(&mut input, &desk.keys)
+            desk.archive.seal(&mut input, &desk.keys)
         });
         let mut offset = 0;
         while offset < file.bytes {
@@ -329,7 +396,7 @@ impl Round {
         }
         sender.end().await;
         match sealing.await.map_err(io::Error::other)? {
-            Ok(archived) => Ok(Some(archived)),
+            Ok(sealed) => Ok(Some(sealed)),
             Err(error) => match UnpackError::of(&error) {
                 Some(UnpackError::Truncated) => Ok(None),
                 Some(refused) => {

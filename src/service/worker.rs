@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::{Datelike, Days, TimeZone};
 use chrono_tz::Tz;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::{Served, needs_a_restart};
@@ -92,6 +92,8 @@ pub struct Worker {
     next_payment: Timestamp,
     events: EventsWait,
     health: Arc<Health>,
+    /// Tells the partners' tasks that there may be answers to send.
+    released: watch::Sender<()>,
     gauges: Gauges,
     gauged: Option<Instant>,
 }
@@ -104,7 +106,7 @@ struct EventsWait {
 }
 
 impl Worker {
-    pub fn new(house: House, health: Arc<Health>) -> Worker {
+    pub fn new(house: House, health: Arc<Health>, released: watch::Sender<()>) -> Worker {
         let next_payment = next_run(&house.config.remit.schedule, house.config.payer.timezone, Timestamp::now());
         Worker {
             house,
@@ -114,6 +116,7 @@ impl Worker {
             next_payment,
             events: EventsWait::default(),
             health,
+            released,
             gauges: Gauges::default(),
             gauged: None,
         }
@@ -258,7 +261,11 @@ impl Worker {
             self.house.outbox.let_go();
         }
         let health = Arc::clone(&self.health);
-        match outbound::deliver(&mut self.house, &|_, _| health.beat()) {
+        let told = |_, _| {
+            health.beat();
+            self.released.send_replace(());
+        };
+        match outbound::deliver(&mut self.house, &told) {
             Ok(delivery) => {
                 if delivery.events > 0 {
                     self.events = EventsWait::default();
