@@ -347,6 +347,7 @@ impl Round {
         for file in files {
             unless_missed(self.put_away(file).await)?;
         }
+        self.channel.settle().await?;
         // A long list of files must not hold up its answers.
         self.send_answers().await
     }
@@ -432,6 +433,7 @@ impl Round {
                 }
                 through = *seq;
             }
+            self.channel.settle().await?;
             self.sent = Some(through);
             if through == before {
                 return Ok(());
