@@ -19,6 +19,9 @@ pub const LOOP_COUNTERS_MAX: usize = 16;
 /// Bytes read at once: 256 KiB measured four times faster than reading a whole file.
 pub const READ_BYTES: usize = 256 * 1024;
 
+/// Bytes read first: all of a small file, for which a large buffer would only be cleared.
+pub const FIRST_READ_BYTES: usize = 16 * 1024;
+
 /// Bytes skipped between interchanges (line ends, padding) before it is called foreign content.
 pub const FILLER_BYTES_MAX: usize = 64 * 1024;
 

@@ -184,9 +184,12 @@ pub fn resume(house: &mut House, seen: &Seen, progress: OnProgress<'_>) -> Resul
         .collect()
 }
 
-/// The partner of a file is the one its first ISA names.
+/// Of the partner that is named, else of the one that the file's first ISA names.
 fn profile_of(house: &House, file: &crate::ids::FileDigest, partner: Option<&PartnerId>) -> Result<Profile, InboundError> {
-    let first = first_interchange(&mut house.archive.open(file, &house.keys)?)?;
+    let first = match partner {
+        Some(_) => None,
+        None => first_interchange(&mut house.archive.open(file, &house.keys)?)?,
+    };
     Ok(house.profile(partner, first.as_ref())?)
 }
 
