@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::ingest::open_existing_house;
+use super::ingest::look_into_house;
 use super::output::{Exit, Failure, Output, claims, claims_text};
 use crate::adjudication::decision::Decision;
 use crate::config::Config;
@@ -28,7 +28,7 @@ pub struct Status {
 
 impl Status {
     pub fn run(self, config: Config, output: &Output) -> Result<Exit, Failure> {
-        let house = open_existing_house(config)?;
+        let house = look_into_house(config)?;
         match self.subject {
             None => all(&house, output),
             Some(subject) => match subject.parse::<ClaimId>() {

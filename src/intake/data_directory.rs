@@ -105,6 +105,21 @@ impl DataDirectory {
         })
     }
 
+    /// Opens a directory in which somebody else may be at work, for what does not write to the ledger:
+    /// takes no lock, makes nothing.
+    ///
+    /// # Errors
+    /// [`DataDirectoryError::Missing`].
+    pub fn beside(root: &Path) -> Result<DataDirectory, DataDirectoryError> {
+        if !root.join("ledger.db").exists() {
+            return Err(DataDirectoryError::Missing { path: root.to_path_buf() });
+        }
+        Ok(DataDirectory {
+            root: root.to_path_buf(),
+            _lock: None,
+        })
+    }
+
     pub fn root(&self) -> &Path {
         &self.root
     }

@@ -9,7 +9,7 @@ use chrono::{Datelike, Days, TimeZone};
 use chrono_tz::Tz;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::{Served, needs_a_restart};
 use crate::clock::Timestamp;
@@ -20,13 +20,14 @@ use crate::ids::PartnerId;
 use crate::ledger::{Batch, Delivered, Ledger, LedgerError, Seq, Taken};
 use crate::pipeline::gauges::{self, Gauges};
 use crate::pipeline::health::{Health, Part};
-use crate::pipeline::house::{House, HouseError, rule_pack};
+use crate::pipeline::house::House;
 use crate::pipeline::inbound::{self, Arrived, FileReport, InboundError};
 use crate::pipeline::outbound::{self, OutboundError};
 use crate::pipeline::payment_run;
-use crate::pipeline::reference_store;
 use crate::pipeline::seen::Seen;
 use crate::pipeline::together::{Room, take_in_together};
+use crate::tables::refdata::ReferenceData;
+use crate::tables::rules::RulePack;
 use crate::telemetry::Chain;
 
 /// How often the thread looks for what time brings: a payment run, an outbox that waits.
@@ -53,7 +54,15 @@ pub enum Job {
         through: Seq,
         done: oneshot::Sender<()>,
     },
-    Reload(Box<Config>),
+    Reload(Box<Reloaded>),
+}
+
+/// What was read again.
+#[derive(Debug)]
+pub struct Reloaded {
+    pub config: Config,
+    pub rules: RulePack,
+    pub reference: ReferenceData,
 }
 
 /// A file that is sealed in the archive.
@@ -155,7 +164,7 @@ impl Worker {
                 },
                 Ok(Some(Job::PutAway { partner, look })) => self.put_away.push((partner, look)),
                 Ok(Some(Job::Sent { partner, through, done })) => self.sent(&partner, through, done)?,
-                Ok(Some(Job::Reload(config))) => self.reload(*config),
+                Ok(Some(Job::Reload(reloaded))) => self.reload(*reloaded),
                 Err(_) => self.pay_when_due()?,
             }
         }
@@ -293,25 +302,12 @@ impl Worker {
     }
 
     /// Takes over what can change while the service runs. What is refused leaves everything as it is.
-    fn reload(&mut self, config: Config) {
-        let left = needs_a_restart(&self.house.config, &config);
+    fn reload(&mut self, Reloaded { config, rules, reference }: Reloaded) {
+        let before = &self.house.config;
+        let left = needs_a_restart(before, &config);
         if !left.is_empty() {
             warn!(keys = left.join(", "), "changes that need a restart are left");
         }
-        match self.reloaded(config) {
-            Ok(()) => {
-                gauges::describe(&self.house.directory, self.house.rules.digest());
-                let (refdata, rules) = (self.house.reference.digest(), self.house.rules.digest());
-                info!(%refdata, %rules, "configuration, rules and reference data are read again");
-            }
-            Err(error) => error!(error = %Chain(&error), "the new rules or reference data are refused, those in force stay"),
-        }
-    }
-
-    fn reloaded(&mut self, config: Config) -> Result<(), HouseError> {
-        let rules = rule_pack(&config)?;
-        let reference = reference_store::current(&self.house.directory.refdata(), &self.house.keys)?;
-        let before = &self.house.config;
         let config = Config {
             service: before.service.clone(),
             kafka: before.kafka.clone(),
@@ -321,7 +317,9 @@ impl Worker {
         };
         self.next_payment = next_run(&config.remit.schedule, config.payer.timezone, Timestamp::now());
         (self.house.rules, self.house.reference, self.house.config) = (rules, reference, config);
-        Ok(())
+        gauges::describe(&self.house.directory, self.house.rules.digest());
+        let (refdata, rules) = (self.house.reference.digest(), self.house.rules.digest());
+        info!(%refdata, %rules, "configuration, rules and reference data are read again");
     }
 }
 
