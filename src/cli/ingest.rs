@@ -227,7 +227,7 @@ impl<'i> Intake<'i> {
             return Ok(());
         }
         self.house.archive.keep(sealed).map_err(InboundError::from)?;
-        let reports = take_in_together(self.house, self.seen, &arrived, &|_, _| {}, &mut |_, _| Ok(()))?;
+        let reports = take_in_together(self.house, self.seen, &arrived, &mut |_, _| Ok(()))?;
         let mut files = paths.into_iter().zip(&reports);
         files.try_for_each(|((path, bytes), report)| self.note(path, bytes, report))
     }

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::adjudication::decision::{Decision, DecisionHead, Rejection};
+use crate::adjudication::decision::{ClaimSource, Decision, DecisionHead, Rejection};
 use crate::adjudication::determination::ClaimOutcome;
 use crate::clock::Timestamp;
 use crate::envelope::{Group, Interchange, TransactionSet};
@@ -38,6 +38,15 @@ impl Fact {
     pub fn has_answer(&self) -> bool {
         matches!(self, Fact::AckBuilt(_) | Fact::RemitBuilt(_) | Fact::Redriven(_))
     }
+
+    /// Where the claim of a claim's fact came from.
+    pub fn claim_source(&self) -> Option<&ClaimSource> {
+        match self {
+            Fact::ClaimRejected(rejection) => Some(&rejection.source),
+            Fact::ClaimAdjudicated(decision) => Some(&decision.source),
+            _ => None,
+        }
+    }
 }
 
 /// A fact as the answer to a claim's receipt needs it: claims without what decided them, and the others
@@ -55,6 +64,17 @@ pub enum FactHead {
     RemitDelivered,
     DeadLettered,
     Redriven,
+}
+
+impl FactHead {
+    /// Where the claim of a claim's fact came from.
+    pub fn claim_source(&self) -> Option<&ClaimSource> {
+        match self {
+            FactHead::ClaimRejected(rejection) => Some(&rejection.source),
+            FactHead::ClaimAdjudicated(decision) => Some(&decision.source),
+            _ => None,
+        }
+    }
 }
 
 impl From<Fact> for FactHead {

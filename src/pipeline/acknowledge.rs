@@ -3,12 +3,14 @@
 
 use super::answer_writer::ClaimFacts;
 use super::verdict::{GroupVerdict, InterchangeVerdict, SetVerdict, Survey};
+use crate::adjudication::decision::ClaimSource;
 use crate::claim::assembler::SetHeader;
 use crate::clock::Timestamp;
 use crate::config::AckPolicy;
 use crate::config::Profile;
 use crate::events::fact::{AckBuilt, Answer, Fact, FactHead, RejectReason, SetAnswer, SetParties};
 use crate::finding::{Finding, ReportCode};
+use crate::ids::FileDigest;
 use crate::ledger::{FileRow, LedgerError, Numbers, Seq};
 
 /// A set whose claims have their outcomes in the journal.
@@ -30,7 +32,7 @@ const ROUND: usize = 2_048;
 ///
 /// # Errors
 /// [`LedgerError`].
-pub fn note_rejections(answered: &mut [SetAnswered], profile: &Profile, facts: &impl ClaimFacts) -> Result<(), LedgerError> {
+pub fn note_rejections(file: FileDigest, answered: &mut [SetAnswered], profile: &Profile, facts: &impl ClaimFacts) -> Result<(), LedgerError> {
     if profile.ack.x277ca == AckPolicy::Always {
         return Ok(());
     }
@@ -41,7 +43,10 @@ pub fn note_rejections(answered: &mut [SetAnswered], profile: &Profile, facts: &
             let read = facts.claim_facts(from, left.min(ROUND))?;
             let Some((last, _)) = read.last() else { break };
             from = last + 1;
-            set.rejects = read.iter().any(|(_, fact)| matches!(fact, FactHead::ClaimRejected(_)));
+            let is_of_set = |source: &ClaimSource| source.file == file && source.st_byte == set.st_byte;
+            set.rejects = read
+                .iter()
+                .any(|(_, fact)| matches!(fact, FactHead::ClaimRejected(rejection) if is_of_set(&rejection.source)));
         }
     }
     Ok(())

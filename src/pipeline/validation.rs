@@ -8,9 +8,10 @@ use super::acknowledge::{acknowledgements, note_rejections};
 use super::answer_writer::{AnswerError, ClaimFacts, write_acknowledgement};
 use super::decide::Desk;
 use super::house::{HouseError, profile, rule_pack};
-use super::inbound::{InboundError, answered, first_interchange, other_usage, pending};
+use super::inbound::{InboundError, first_interchange, other_usage, pending};
 use super::open_sets::{SetRead, for_each_claim};
 use super::seen::Seen;
+use super::set_places::{SetPlaces, answered};
 use super::survey::survey;
 use super::verdict::{GroupVerdict, SetVerdict, Survey};
 use crate::clock::Timestamp;
@@ -147,9 +148,11 @@ pub fn validate(
     let read: u64 = sets.iter().map(|set: &SetRead| u64::from(set.claims)).sum();
     let rejected = rejected + received - read;
     if let Some((directory, numbers)) = acks_to {
+        let mut places = SetPlaces::default();
+        places.note(1, &facts);
         let facts = HeldFacts(facts.into_iter().map(FactHead::from).collect());
-        let mut answered = answered(&survey, &sets, 1);
-        note_rejections(&mut answered, &profile, &facts).map_err(InboundError::Ledger)?;
+        let mut answered = answered(&survey, &sets, &places);
+        note_rejections(digest, &mut answered, &profile, &facts).map_err(InboundError::Ledger)?;
         let acks = acknowledgements(numbers, &row, &profile, &survey, rejection.map(|(reason, _)| reason), &answered, now);
         write_acks(config, directory, &acks, &facts)?;
     }

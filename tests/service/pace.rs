@@ -136,7 +136,9 @@ fn it_stays_as_it_is() {
             quarter = Some((memory(&service), open_files(&service)));
         }
     }
-    until("empty folders", &service, || town.names("officeally", "in").is_empty() && town.names("change", "in").is_empty());
+    until("empty folders", &service, || {
+        town.names("officeally", "in").is_empty() && town.names("change", "in").is_empty()
+    });
     let (memory_then, files_then) = quarter.unwrap();
     let (memory_now, files_now) = (memory(&service), open_files(&service));
     let metrics = service.get("/metrics");
@@ -149,4 +151,64 @@ fn it_stays_as_it_is() {
         let line = metrics.lines().find(|line| line.starts_with(zero)).unwrap_or_else(|| panic!("no {zero}"));
         assert_eq!(line.rsplit(' ').next(), Some("0"), "{line}");
     }
+}
+
+/// A large file is in work, and small ones of both partners come: they don't wait for its end, and nothing
+/// of either is mixed up.
+#[test]
+fn a_large_file_does_not_hold_up_small_ones() {
+    let town = Town::new();
+    let service = town.start();
+    until("the start", &service, || service.said().contains("the service runs"));
+    let large = town.claims("837p", 12_000, 71);
+    let smalls: Vec<(&str, Vec<u8>)> = (0..12)
+        .map(|number| match number % 2 {
+            0 => ("change", town.claims("837i", 3, 80 + number)),
+            _ => ("officeally", town.claims("837p", 3, 80 + number)),
+        })
+        .collect();
+    // A 999 for each group, a 277CA for each set.
+    let count = |bytes: &[u8]| String::from_utf8_lossy(bytes).matches("~GS*").count() + String::from_utf8_lossy(bytes).matches("~ST*").count();
+    let answers = count(&large) + 12;
+    // Its own folder is looked into again when it is decided; so the small files are the other partner's.
+    town.send("officeally", "large.837", &large);
+    until("its first decisions", &service, || events(&town) > 500);
+    for (number, (_, bytes)) in smalls.iter().enumerate().filter(|(_, (partner, _))| *partner == "change") {
+        town.send("change", &format!("{number}.837"), bytes);
+    }
+    let of_partners = || -> (usize, usize) {
+        let decisions = town.decisions();
+        let small = decisions.iter().filter(|event| event["value"]["source"]["partner"] == "change").count();
+        (small, decisions.len())
+    };
+    until("the small files' decisions", &service, || of_partners().0 == 18);
+    let (small, all) = of_partners();
+    println!("18 small claims were decided after {} of 12,000", all - small);
+    assert!(small == 18 && all < 12_000, "{small} of {all}");
+    for (number, (_, bytes)) in smalls.iter().enumerate().filter(|(_, (partner, _))| *partner == "officeally") {
+        town.send("officeally", &format!("{number}.837"), bytes);
+    }
+    let claims = 12_000 + 36;
+    until("all decisions", &service, || events(&town) == claims);
+    until("all answers", &service, || {
+        town.names("officeally", "in").is_empty() && town.names("officeally", "out").len() == answers && town.names("change", "out").len() == 12
+    });
+    assert_eq!(town.decided(), (claims, claims));
+    // Every 277CA has the claims of its set and no other: its totals are checked when it is written, its
+    // claims here.
+    for (partner, sent) in [("officeally", 12_000 + 18), ("change", 18)] {
+        let statuses: usize = town
+            .names(partner, "out")
+            .iter()
+            .filter(|name| name.ends_with(".277ca"))
+            .map(|name| fs::read_to_string(town.folder(partner, "out").join(name)).unwrap().matches("*PT~").count())
+            .sum();
+        assert_eq!(statuses, sent, "claims answered, and sent");
+    }
+    let data = town.site.path("data").display().to_string();
+    let replay = town.site.json(&["--data-dir", &data, "replay", "--all", "--dry-run"]).expect(0).result();
+    assert_eq!((&replay["changed"], &replay["errors"]), (&0.into(), &0.into()), "{replay}");
+    assert_eq!(service.end(), Some(0));
+    let doctor = town.site.json(&["--config", "claimstream.toml", "--data-dir", "data", "doctor", "--deep"]);
+    assert!(matches!(doctor.code, Some(0 | 4)), "{doctor:?}");
 }
