@@ -436,6 +436,8 @@ fn insert_runs(connection: &Connection, first: Seq, batch: &Batch) -> Result<(),
                 | Fact::AckBuilt(_)
                 | Fact::RemitBuilt(_)
                 | Fact::RemitDelivered(_)
+                | Fact::RemitSent(_)
+                | Fact::RemitAcknowledged(_)
                 | Fact::DeadLettered(_)
                 | Fact::Redriven(_) => return None,
             };

@@ -213,6 +213,8 @@ fn for_each_claim_fact(
                 | FactHead::AckBuilt
                 | FactHead::RemitBuilt
                 | FactHead::RemitDelivered
+                | FactHead::RemitSent
+                | FactHead::RemitAcknowledged
                 | FactHead::DeadLettered
                 | FactHead::Redriven => return Err(AnswerError::NotAClaim),
             }

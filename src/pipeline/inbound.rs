@@ -646,6 +646,8 @@ fn append(
             | Fact::AckBuilt(_)
             | Fact::RemitBuilt(_)
             | Fact::RemitDelivered(_)
+            | Fact::RemitSent(_)
+            | Fact::RemitAcknowledged(_)
             | Fact::DeadLettered(_)
             | Fact::Redriven(_) => {}
         }

@@ -237,6 +237,8 @@ fn stage_answer(ledger: &SqliteLedger, config: &Config, files: &OutboundFiles<'_
         | Fact::ClaimRejected(_)
         | Fact::ClaimAdjudicated(_)
         | Fact::RemitDelivered(_)
+        | Fact::RemitSent(_)
+        | Fact::RemitAcknowledged(_)
         | Fact::DeadLettered(_)
         | Fact::Redriven(_) => Ok(None),
     }

@@ -59,6 +59,8 @@ impl BatchTally {
                 | Fact::AckBuilt(_)
                 | Fact::RemitBuilt(_)
                 | Fact::RemitDelivered(_)
+                | Fact::RemitSent(_)
+                | Fact::RemitAcknowledged(_)
                 | Fact::DeadLettered(_)
                 | Fact::Redriven(_) => {}
             }
@@ -209,6 +211,8 @@ impl AnswerTally {
             | Fact::ClaimRejected(_)
             | Fact::ClaimAdjudicated(_)
             | Fact::RemitDelivered(_)
+            | Fact::RemitSent(_)
+            | Fact::RemitAcknowledged(_)
             | Fact::DeadLettered(_)
             | Fact::Redriven(_) => {}
         }
