@@ -197,7 +197,9 @@ impl Remits for SqliteLedger {
             .connection
             .prepare_cached("SELECT count(*) FROM remit WHERE state = 1 AND partner = ?1 AND sent_at <= ?2")?;
         let until = until.map_or(i64::MAX, Timestamp::unix_seconds);
-        Ok(statement.query_row(params![partner.as_str(), until], |row| row.get::<_, i64>(0))?.unsigned_abs())
+        Ok(statement
+            .query_row(params![partner.as_str(), until], |row| row.get::<_, i64>(0))?
+            .unsigned_abs())
     }
 
     fn remit(&self, built: Seq) -> Result<Option<RemitRow>, LedgerError> {
@@ -456,14 +458,7 @@ mod tests {
         }));
         let letter = append(&mut ledger, vec![letter]).unwrap();
         assert_eq!((unsent(&ledger, 0, 0, 9), ledger.unsent_by_payee().unwrap()[0].1), (vec![1], 1));
-        append(
-            &mut ledger,
-            vec![Fact::Redriven(Redriven {
-                letter,
-                redriven_at: at(0),
-            })],
-        )
-        .unwrap();
+        append(&mut ledger, vec![Fact::Redriven(Redriven { letter, redriven_at: at(0) })]).unwrap();
         assert_eq!(unsent(&ledger, 0, 0, 9), [1, 3]);
 
         append(&mut ledger, vec![sent(1, &remits[0], at(10)), sent(2, &remits[1], at(5))]).unwrap();
@@ -471,7 +466,10 @@ mod tests {
         assert_eq!(ledger.payees_unsent().unwrap(), npis[..1]);
         let partner = PartnerId::new("officeally");
         let unanswered = |ledger: &SqliteLedger, until| ledger.remits_unanswered(&partner, until).unwrap();
-        assert_eq!((unanswered(&ledger, None), unanswered(&ledger, Some(at(5))), unanswered(&ledger, Some(at(4)))), (2, 1, 0));
+        assert_eq!(
+            (unanswered(&ledger, None), unanswered(&ledger, Some(at(5))), unanswered(&ledger, Some(at(4)))),
+            (2, 1, 0)
+        );
         assert_eq!(ledger.remits_unanswered(&PartnerId::new("change"), None).unwrap(), 0);
         let pending = |ledger: &SqliteLedger| {
             let (mut after, mut pending) = (None, Vec::new());
