@@ -25,6 +25,7 @@ pub mod outgoing;
 pub mod payment_run;
 pub mod reading;
 pub mod reference_store;
+pub mod remit_answers;
 pub mod replay;
 pub mod seen;
 pub mod survey;
