@@ -26,6 +26,7 @@ pub mod payment_run;
 pub mod reading;
 pub mod reference_store;
 pub mod remit_answers;
+pub mod remit_sending;
 pub mod replay;
 pub mod seen;
 pub mod survey;
