@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use super::document::{ConfigError, Keys};
 use super::partner::Partner;
 use super::values::Period;
+use crate::clock::Timestamp;
 use crate::ids::Npi;
 
 /// `[partner.remit]`.
@@ -23,6 +24,14 @@ impl Default for Enrolment {
             payees: Payees::default(),
             ack_after: Period::from_secs(48 * 3_600),
         }
+    }
+}
+
+impl Enrolment {
+    /// An 835 sent by then and not acknowledged is overdue now.
+    pub fn overdue_since(&self, now: Timestamp) -> Timestamp {
+        let patience = i64::try_from(self.ack_after.duration().as_secs()).unwrap_or(i64::MAX);
+        Timestamp::from_unix_seconds(now.unix_seconds().saturating_sub(patience))
     }
 }
 
