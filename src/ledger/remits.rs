@@ -498,7 +498,7 @@ mod tests {
             assert_eq!(pending(&ledger).len(), still_pending, "{by:?} {verdict:?}");
         }
         let row = ledger.remits_numbered(1).unwrap().pop().unwrap();
-        assert_eq!(ledger.remits_traced("CS000000001").unwrap(), [row.clone()]);
+        assert_eq!(ledger.remits_traced("CS000000001").unwrap(), std::slice::from_ref(&row));
         assert!(matches!(ledger.fact(row.answer.unwrap()).unwrap(), Fact::RemitAcknowledged(answer) if answer.by == Implementation));
         assert!(matches!(ledger.fact(row.ta1.unwrap()).unwrap(), Fact::RemitAcknowledged(answer) if answer.by == Ta1));
         assert_eq!((row.partner, row.sent_at), (Some(partner.clone()), Some(at(10))));
