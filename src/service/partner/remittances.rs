@@ -14,10 +14,9 @@ use tracing::{info, warn};
 use super::{Desk, Round, Trouble};
 use crate::clock::Timestamp;
 use crate::delivery::FILES_DELIVERY;
-use crate::ids::Npi;
 use crate::intake::channel::RemoteName;
 use crate::ledger::remits::{RemitRow, Remits};
-use crate::ledger::{Ledger, Seq};
+use crate::ledger::Ledger;
 use crate::limits;
 use crate::pipeline::remit_sending::SentRemit;
 use crate::sealing::SealedReader;
@@ -62,10 +61,21 @@ impl Round {
                 Ok((waiting, ledger.delivered(FILES_DELIVERY)?.unwrap_or_default().seq))
             })
             .await?;
-        let mut missing = 0;
+        let (mut missing, mut batch) = (0, Vec::new());
         for payee in waiting {
-            missing += self.send_to(payee, written).await?;
+            let mut after = 0;
+            loop {
+                let room = limits::FILES_RELEASED_AT_ONCE - batch.len();
+                let rows = self.read_ledger(move |ledger| ledger.remits_unsent(&payee, after, written, room)).await?;
+                let Some(last) = rows.last() else { break };
+                after = last.built;
+                batch.extend(rows);
+                if batch.len() >= limits::FILES_RELEASED_AT_ONCE {
+                    missing += self.send_together(&std::mem::take(&mut batch)).await?;
+                }
+            }
         }
+        missing += self.send_together(&batch).await?;
         if missing > 0 && missing != self.remittances.missing {
             let partner = self.partner.profile.id.as_str();
             warn!(partner, missing, "835s are to be sent and are not below outbound/835; they are waited for");
@@ -74,34 +84,28 @@ impl Round {
         Ok(())
     }
 
-    /// Those of one payee; how many were not there.
-    async fn send_to(&mut self, payee: Npi, written: Seq) -> Result<u64, Trouble> {
-        let (mut after, mut missing) = (0, 0);
-        loop {
-            let rows = self
-                .read_ledger(move |ledger| ledger.remits_unsent(&payee, after, written, limits::FILES_RELEASED_AT_ONCE))
-                .await?;
-            let Some(last) = rows.last() else { return Ok(missing) };
-            after = last.built;
-            let (mut sent, mut trouble) = (Vec::with_capacity(rows.len()), None);
-            for row in &rows {
-                match self.upload(row).await {
-                    Ok(true) => sent.push(SentRemit {
-                        built: row.built,
-                        sent_at: Timestamp::now(),
-                    }),
-                    Ok(false) => missing += 1,
-                    Err(error) => {
-                        trouble = Some(error);
-                        break;
-                    }
+    /// Uploads some, and has them recorded when they are there for good; how many files were not to be found.
+    async fn send_together(&mut self, rows: &[RemitRow]) -> Result<u64, Trouble> {
+        let (mut sent, mut missing, mut trouble) = (Vec::with_capacity(rows.len()), 0, None);
+        for row in rows {
+            match self.upload(row).await {
+                Ok(true) => sent.push(SentRemit {
+                    built: row.built,
+                    sent_at: Timestamp::now(),
+                }),
+                Ok(false) => missing += 1,
+                Err(error) => {
+                    trouble = Some(error);
+                    break;
                 }
             }
-            self.record(sent).await?;
-            if let Some(trouble) = trouble {
-                return Err(trouble);
-            }
         }
+        if !sent.is_empty() {
+            // What is only put may not be visible, and is lost with this process.
+            self.channel.settle().await?;
+            self.record(sent).await?;
+        }
+        trouble.map_or(Ok(missing), Err)
     }
 
     /// `false`: its file is not there. It may be about to be written again, or a person has it.
@@ -124,9 +128,6 @@ impl Round {
     }
 
     async fn record(&self, sent: Vec<SentRemit>) -> Result<(), Trouble> {
-        if sent.is_empty() {
-            return Ok(());
-        }
         let (done, recorded) = oneshot::channel();
         let partner = self.partner.profile.id.clone();
         let job = Job::RemitsSent(SentRemits { partner, sent, done });
