@@ -90,6 +90,9 @@ pub const LINE_AUTHORIZATIONS_MAX: usize = 5;
 /// rejected, and must not fill memory until then.
 pub const TEXT_BYTES_MAX: usize = 256;
 
+/// TA1s of one interchange that are read: each answers an interchange of ours, and most come alone.
+pub const TA1S_PER_INTERCHANGE_MAX: usize = 1_000;
+
 /// Findings kept per claim: it is rejected by the first, and a thousand show what is wrong.
 pub const FINDINGS_PER_CLAIM_MAX: usize = 1_000;
 pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;

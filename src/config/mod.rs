@@ -8,6 +8,7 @@
 //! documentation in `config/claimstream.toml`; the tests here name what is forgotten.
 
 mod document;
+mod enrolment;
 mod kafka;
 mod partner;
 mod payer;
@@ -20,10 +21,12 @@ use std::path::{Path, PathBuf};
 use chrono::{NaiveTime, Weekday};
 use serde::Serialize;
 
+use crate::ids::Npi;
 use crate::telemetry::LogLevel;
 use document::{Document, Keys};
 
 pub use document::{ConfigError, ENVIRONMENT_PREFIX, Origin};
+pub use enrolment::{Enrolment, Payees};
 pub use kafka::{Kafka, Sasl, Tls};
 pub use partner::{Acknowledgements, Channel, Folder, Partner, Profile, SeverityProfile, Sftp};
 pub use payer::{Address, BankAccount, Contact, Payer};
@@ -140,7 +143,7 @@ impl Config {
         Ok(Config {
             service: Service::read(service)?,
             payer: Payer::read(payer)?,
-            partners: distinct(partners.into_iter().map(Partner::read).collect::<Result<_, _>>()?, &keys)?,
+            partners: enrolment::distinct(distinct(partners.into_iter().map(Partner::read).collect::<Result<_, _>>()?, &keys)?, &keys)?,
             rules: Rules::read(rules)?,
             kafka: Kafka::read(kafka)?,
             ledger: Ledger::read(ledger)?,
@@ -156,6 +159,11 @@ impl Config {
         self.partners
             .iter()
             .find(|partner| partner.isa_sender == *sender && partner.isa_receiver == *receiver)
+    }
+
+    /// The partner that carries the 835s of a payee.
+    pub fn carrier_of(&self, payee: &Npi) -> Option<&Partner> {
+        self.partners.iter().find(|partner| partner.remit.payees.have(payee))
     }
 
     /// The partner of this name (`--partner`).

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use super::document::{ConfigError, Keys, nearest};
+use super::enrolment::Enrolment;
 use super::values::{AckPolicy, Completion, InterchangeParty, Period, Usage};
 use crate::finding::{Check, Severity, SnipLevel};
 use crate::ids::PartnerId;
@@ -26,6 +27,7 @@ pub struct Partner {
     pub stall_after: Period,
     /// Where a file goes that the ledger has; it is deleted when there is no such folder.
     pub processed: Option<String>,
+    pub remit: Enrolment,
     pub channel: Channel,
 }
 
@@ -152,6 +154,7 @@ impl Partner {
         let isa13_days = read_duplicate(keys.section("duplicate")?)?;
         let ack = Acknowledgements::read(keys.section("ack")?)?;
         let severity = SeverityProfile::read(keys.section("severity")?)?;
+        let remit = Enrolment::read(keys.section("remit")?)?;
         keys.finish()?;
         let channel = match (sftp, folder) {
             (Some(sftp), None) => Some(Channel::Sftp(sftp)),
@@ -173,6 +176,7 @@ impl Partner {
             complete: complete.unwrap_or(Completion::Trailer),
             stall_after: stall_after.unwrap_or(Period::from_secs(900)),
             processed,
+            remit,
             channel: keys.required("sftp", "[partner.sftp] or [partner.folder]", channel)?,
         })
     }

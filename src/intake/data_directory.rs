@@ -232,10 +232,12 @@ mod tests {
         let root = directory.path().join("data");
         assert!(matches!(DataDirectory::open_existing(&root), Err(DataDirectoryError::Missing { .. })));
         assert!(matches!(DataDirectory::look_at(&root), Err(DataDirectoryError::Missing { .. })));
+        assert!(matches!(DataDirectory::beside(&root), Err(DataDirectoryError::Missing { .. })));
         assert!(!root.exists());
         let opened = DataDirectory::open(&root).unwrap();
         assert!(matches!(DataDirectory::open(&root), Err(DataDirectoryError::Locked { .. })));
         assert!(matches!(DataDirectory::look_at(&root), Err(DataDirectoryError::Locked { .. })));
+        assert!(DataDirectory::beside(&root).is_ok());
         assert!(matches!(opened.keys(None, false), Err(DataDirectoryError::NoKeys { .. })));
         let (keys, is_new) = opened.keys(None, true).unwrap();
         assert!(is_new);

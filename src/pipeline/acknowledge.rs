@@ -1,5 +1,8 @@
 //! Which acknowledgements a file gets, as facts (DOMAIN G1): TA1 per interchange that is rejected or
 //! asks for it, 999 per functional group, 277CA per set that goes on.
+//!
+//! What acknowledges something of ours gets none, so that no two houses answer each other for ever: no 999
+//! for a 999, no TA1 for a TA1, and a TA1 for a 999 only where its interchange can't be read.
 
 use super::answer_writer::ClaimFacts;
 use super::verdict::{GroupVerdict, InterchangeVerdict, SetVerdict, Survey};
@@ -77,13 +80,15 @@ pub fn acknowledgements(
     };
     for interchange in &survey.interchanges {
         let note = note(interchange, rejection);
-        if note.is_some() || interchange.interchange.wants_ack || profile.ack.ta1 == AckPolicy::Always {
+        let is_wanted = interchange.interchange.wants_ack || profile.ack.ta1 == AckPolicy::Always;
+        let has_only_ta1s = !interchange.ta1s.is_empty() && interchange.groups.is_empty();
+        if (note.is_some() && !has_only_ta1s) || (is_wanted && !interchange.only_answers()) {
             build(interchange, Answer::Interchange { note });
         }
         if note.is_some() {
             continue;
         }
-        for group in &interchange.groups {
+        for group in interchange.groups.iter().filter(|group| !group.is_answer()) {
             let answer = group_answer(group);
             let is_clean = matches!(&answer, Answer::Group { sets, findings, .. } if findings.is_empty() && sets.iter().all(|set| set.findings.is_empty()));
             if profile.ack.x999 == AckPolicy::Always || !is_clean {

@@ -237,6 +237,8 @@ fn for_each_claim_fact(
                 | FactHead::AckBuilt
                 | FactHead::RemitBuilt
                 | FactHead::RemitDelivered
+                | FactHead::RemitSent
+                | FactHead::RemitAcknowledged
                 | FactHead::DeadLettered
                 | FactHead::Redriven => return Err(AnswerError::NotAClaim),
             }
@@ -252,6 +254,7 @@ fn for_each_claim_fact(
 /// [`AnswerError`]; then what was written so far must not be published.
 pub fn write_remittance(ledger: &impl Ledger, config: &Config, remit: &RemitBuilt, out: &mut dyn Write) -> Result<(), AnswerError> {
     let payer = payer(&config.payer);
+    let carrier = config.carrier_of(&remit.payee_npi);
     let payee = Payee {
         npi: remit.payee_npi,
         tin: remit.payee_tin,
@@ -276,7 +279,7 @@ pub fn write_remittance(ledger: &impl Ledger, config: &Config, remit: &RemitBuil
         receiver: payee_party(remit.payee_npi).unwrap_or(config.payer.receiver_id),
         interchange_control: remit.control_number,
         group_control: remit.control_number,
-        usage: Usage::Production,
+        usage: carrier.and_then(|partner| partner.profile.usage).unwrap_or(Usage::Production),
         created_at: remit.built_at,
         zone: config.payer.timezone,
     };

@@ -13,6 +13,7 @@ use super::house::{House, HouseError};
 use super::open_sets::{OpenSet, SetRead, for_each_claim};
 use super::outbox::Unrecorded;
 use super::reading::ReadError;
+use super::remit_answers;
 use super::seen::Seen;
 use super::set_places::{SetPlaces, answered};
 use super::survey::{SurveyError, survey};
@@ -282,7 +283,7 @@ fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Su
     let mut archived = house.archive.open(&row.file, &house.keys)?;
     let start = Instant::now();
     let mut failed = None;
-    let result = survey(&mut archived, &profile.severity, &mut |interchange, position| {
+    let mut result = survey(&mut archived, &profile.severity, &mut |interchange, position| {
         let (sender, receiver) = (&interchange.sender, &interchange.receiver);
         let received_at = house.ledger.control_number_received(sender, receiver, interchange.control_number.as_str());
         let received_at = received_at.unwrap_or_else(|error| {
@@ -300,6 +301,9 @@ fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Su
         }
         findings
     })?;
+    if let Some(partner) = house.config.partner_named(profile.id.as_str()).filter(|_| house.enforces_parties) {
+        remit_answers::admit_answering_parties(&mut result, &house.config, partner);
+    }
     tally::surveyed(row.bytes, start.elapsed());
     failed.map_or(Ok(result), |error| Err(error.into()))
 }
@@ -428,6 +432,8 @@ pub(super) fn complete(
         })
         .collect();
     let report = report(survey, done.counts, None);
+    let mut answers = remit_answers::find(&house.ledger, row, survey)?;
+    facts.append(&mut answers.facts);
     facts.push(Fact::FileCompleted(FileCompleted {
         file: row.file,
         partner: row.partner.clone(),
@@ -453,6 +459,7 @@ pub(super) fn complete(
     })?;
     reach("inbound::completion::after-append")?;
     tally::file_closed(row, survey, None, outside);
+    answers.report(row);
     let ClaimCounts { received, rejected, .. } = done.counts;
     tracing::info!(bytes = row.bytes, received, rejected, "file completed");
     Ok(report)
@@ -552,6 +559,8 @@ pub(super) fn append(
             | Fact::AckBuilt(_)
             | Fact::RemitBuilt(_)
             | Fact::RemitDelivered(_)
+            | Fact::RemitSent(_)
+            | Fact::RemitAcknowledged(_)
             | Fact::DeadLettered(_)
             | Fact::Redriven(_) => {}
         }

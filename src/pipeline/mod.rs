@@ -25,6 +25,8 @@ pub mod outgoing;
 pub mod payment_run;
 pub mod reading;
 pub mod reference_store;
+pub mod remit_answers;
+pub mod remit_sending;
 pub mod replay;
 pub mod seen;
 pub mod set_places;

@@ -158,6 +158,7 @@ pub fn validate(
     }
     Ok(Validation {
         verdict: match (received - rejected, rejected, rejection) {
+            (0, 0, None) if survey.has_answers() && survey.findings_that_reject() == 0 => Verdict::Accepted,
             (0, ..) => Verdict::Rejected,
             (_, 0, None) if survey.findings_that_reject() == 0 => Verdict::Accepted,
             _ => Verdict::Partial,
@@ -170,8 +171,8 @@ pub fn validate(
                 "R"
             }
         }),
-        ak9: survey.interchanges.iter().flat_map(|interchange| &interchange.groups).map(group_code).collect(),
-        ik5: survey.sets().map(set_code).collect(),
+        ak9: answered_groups(&survey).map(group_code).collect(),
+        ik5: answered_groups(&survey).flat_map(|group| &group.sets).map(set_code).collect(),
         received,
         rejected,
     })
@@ -206,6 +207,12 @@ pub(super) fn report_envelopes(survey: &Survey, each: &mut dyn FnMut(Finding, Op
         }
     }
     survey.stop_finding().into_iter().for_each(|finding| each(finding, None));
+}
+
+/// Those that a 999 is about.
+fn answered_groups(survey: &Survey) -> impl Iterator<Item = &GroupVerdict> {
+    let groups = survey.interchanges.iter().flat_map(|interchange| &interchange.groups);
+    groups.filter(|group| !group.is_answer())
 }
 
 /// AK901.

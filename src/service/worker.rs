@@ -26,6 +26,7 @@ use crate::pipeline::house::House;
 use crate::pipeline::inbound::{self, Arrived, Begun, FileReport, InboundError};
 use crate::pipeline::outbound::{self, OutboundError};
 use crate::pipeline::payment_run;
+use crate::pipeline::remit_sending::{self, SentRemit};
 use crate::pipeline::seen::Seen;
 use crate::pipeline::together::{Room, take_in_together};
 use crate::pipeline::underway::Underway;
@@ -60,6 +61,7 @@ pub enum Job {
         through: Seq,
         done: oneshot::Sender<()>,
     },
+    RemitsSent(SentRemits),
     Reload(Box<Reloaded>),
 }
 
@@ -69,6 +71,14 @@ pub struct Reloaded {
     pub config: Config,
     pub rules: RulePack,
     pub reference: ReferenceData,
+}
+
+/// 835s that were uploaded to a partner.
+#[derive(Debug)]
+pub struct SentRemits {
+    pub partner: PartnerId,
+    pub sent: Vec<SentRemit>,
+    pub done: oneshot::Sender<()>,
 }
 
 /// A file that is sealed in the archive.
@@ -185,6 +195,10 @@ impl Worker {
                 Ok(Some(Job::File(file))) => self.files(&seen, *file, &mut jobs)?,
                 Ok(Some(Job::PutAway { partner, look })) => self.put_away.push((partner, look)),
                 Ok(Some(Job::Sent { partner, through, done })) => self.sent(&partner, through, done)?,
+                Ok(Some(Job::RemitsSent(SentRemits { partner, sent, done }))) => {
+                    remit_sending::record(&mut self.house.ledger, &partner, &sent)?;
+                    let _ = done.send(());
+                }
                 Ok(Some(Job::Reload(reloaded))) => self.reload(*reloaded),
                 Err(Nothing) => self.pay_when_due()?,
             }

@@ -8,6 +8,7 @@
 mod clearinghouses;
 mod folders;
 mod pace;
+mod remittances;
 #[path = "../sftp/server.rs"]
 #[allow(dead_code, reason = "the tests of the channel use more of it")]
 mod server;
