@@ -9,6 +9,7 @@
 
 mod document;
 mod kafka;
+mod openpgp;
 mod partner;
 mod payer;
 mod values;
@@ -25,6 +26,7 @@ use document::{Document, Keys};
 
 pub use document::{ConfigError, ENVIRONMENT_PREFIX, Origin};
 pub use kafka::{Kafka, Sasl, Tls};
+pub use openpgp::OpenPgp;
 pub use partner::{Acknowledgements, Channel, Folder, Partner, Profile, SeverityProfile, Sftp};
 pub use payer::{Address, BankAccount, Contact, Payer};
 pub use values::{

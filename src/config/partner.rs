@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use super::document::{ConfigError, Keys, nearest};
+use super::openpgp::OpenPgp;
 use super::values::{AckPolicy, Completion, InterchangeParty, Period, Usage};
 use crate::finding::{Check, Severity, SnipLevel};
 use crate::ids::PartnerId;
@@ -27,6 +28,8 @@ pub struct Partner {
     /// Where a file goes that the ledger has; it is deleted when there is no such folder.
     pub processed: Option<String>,
     pub channel: Channel,
+    /// How its OpenPGP messages are opened.
+    pub pgp: Option<OpenPgp>,
 }
 
 /// How a partner's interchanges are treated.
@@ -149,6 +152,7 @@ impl Partner {
         let processed = keys.text("processed", "a folder beside the inbound one", some_text)?;
         let sftp = Sftp::read(keys.section("sftp")?)?;
         let folder = Folder::read(keys.section("folder")?)?;
+        let pgp = OpenPgp::read(keys.section("pgp")?)?;
         let isa13_days = read_duplicate(keys.section("duplicate")?)?;
         let ack = Acknowledgements::read(keys.section("ack")?)?;
         let severity = SeverityProfile::read(keys.section("severity")?)?;
@@ -174,6 +178,7 @@ impl Partner {
             stall_after: stall_after.unwrap_or(Period::from_secs(900)),
             processed,
             channel: keys.required("sftp", "[partner.sftp] or [partner.folder]", channel)?,
+            pgp,
         })
     }
 }

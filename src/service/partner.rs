@@ -27,6 +27,7 @@ use crate::intake::archive::{Archive, Archived};
 use crate::intake::channel::{ChannelError, Listed, Listing, RemoteName};
 use crate::intake::completeness::{self, Tail, Upload, Verdict};
 use crate::intake::data_directory::free_bytes;
+use crate::intake::openpgp::{OpenPgp, Stamp};
 use crate::intake::unpack::{self, UnpackError};
 use crate::ledger::readers::SharedReaders;
 use crate::ledger::{Ledger, LedgerError, Seq, Taken};
@@ -88,6 +89,7 @@ async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, 
     let id = partner.profile.id.clone();
     let mut round = Round {
         channel: Channel::new(&partner.channel),
+        openpgp: Arc::new(OpenPgp::new(partner.pgp.clone())),
         partner,
         desk,
         jobs,
@@ -131,6 +133,7 @@ struct Round {
     desk: Arc<Desk>,
     jobs: mpsc::Sender<Job>,
     channel: Channel,
+    openpgp: Arc<OpenPgp>,
     /// Files that are not taken yet.
     uploads: HashMap<RemoteName, Known>,
     /// Answers up to here are with the partner.
@@ -146,6 +149,18 @@ struct Known {
     since: Instant,
     /// As its bytes were when they were last read.
     end: Option<(u64, i64, Tail)>,
+    /// Refused with these bytes, at this time, with these keys: said once, and looked at again when one of
+    /// them changes.
+    refused: Option<(u64, i64, Stamp)>,
+}
+
+/// What came of a file that was to be sealed.
+enum Sealed {
+    Whole(Archived),
+    /// It ended too early.
+    CutShort,
+    /// It stays where it is.
+    Refused(UnpackError),
 }
 
 impl Round {
@@ -206,6 +221,11 @@ impl Round {
     }
 
     async fn look_at(&mut self, file: &Listed, listing: &Listing) -> Result<bool, Trouble> {
+        let openpgp = Arc::clone(&self.openpgp);
+        let known = self.known(&file.name);
+        if known.refused.is_some() && known.refused == Some((file.bytes, file.modified, openpgp.stamp())) {
+            return Ok(false);
+        }
         let tail = match completeness::by_listing(self.partner.complete, &file.name, listing) {
             Some(tail) => tail,
             None => self.tail(file).await?,
@@ -237,6 +257,7 @@ impl Round {
         self.uploads.entry(name.clone()).or_insert_with(|| Known {
             upload: Upload::new(),
             end: None,
+            refused: None,
             since: Instant::now(),
         })
     }
@@ -251,7 +272,7 @@ impl Round {
         let first = self.channel.read_at(&file.name, 0, limits::HEAD_BYTES).await?;
         let from = file.bytes.saturating_sub(limits::TAIL_BYTES as u64);
         let last = self.channel.read_at(&file.name, from, limits::TAIL_BYTES).await?;
-        let tail = completeness::tail_of(&first, &last);
+        let tail = completeness::tail_of_named(&file.name, &first, &last);
         self.known(&file.name).end = Some((file.bytes, file.modified, tail));
         Ok(tail)
     }
@@ -268,9 +289,17 @@ impl Round {
         let was_taken = self.read_ledger(move |ledger| ledger.taken(&of, &look)).await?.is_some();
         if !was_taken {
             let received_at = Timestamp::now();
-            let Some(archived) = self.seal(file).await? else {
-                self.known(&file.name).upload.was_cut_short();
-                return Ok(());
+            let keys = self.openpgp.stamp();
+            let archived = match self.seal(file).await? {
+                Sealed::Whole(archived) => archived,
+                Sealed::CutShort => {
+                    self.known(&file.name).upload.was_cut_short();
+                    return Ok(());
+                }
+                Sealed::Refused(why) => {
+                    self.refuse(file, keys, why);
+                    return Ok(());
+                }
             };
             let (done, taken_in) = oneshot::channel();
             let job = FileJob {
@@ -302,12 +331,25 @@ impl Round {
         }
     }
 
-    /// Streams a file into the archive, opened where it is packed. `None`: it ended too early.
-    async fn seal(&mut self, file: &Listed) -> Result<Option<Archived>, Trouble> {
+    /// A packed file that can't be opened stays, and is said once.
+    fn refuse(&mut self, file: &Listed, keys: Stamp, why: UnpackError) {
+        self.known(&file.name).refused = Some((file.bytes, file.modified, keys));
+        let partner = &self.partner.profile.id;
+        tally::file_refused(partner, why.as_str());
+        error!(
+            partner = partner.as_str(),
+            bytes = file.bytes,
+            error = %why,
+            "a packed file is refused and stays where it is until it or the keys change"
+        );
+    }
+
+    /// Streams a file into the archive, opened where it is packed.
+    async fn seal(&mut self, file: &Listed) -> Result<Sealed, Trouble> {
         let (sender, stream) = stream::pair();
-        let desk = Arc::clone(&self.desk);
+        let (desk, openpgp) = (Arc::clone(&self.desk), Arc::clone(&self.openpgp));
         let sealing = tokio::task::spawn_blocking(move || {
-            let mut input = unpack::opened(Box::new(stream))?;
+            let mut input = unpack::opened(Box::new(stream), &openpgp)?;
             desk.archive.receive(&mut input, &desk.keys)
         });
         let mut offset = 0;
@@ -316,7 +358,7 @@ impl Round {
             let bytes = self.channel.read_at(&file.name, offset, wanted).await?;
             if bytes.is_empty() {
                 // Shorter than a moment ago: somebody writes it anew.
-                return Ok(None);
+                return Ok(Sealed::CutShort);
             }
             offset += bytes.len() as u64;
             if !sender.bytes(bytes).await {
@@ -325,13 +367,10 @@ impl Round {
         }
         sender.end().await;
         match sealing.await.map_err(io::Error::other)? {
-            Ok(archived) => Ok(Some(archived)),
+            Ok(archived) => Ok(Sealed::Whole(archived)),
             Err(error) => match UnpackError::of(&error) {
-                Some(UnpackError::Truncated) => Ok(None),
-                Some(refused) => {
-                    error!(partner = self.partner.profile.id.as_str(), error = %refused, "a packed file is refused and stays where it is");
-                    Ok(None)
-                }
+                Some(UnpackError::Truncated) => Ok(Sealed::CutShort),
+                Some(refused) => Ok(Sealed::Refused(refused)),
                 None => Err(error.into()),
             },
         }
