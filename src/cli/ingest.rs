@@ -14,6 +14,8 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::events::fact::ClaimCounts;
 use crate::ids::PartnerId;
+use crate::intake::openpgp::OpenPgp;
+use crate::intake::unpack;
 use crate::money::Money;
 use crate::pipeline::house::{House, Opening};
 use crate::pipeline::inbound::{self, FileReport};
@@ -28,7 +30,7 @@ use crate::tables::refdata::Origin;
     after_help = "Examples:\n  claimstream ingest claims.837\n  sftp … | claimstream ingest -\n  claimstream ingest --json claims.837 --received-at 2026-01-16T12:00:00-08:00 --pay-date 2026-02-20"
 )]
 pub struct Ingest {
-    /// Claim files; `-` reads standard input.
+    /// Claim files, also gzip, zip or (with --partner) OpenPGP; `-` reads standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Treat the files as this partner's; else the partner whose sender and receiver match.
@@ -128,12 +130,18 @@ pub fn ingest_files(
     for path in files {
         open(path)?;
     }
+    let keys = partner
+        .and_then(|id| house.config.partner_named(id.as_str()))
+        .and_then(|partner| partner.pgp.clone());
+    let openpgp = OpenPgp::new(keys);
     let mut ingested = Ingested::default();
     let (seen, resumed) = resume(house, output)?;
     ingested.resumed = resumed.len() as u64;
     resumed.iter().for_each(|report| ingested.add(report));
     for path in files {
-        let (mut input, size) = open(path)?;
+        let (input, size) = open(path)?;
+        let unopened = |error: io::Error| Failure::unfinished(format!("{}: {error}", path.display()));
+        let mut input = unpack::opened(input, &openpgp).map_err(unopened)?;
         let bar = output.progress(size, "deciding");
         let report = inbound::ingest(house, &seen, &mut input, partner, received_at.unwrap_or_else(Timestamp::now), &|read, of| {
             bar.set_length(of);
@@ -189,7 +197,7 @@ pub fn deliver(house: &mut House, output: &Output) -> Result<Delivery, Failure> 
     Ok(delivery)
 }
 
-fn open(path: &Path) -> Result<(Box<dyn Read>, u64), Failure> {
+fn open(path: &Path) -> Result<(Box<dyn Read + Send>, u64), Failure> {
     if path.as_os_str() == "-" {
         return Ok((Box::new(io::stdin()), 0));
     }

@@ -27,7 +27,7 @@ use document::{Document, Keys};
 pub use document::{ConfigError, ENVIRONMENT_PREFIX, Origin};
 pub use kafka::{Kafka, Sasl, Tls};
 pub use openpgp::OpenPgp;
-pub use partner::{Acknowledgements, Channel, Folder, Partner, Profile, SeverityProfile, Sftp};
+pub use partner::{Acknowledgements, Channel, Fallback, Folder, Partner, Profile, SeverityProfile, Sftp};
 pub use payer::{Address, BankAccount, Contact, Payer};
 pub use values::{
     AccountNumber, AckPolicy, Completion, Compression, InterchangeParty, LedgerKind, Period, RoutingNumber, SaslMechanism, Schedule, Secret, Usage,

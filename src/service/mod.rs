@@ -8,6 +8,7 @@
 
 mod channel;
 mod control;
+mod fail_over;
 pub mod http;
 mod partner;
 mod stream;
@@ -24,8 +25,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use self::control::Suspensions;
-use self::partner::Desk;
+use self::control::{Choices, Suspensions};
+use self::partner::{Desk, Said};
 use self::worker::{Job, Worker};
 use crate::config::{Config, ConfigError, Partner};
 use crate::ids::PartnerId;
@@ -35,7 +36,7 @@ use crate::pipeline::health::Health;
 use crate::pipeline::house::House;
 use crate::telemetry;
 
-pub use self::control::{ControlError, resume, suspend, suspended};
+pub use self::control::{Chosen, ControlError, Side, channels_in_use, choose_channel, chosen_channels, resume, suspend, suspended};
 
 /// Jobs that wait for the worker: each is one small message, their files are sealed on disk.
 const JOBS_WAITING: usize = 64;
@@ -98,6 +99,7 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
         seals_outbound: config.phi.seal_outbound,
     });
     let suspensions = Suspensions::watch(control::directory(&desk.data_dir));
+    let choices = Choices::watch(control::channel_directory(&desk.data_dir));
     let (jobs, waiting) = mpsc::channel(JOBS_WAITING);
     let (finished, mut worker_ended) = mpsc::channel(1);
     let worker = Worker::new(house, health);
@@ -112,6 +114,7 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
         desk,
         jobs: jobs.clone(),
         suspensions,
+        choices,
         tasks: HashMap::new(),
     };
     watching.take_up(&config.partners);
@@ -168,6 +171,7 @@ struct Watching {
     desk: Arc<Desk>,
     jobs: mpsc::Sender<Job>,
     suspensions: Suspensions,
+    choices: Choices,
     tasks: HashMap<PartnerId, Task>,
 }
 
@@ -194,7 +198,11 @@ impl Watching {
                 continue;
             }
             let (ends, ending) = watch::channel(false);
-            let task = partner::supervise(partner.clone(), Arc::clone(&self.desk), self.jobs.clone(), self.suspensions.of(&id), ending);
+            let said = Said {
+                suspension: self.suspensions.of(&id),
+                choice: self.choices.of(&id),
+            };
+            let task = partner::supervise(partner.clone(), Arc::clone(&self.desk), self.jobs.clone(), said, ending);
             let handle = tokio::spawn(task);
             let partner = partner.clone();
             self.tasks.insert(id, Task { partner, ends, handle });

@@ -16,7 +16,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::channel::Channel;
-use super::control::Suspension;
+use super::control::{Choice, Suspension};
+use super::fail_over::{FailOver, Place};
 use super::stream;
 use super::worker::{FileJob, Job, upload_delivery};
 use crate::clock::Timestamp;
@@ -71,10 +72,17 @@ enum Trouble {
     Ended,
 }
 
+/// What operators say of a partner.
+#[derive(Clone)]
+pub(super) struct Said {
+    pub(super) suspension: Suspension,
+    pub(super) choice: Choice,
+}
+
 /// Looks after a partner until `ending`; a panic ends one look, not the partner.
-pub async fn supervise(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, suspension: Suspension, ending: watch::Receiver<bool>) {
+pub(super) async fn supervise(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, said: Said, ending: watch::Receiver<bool>) {
     loop {
-        let look_after = look_after(partner.clone(), Arc::clone(&desk), jobs.clone(), suspension.clone(), ending.clone());
+        let look_after = look_after(partner.clone(), Arc::clone(&desk), jobs.clone(), said.clone(), ending.clone());
         match tokio::spawn(look_after).await {
             Err(failed) if failed.is_panic() && !*ending.borrow() => {
                 error!(partner = partner.profile.id.as_str(), "the channel's task panicked, it starts again");
@@ -85,10 +93,14 @@ pub async fn supervise(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job
     }
 }
 
-async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, mut suspension: Suspension, mut ending: watch::Receiver<bool>) {
+async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, said: Said, mut ending: watch::Receiver<bool>) {
     let id = partner.profile.id.clone();
+    let mut suspension = said.suspension;
+    let mut fail_over = FailOver::new(&partner, said.choice, &desk.data_dir);
     let mut round = Round {
-        channel: Channel::new(&partner.channel),
+        channel: fail_over.place().channel(),
+        place: fail_over.place().clone(),
+        has_failed: false,
         openpgp: Arc::new(OpenPgp::new(partner.pgp.clone())),
         partner,
         desk,
@@ -100,7 +112,8 @@ async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, 
     loop {
         if suspension.is_on() {
             // Whatever is open closes with it.
-            round.channel = Channel::new(&round.partner.channel);
+            round.channel = round.place.channel();
+            fail_over.close();
             warn!(partner = id.as_str(), "the partner is suspended, nothing is exchanged");
             tokio::select! {
                 biased;
@@ -108,16 +121,24 @@ async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, 
                 () = suspension.becomes(false) => info!(partner = id.as_str(), "the partner goes on"),
             }
         }
+        if fail_over.turns().await {
+            round.go_to(fail_over.place());
+        }
+        let began = Instant::now();
         let wait = tokio::select! {
             biased;
             () = ends(&mut ending) => return,
             () = suspension.becomes(true) => continue,
+            () = fail_over.is_asked() => continue,
             wait = round.go() => wait,
         };
+        fail_over.looked(!round.has_failed, began);
+        let wait = fail_over.at_most(wait);
         tokio::select! {
             biased;
             () = ends(&mut ending) => return,
             () = suspension.becomes(true) => {}
+            () = fail_over.is_asked() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
@@ -133,6 +154,10 @@ struct Round {
     desk: Arc<Desk>,
     jobs: mpsc::Sender<Job>,
     channel: Channel,
+    /// Where that is.
+    place: Place,
+    /// The last look at it.
+    has_failed: bool,
     openpgp: Arc<OpenPgp>,
     /// Files that are not taken yet.
     uploads: HashMap<RemoteName, Known>,
@@ -164,12 +189,22 @@ enum Sealed {
 }
 
 impl Round {
+    /// Goes on with the partner's other channel: what is there is not known yet.
+    fn go_to(&mut self, place: &Place) {
+        self.channel = place.channel();
+        self.place = place.clone();
+        self.uploads.clear();
+        self.troubles = 0;
+    }
+
     /// One look, and how long to wait for the next.
     async fn go(&mut self) -> Duration {
         let poll = self.partner.poll.duration();
         let id = self.partner.profile.id.clone();
         let id = id.as_str();
-        match self.look().await {
+        let looked = self.look().await;
+        self.has_failed = matches!(looked, Err(Trouble::Channel(_)));
+        match looked {
             Ok(waits_for_second_look) => {
                 if self.troubles > 0 {
                     info!(partner = id, "the channel works again");
@@ -280,7 +315,7 @@ impl Round {
     /// Seals a file, has it decided, and takes it out of the folder.
     async fn take(&mut self, file: &Listed, listing: &Listing) -> Result<(), Trouble> {
         let look = Taken {
-            name: self.desk.keys.token("remote-name", file.name.as_str().as_bytes()),
+            name: self.desk.keys.token("remote-name", &self.place.name_in(file.name.as_str())),
             bytes: file.bytes,
             modified: file.modified,
         };
@@ -325,7 +360,7 @@ impl Round {
     }
 
     async fn put_away(&mut self, name: &RemoteName) -> Result<(), ChannelError> {
-        match &self.partner.processed {
+        match &self.place.processed {
             None => self.channel.remove(name).await,
             Some(folder) => self.channel.rename_into(name, folder).await,
         }
