@@ -6,7 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod clearinghouses;
+mod fallback;
 mod folders;
+mod openpgp;
 #[path = "../sftp/server.rs"]
 #[allow(dead_code, reason = "the tests of the channel use more of it")]
 mod server;
