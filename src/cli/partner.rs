@@ -2,12 +2,13 @@
 //! the service runs.
 
 use clap::{Subcommand, ValueEnum};
+use serde::Serialize;
 use serde_json::json;
 
 use super::output::{Exit, Failure, Output};
-use crate::config::{Channel, Config};
+use crate::config::{Channel, Config, Fallback};
 use crate::ids::PartnerId;
-use crate::service::{self, ControlError, Side};
+use crate::service::{self, Chosen, ControlError, Side};
 
 /// The partners of the configuration, and who of them is cut off.
 #[derive(Debug, Subcommand)]
@@ -128,26 +129,49 @@ fn list(config: &Config, output: &Output) -> Result<(), Failure> {
         let id = partner.profile.id.as_str();
         let channel = shown(&partner.channel);
         let reason = suspended.get(id);
+        let fallback = partner.fallback.as_ref().map(|fallback| Second::of(fallback, chosen.get(id), in_use.get(id)));
+        output.object(&json!({
+            "type": "partner", "id": id, "channel": channel, "suspended": reason.is_some(), "reason": reason,
+            "fallback": fallback,
+        }))?;
         let state = reason.map_or_else(|| "active".to_string(), |reason| format!("suspended: {reason}"));
-        let mut line = json!({"type": "partner", "id": id, "channel": channel, "suspended": reason.is_some(), "reason": reason});
-        let mut text = format!("{id:<20} {channel:<45} {state}");
-        if let Some(fallback) = &partner.fallback {
-            let (chosen, in_use) = (chosen.get(id), in_use.get(id));
-            let side = in_use.map_or(Side::Main, |in_use| in_use.side).as_str();
-            line["fallback"] = json!(shown(&fallback.channel));
-            line["in_use"] = json!(side);
-            line["in_use_since"] = json!(in_use.map(|in_use| &in_use.reason));
-            line["chosen"] = json!(chosen.map_or("auto", |chosen| chosen.side.as_str()));
-            line["chosen_reason"] = json!(chosen.map(|chosen| &chosen.reason));
-            text += &format!("\n{:<20} {:<45} in use: {side}", "", format!("fallback {}", shown(&fallback.channel)));
-            text += &in_use.map_or_else(String::new, |in_use| format!(" {}", in_use.reason));
-            text += &chosen.map_or_else(String::new, |chosen| format!("; chosen: {} ({})", chosen.side.as_str(), chosen.reason));
+        output.text(&format!("{id:<20} {channel:<45} {state}"))?;
+        if let Some(fallback) = fallback {
+            output.text(&fallback.text())?;
         }
-        output.object(&line)?;
-        output.text(&text)?;
     }
     output.object(&json!({"type": "result", "partners": config.partners.len(), "suspended": suspended.len()}))?;
     Ok(())
+}
+
+/// The second channel of a partner, as a service last had it.
+#[derive(Debug, Serialize)]
+struct Second<'a> {
+    channel: String,
+    in_use: &'static str,
+    /// When and why.
+    since: Option<&'a str>,
+    chosen: &'static str,
+    reason: Option<&'a str>,
+}
+
+impl<'a> Second<'a> {
+    fn of(fallback: &Fallback, chosen: Option<&'a Chosen>, in_use: Option<&'a Chosen>) -> Second<'a> {
+        Second {
+            channel: shown(&fallback.channel),
+            in_use: in_use.map_or(Side::Main, |in_use| in_use.side).as_str(),
+            since: in_use.map(|in_use| in_use.reason.as_str()),
+            chosen: chosen.map_or("auto", |chosen| chosen.side.as_str()),
+            reason: chosen.map(|chosen| chosen.reason.as_str()),
+        }
+    }
+
+    fn text(&self) -> String {
+        let since = self.since.unwrap_or_default();
+        let chosen = self.reason.map_or_else(String::new, |reason| format!("; chosen: {} ({reason})", self.chosen));
+        let channel = format!("fallback {}", self.channel);
+        format!("{:<20} {channel:<45} in use: {} {since}{chosen}", "", self.in_use)
+    }
 }
 
 fn shown(channel: &Channel) -> String {
