@@ -158,6 +158,9 @@ pub const PACKING_BYTES: usize = 64;
 /// session keys for a hundred recipients and a signature or two have some 60 KB, and are collected in memory.
 pub const OPENPGP_OVERHEAD_BYTES_MAX: u64 = 1024 * 1024;
 
+/// Signatures of an OpenPGP message; one or two are usual.
+pub const OPENPGP_SIGNATURES_MAX: usize = 16;
+
 /// Bytes of the header lines of ASCII armour; a version and a comment have some hundred.
 pub const OPENPGP_ARMOR_HEADER_BYTES_MAX: usize = 64 * 1024;
 

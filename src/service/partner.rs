@@ -109,6 +109,7 @@ async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, 
         sent: None,
         troubles: 0,
     };
+    round.check_keys().await;
     loop {
         if suspension.is_on() {
             // Whatever is open closes with it.
@@ -189,6 +190,14 @@ enum Sealed {
 }
 
 impl Round {
+    /// What is wrong with keys is better known before a file needs them.
+    async fn check_keys(&self) {
+        let openpgp = Arc::clone(&self.openpgp);
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || openpgp.check()).await {
+            error!(partner = self.partner.profile.id.as_str(), %error, "OpenPGP messages of the partner cannot be opened");
+        }
+    }
+
     /// Goes on with the partner's other channel: what is there is not known yet.
     fn go_to(&mut self, place: &Place) {
         self.channel = place.channel();

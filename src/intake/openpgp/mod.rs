@@ -93,6 +93,17 @@ impl OpenPgp {
         Ok(Arc::clone(keyring))
     }
 
+    /// Whether the keys can be used; nothing is wrong where there are none.
+    ///
+    /// # Errors
+    /// [`KeyFault`] inside an [`OpenPgpError`].
+    pub fn check(&self) -> Result<(), OpenPgpError> {
+        match self.config {
+            Some(_) => self.keyring().map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
     /// Opens a message up to its plain text.
     ///
     /// # Errors
@@ -146,7 +157,8 @@ fn unsealed(source: &Source, form: Form, keyring: &Keyring) -> Result<Message<'s
     };
     let is_plain = match &message {
         Message::Literal { .. } => true,
-        Message::Signed { reader, .. } => reader.get_ref().is_literal(),
+        // Each signature hashes the whole content.
+        Message::Signed { reader, .. } => reader.get_ref().is_literal() && reader.num_signatures() <= limits::OPENPGP_SIGNATURES_MAX,
         Message::Compressed { .. } | Message::Encrypted { .. } => false,
     };
     if is_plain { Ok(message) } else { Err(OpenPgpError::Layers.into()) }

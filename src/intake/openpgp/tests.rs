@@ -312,6 +312,15 @@ fn layers_beyond_those_partners_use_are_refused() {
     // A literal packet alone is recognised by nothing, and is no X12 either.
     assert_eq!(unpacked(&plain, &openpgp).unwrap(), plain);
     assert_eq!(unpacked(&compressed, &openpgp), Err(OpenPgpError::NotEncrypted.into()));
+    let ours = partner.ours.to_public_key();
+    for (signatures, opened) in [(16, Ok(text(100))), (17, Err(OpenPgpError::Layers.into()))] {
+        let mut builder = MessageBuilder::from_bytes("", text(100)).seipd_v1(OsRng, SymmetricKeyAlgorithm::AES128);
+        builder.encrypt_to_key(OsRng, &ours.public_subkeys[1]).unwrap();
+        for _ in 0..signatures {
+            builder.sign(&partner.theirs.secret_subkeys[0].key, Password::empty(), HashAlgorithm::Sha256);
+        }
+        assert_eq!(unpacked(&builder.to_vec(OsRng).unwrap(), &openpgp), opened, "{signatures} signatures");
+    }
     let mut public = Vec::new();
     partner.ours.to_public_key().to_writer(&mut public).unwrap();
     assert_eq!(unpacked(&public, &openpgp).unwrap(), public, "a key is no message");
