@@ -140,8 +140,11 @@ pub fn ingest_files(
     resumed.iter().for_each(|report| ingested.add(report));
     for path in files {
         let (input, size) = open(path)?;
-        let unopened = |error: io::Error| Failure::unfinished(format!("{}: {error}", path.display()));
-        let mut input = unpack::opened(input, &openpgp).map_err(unopened)?;
+        let mut input = Unpacked {
+            input: Some(input),
+            opened: Box::new(io::empty()),
+            openpgp: &openpgp,
+        };
         let bar = output.progress(size, "deciding");
         let report = inbound::ingest(house, &seen, &mut input, partner, received_at.unwrap_or_else(Timestamp::now), &|read, of| {
             bar.set_length(of);
@@ -215,6 +218,22 @@ fn open(path: &Path) -> Result<(Box<dyn Read + Send>, u64), Failure> {
         return Err(Failure::usage(format!("{}: is a directory, expected a file", path.display())));
     }
     Ok((Box::new(file), metadata.len()))
+}
+
+/// A file that is opened where it is packed, when it is first read: standard input may have nothing yet.
+struct Unpacked<'o> {
+    input: Option<Box<dyn Read + Send>>,
+    opened: Box<dyn Read + Send>,
+    openpgp: &'o OpenPgp,
+}
+
+impl Read for Unpacked<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if let Some(input) = self.input.take() {
+            self.opened = unpack::opened(input, self.openpgp)?;
+        }
+        self.opened.read(into)
+    }
 }
 
 fn describe(path: &Path, report: &FileReport, output: &Output) -> io::Result<()> {
