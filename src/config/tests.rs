@@ -72,6 +72,12 @@ fn the_examples_are_read_as_they_are_written() {
     assert_eq!(office_ally.poll, Period::from_secs(15));
     assert!(matches!(&office_ally.channel, Channel::Sftp(sftp) if sftp.port == 22 && sftp.host_keys.len() == 1));
     assert!(matches!(&dropbox.channel, Channel::Folder(folder) if folder.inbound == Path::new("/srv/claims/in")));
+    let fallback = |partner: &Partner| partner.fallback.clone().unwrap();
+    assert_eq!(fallback(office_ally).fail_over_after, Some(Period::from_secs(900)));
+    assert!(matches!(fallback(office_ally).channel, Channel::Folder(_)) && matches!(fallback(dropbox).channel, Channel::Sftp(_)));
+    assert_eq!(office_ally.pgp.as_ref().unwrap().signers, ["0123456789ABCDEF0123456789ABCDEF01234567"]);
+    let by_hand = parsed(&text.replace("fail_over_after = \"15m\"", "fail_over_after = \"0\""), &[]).unwrap();
+    assert_eq!(fallback(&by_hand.partners[0]).fail_over_after, None);
     assert_eq!(config.partner_of(&dropbox.isa_sender, &dropbox.isa_receiver), Some(dropbox));
     assert_eq!(config.partner_named("officeally"), Some(office_ally));
     assert_eq!(config.kafka.unwrap().sasl.unwrap().password.expose(), "hunter2");
@@ -216,6 +222,34 @@ fn errors_say_where_what_and_the_way_out() {
         (
             &enrolled(&["\"1234567893\", \"*\"", "\"1881546299\"", "\"*\""]),
             "configuration: partner.remit.payees is \"*\" for p0 and p2, expected one partner for each payee",
+        ),
+        (
+            &format!("[[partner]]\n{pair}\n[partner.pgp]\nkey_file = \"k\"\nsigners = [\"{}\"]", "0a".repeat(20)),
+            "claimstream.toml line 8: partner.pgp.signer_keys is missing, expected the path of the public keys of signers",
+        ),
+        (
+            &format!("[[partner]]\n{pair}\n[partner.pgp]\nkey_file = \"k\"\nsigner_keys = \"k\""),
+            "claimstream.toml line 8: partner.pgp.signer_keys is set without signers, expected both or none",
+        ),
+        (
+            &format!("[[partner]]\n{pair}\n[partner.pgp]\nkey_file = \"k\"\nsigners = [\"0A\"]"),
+            "claimstream.toml line 10: partner.pgp.signers is of type array, expected fingerprints of 40 or 64 hexadecimal digits",
+        ),
+        (
+            &format!("[[partner]]\nfail_over_after = \"1h\"\n{pair}"),
+            "claimstream.toml line 1: partner.fail_over_after is set without a fallback, expected [partner.fallback.sftp] or [partner.fallback.folder]",
+        ),
+        (
+            &format!("[[partner]]\nfail_over_after = \"soon\"\n{pair}"),
+            "claimstream.toml line 2: partner.fail_over_after is \"soon\", expected a time such as 15m, or 0 for only by hand",
+        ),
+        (
+            &format!("[[partner]]\n{pair}\n[partner.fallback]\nprocessed = \"p\""),
+            "claimstream.toml line 8: partner.fallback.sftp is missing, expected [partner.fallback.sftp] or [partner.fallback.folder]",
+        ),
+        (
+            &format!("[[partner]]\n{pair}\n[partner.fallback.folder]\nin = \"i\"\nout = \"o\""),
+            "claimstream.toml line 1: partner.fallback is the channel itself, expected another channel",
         ),
         (
             "a = ",

@@ -8,8 +8,9 @@
 
 mod channel;
 mod control;
+mod fail_over;
 pub mod hand;
-mod http;
+pub mod http;
 mod partner;
 mod stream;
 pub mod worker;
@@ -26,8 +27,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use self::control::Suspensions;
-use self::partner::Desk;
+use self::control::{Choices, Suspensions};
+use self::partner::{Desk, Said};
 use self::worker::{Job, Reloaded, Worker};
 use crate::config::{Config, ConfigError, Partner};
 use crate::ids::PartnerId;
@@ -40,7 +41,7 @@ use crate::pipeline::together::Room;
 use crate::sealing::Keys;
 use crate::telemetry::{self, Chain};
 
-pub use self::control::{ControlError, resume, suspend, suspended};
+pub use self::control::{Chosen, ControlError, Side, channels_in_use, choose_channel, chosen_channels, resume, suspend, suspended};
 
 /// Jobs that wait for the worker: each is one small message, their files are sealed on disk.
 const JOBS_WAITING: usize = 64;
@@ -106,6 +107,7 @@ pub async fn run(mut house: House, read_config: ReadConfig, mut signals: Signals
         released: hears,
     });
     let suspensions = Suspensions::watch(control::directory(&desk.data_dir));
+    let choices = Choices::watch(control::channel_directory(&desk.data_dir));
     let (jobs, waiting) = mpsc::channel(JOBS_WAITING);
     let (finished, mut worker_ended) = mpsc::channel(1);
     let worker = Worker::new(house, health, released);
@@ -120,6 +122,7 @@ pub async fn run(mut house: House, read_config: ReadConfig, mut signals: Signals
         desk,
         jobs: jobs.clone(),
         suspensions,
+        choices,
         tasks: HashMap::new(),
     };
     watching.take_up(&config.partners);
@@ -205,6 +208,7 @@ struct Watching {
     desk: Arc<Desk>,
     jobs: mpsc::Sender<Job>,
     suspensions: Suspensions,
+    choices: Choices,
     tasks: HashMap<PartnerId, Task>,
 }
 
@@ -231,7 +235,11 @@ impl Watching {
                 continue;
             }
             let (ends, ending) = watch::channel(false);
-            let task = partner::supervise(partner.clone(), Arc::clone(&self.desk), self.jobs.clone(), self.suspensions.of(&id), ending);
+            let said = Said {
+                suspension: self.suspensions.of(&id),
+                choice: self.choices.of(&id),
+            };
+            let task = partner::supervise(partner.clone(), Arc::clone(&self.desk), self.jobs.clone(), said, ending);
             let handle = tokio::spawn(task);
             let partner = partner.clone();
             self.tasks.insert(id, Task { partner, ends, handle });

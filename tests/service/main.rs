@@ -6,7 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod clearinghouses;
+mod fallback;
 mod folders;
+mod openpgp;
 mod pace;
 mod remittances;
 #[path = "../sftp/server.rs"]
