@@ -15,6 +15,7 @@ mod explain;
 mod generate;
 mod ingest;
 mod output;
+mod overview;
 mod partner;
 mod refdata;
 mod remit;

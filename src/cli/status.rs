@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::ingest::look_into_house;
 use super::output::{Exit, Failure, Output, claims, claims_text};
+use super::overview::{self, Waiting};
 use crate::adjudication::decision::Decision;
 use crate::config::Config;
 use crate::events::fact::{ClaimCounts, Fact};
@@ -45,7 +46,9 @@ fn all(house: &House, output: &Output) -> Result<Exit, Failure> {
     let mut total = ClaimCounts::default();
     for row in &files {
         total.add(&row.progress.counts);
-        print_file(house, row, output)?;
+        if output.is_json() {
+            print_file(house, row, output)?;
+        }
     }
     let waiting: u64 = house.ledger.payees_due()?.iter().map(|payee| payee.claims).sum();
     let lag = outbound::lag(house)?;
@@ -56,21 +59,12 @@ fn all(house: &House, output: &Output) -> Result<Exit, Failure> {
         "conservation": total.conservation(), "waiting_for_payment": waiting, "outbox_lag": lag, "dead_letters": dead,
         "remits_to_send": enrolled, "remits_waiting_for_enrolment": unenrolled,
     }))?;
-    output.text(&format!(
-        "{} files, {}, conservation {}",
-        files.len(),
-        claims_text(&total),
-        total.conservation()
-    ))?;
-    output.text(&format!(
-        "charged {}, paid {}; {waiting} claims wait for payment, {lag} facts for delivery, {dead} dead letters",
-        total.charge, total.amount_paid
-    ))?;
-    if enrolled + unenrolled > 0 {
-        output.text(&format!(
-            "{enrolled} 835s wait to be sent, {unenrolled} for a partner that carries their payee ([partner.remit])"
-        ))?;
-    }
+    let waiting = Waiting {
+        dead_letters: dead,
+        remits_to_send: enrolled,
+        remits_unenrolled: unenrolled,
+    };
+    overview::print(house, &files, &total, waiting, output)?;
     Ok(if total.conservation() == 0 { Exit::Done } else { Exit::Integrity })
 }
 
@@ -107,11 +101,7 @@ fn of_file(house: &House, subject: &str, output: &Output) -> Result<Exit, Failur
 
 fn print_file(house: &House, row: &FileRow, output: &Output) -> Result<(), Failure> {
     let counts = &row.progress.counts;
-    let state = match row.state {
-        FileState::Open => "open",
-        FileState::Completed => "completed",
-        FileState::Rejected => "rejected",
-    };
+    let state = overview::state(row.state);
     let rejected = match row.state {
         FileState::Rejected => match house.ledger.fact(row.progress.first_seq)? {
             Fact::FileRejected(rejected) => Some(rejected),
