@@ -76,6 +76,7 @@ fn list(config: &Config, output: &Output) -> Result<(), Failure> {
         let channel = match &partner.channel {
             Channel::Sftp(sftp) => format!("sftp {}@{}:{}", sftp.user, sftp.host, sftp.port),
             Channel::Folder(folder) => format!("folder {}", folder.inbound.display()),
+            Channel::Door => "door".to_string(),
         };
         let reason = suspended.get(id);
         output.object(&json!({"type": "partner", "id": id, "channel": channel, "suspended": reason.is_some(), "reason": reason}))?;

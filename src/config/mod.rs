@@ -8,6 +8,7 @@
 //! documentation in `config/claimstream.toml`; the tests here name what is forgotten.
 
 mod document;
+mod door;
 mod kafka;
 mod partner;
 mod payer;
@@ -24,6 +25,7 @@ use crate::telemetry::LogLevel;
 use document::{Document, Keys};
 
 pub use document::{ConfigError, ENVIRONMENT_PREFIX, Origin};
+pub use door::Door;
 pub use kafka::{Kafka, Sasl, Tls};
 pub use partner::{Acknowledgements, Channel, Folder, Partner, Profile, SeverityProfile, Sftp};
 pub use payer::{Address, BankAccount, Contact, Payer};
@@ -53,8 +55,10 @@ pub struct Config {
 pub struct Service {
     /// Where everything is kept; `--data-dir` goes before it.
     pub data_dir: PathBuf,
-    /// Health and metrics.
+    /// Health and metrics, and the door where it is on.
     pub listen: SocketAddr,
+    /// Absent: no claims are taken over HTTP.
+    pub door: Option<Door>,
 }
 
 /// `[rules]`.
@@ -137,10 +141,17 @@ impl Config {
         let limits = keys.section("limits")?;
         let telemetry = keys.section("telemetry")?;
         keys.finish()?;
+        let service = Service::read(service)?;
+        let door = service.door.as_ref().map(|door| &door.partner);
+        let partners = partners.into_iter().map(|partner| Partner::read(partner, door)).collect::<Result<_, _>>()?;
+        let partners = distinct(partners, &keys)?;
+        if let Some(id) = door.filter(|id| !partners.iter().any(|partner| partner.profile.id == **id)) {
+            return Err(keys.refuse("service.door.partner", &format!("{:?}", id.as_str()), "the id of a [[partner]]"));
+        }
         Ok(Config {
-            service: Service::read(service)?,
+            service,
             payer: Payer::read(payer)?,
-            partners: distinct(partners.into_iter().map(Partner::read).collect::<Result<_, _>>()?, &keys)?,
+            partners,
             rules: Rules::read(rules)?,
             kafka: Kafka::read(kafka)?,
             ledger: Ledger::read(ledger)?,
@@ -188,10 +199,12 @@ impl Service {
     fn read(mut keys: Keys<'_>) -> Result<Service, ConfigError> {
         let data_dir = keys.path("data_dir")?;
         let listen = keys.text("listen", "an address and port such as 127.0.0.1:9600", |text| text.parse().ok())?;
+        let door = keys.section("door")?;
         keys.finish()?;
         Ok(Service {
             data_dir: data_dir.unwrap_or_else(|| "./claimstream-data".into()),
             listen: listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9600))),
+            door: Door::read(door)?,
         })
     }
 }

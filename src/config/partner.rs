@@ -10,6 +10,8 @@ use super::values::{AckPolicy, Completion, InterchangeParty, Period, Usage};
 use crate::finding::{Check, Severity, SnipLevel};
 use crate::ids::PartnerId;
 
+pub(super) const ID: &str = "a name of 1 to 64 lower-case letters, digits, - and _ (it names a folder)";
+
 /// One `[[partner]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Partner {
@@ -78,6 +80,9 @@ impl Default for Acknowledgements {
 pub enum Channel {
     Sftp(Sftp),
     Folder(Folder),
+    /// None of its own: the partner posts its claims, and has its answers with the response
+    /// (`[service.door]`).
+    Door,
 }
 
 /// `[partner.sftp]`: we are the client. Key authentication only; the server's key is pinned.
@@ -136,8 +141,8 @@ impl Serialize for SeverityProfile {
 }
 
 impl Partner {
-    pub(super) fn read(mut keys: Keys<'_>) -> Result<Partner, ConfigError> {
-        const ID: &str = "a name of 1 to 64 lower-case letters, digits, - and _ (it names a folder)";
+    /// `door`: the partner that needs no channel, because it posts its claims.
+    pub(super) fn read(mut keys: Keys<'_>, door: Option<&PartnerId>) -> Result<Partner, ConfigError> {
         let standard = Profile::default();
         let id = keys.text("id", ID, folder_name)?;
         let isa_sender = keys.text("isa_sender", InterchangeParty::EXPECTED, InterchangeParty::parse)?;
@@ -156,7 +161,7 @@ impl Partner {
         let channel = match (sftp, folder) {
             (Some(sftp), None) => Some(Channel::Sftp(sftp)),
             (None, Some(folder)) => Some(Channel::Folder(folder)),
-            (None, None) => None,
+            (None, None) => (door.is_some() && door == id.as_ref()).then_some(Channel::Door),
             (Some(_), Some(_)) => return Err(keys.refuse("folder", "set beside sftp", "one channel for each partner")),
         };
         Ok(Partner {
@@ -271,7 +276,7 @@ fn read_duplicate(mut keys: Keys<'_>) -> Result<Option<u32>, ConfigError> {
     Ok(days)
 }
 
-fn folder_name(text: &str) -> Option<PartnerId> {
+pub(super) fn folder_name(text: &str) -> Option<PartnerId> {
     let fits = (1..=64).contains(&text.len())
         && text
             .bytes()

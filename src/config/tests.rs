@@ -74,6 +74,8 @@ fn the_examples_are_read_as_they_are_written() {
     assert!(matches!(&dropbox.channel, Channel::Folder(folder) if folder.inbound == Path::new("/srv/claims/in")));
     assert_eq!(config.partner_of(&dropbox.isa_sender, &dropbox.isa_receiver), Some(dropbox));
     assert_eq!(config.partner_named("officeally"), Some(office_ally));
+    let door = config.service.door.as_ref().unwrap();
+    assert_eq!((door.partner.as_str(), door.max_bytes, door.max_waiting), ("officeally", 1024 * 1024, 16));
     assert_eq!(config.kafka.unwrap().sasl.unwrap().password.expose(), "hunter2");
     for (check, severity) in [
         (Check::S108, Severity::Warn),
@@ -206,6 +208,18 @@ fn errors_say_where_what_and_the_way_out() {
             "configuration: partner.isa_sender with isa_receiver is the same for a and b, expected a pair of its own for each partner",
         ),
         (
+            &format!("[service.door]\npartner = \"a\"\n[[partner]]\n{pair}"),
+            "claimstream.toml line 1: service.door.token_file is missing, expected the path of a file with a token",
+        ),
+        (
+            &format!("[service.door]\npartner = \"b\"\ntoken_file = \"t\"\n[[partner]]\n{pair}"),
+            "configuration: service.door.partner is \"b\", expected the id of a [[partner]]",
+        ),
+        (
+            "[service.door]\npartner = \"b\"\ntoken_file = \"t\"\n[[partner]]\nid = \"a\"\nisa_sender = \"ZZ:11\"\nisa_receiver = \"ZZ:22\"",
+            "claimstream.toml line 4: partner.sftp is missing, expected [partner.sftp] or [partner.folder]",
+        ),
+        (
             "a = ",
             "claimstream.toml line 1: not TOML: string values must be quoted, expected literal string",
         ),
@@ -243,4 +257,15 @@ fn errors_of_the_environment_name_the_variable() {
 fn a_file_that_cannot_be_read_is_named() {
     let error = Config::load(Some(Path::new("/nowhere/claimstream.toml")), std::iter::empty()).unwrap_err();
     assert_eq!(error.to_string(), "/nowhere/claimstream.toml: cannot be read");
+}
+
+#[test]
+fn only_the_partner_of_the_door_needs_no_channel() {
+    let door = "[service.door]\npartner = \"a\"\ntoken_file = \"t\"\n[[partner]]\nid = \"a\"\nisa_sender = \"ZZ:11\"\nisa_receiver = \"ZZ:22\"\n";
+    let channel = |text: &str| parsed(text, &[]).unwrap().partners[0].channel.clone();
+    assert_eq!(channel(door), Channel::Door);
+    assert!(matches!(
+        channel(&format!("{door}[partner.folder]\nin = \"i\"\nout = \"o\"")),
+        Channel::Folder(_)
+    ));
 }

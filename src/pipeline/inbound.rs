@@ -371,6 +371,10 @@ fn complete(
         counts: done.counts,
         completed_at: at,
     }));
+    if done.first_seq == 0 {
+        // No claim of it has a fact: it begins with its answers.
+        done.first_seq = house.ledger.last_seq()? + 1;
+    }
     reach("inbound::completion::before-append")?;
     house.ledger.append(&Batch {
         facts,

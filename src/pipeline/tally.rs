@@ -259,6 +259,14 @@ pub fn channel_looked(partner: &PartnerId, took: Duration, listed: Option<usize>
     }
 }
 
+/// A request at the door was answered; refusals would make the times of answers look short.
+pub fn door_answered(status: u16, took: Duration) {
+    counter!(names::DOOR_REQUESTS_TOTAL, "status" => status.to_string()).increment(1);
+    if status == 200 {
+        histogram!(names::DOOR_SECONDS).record(took);
+    }
+}
+
 /// A file in an inbound folder was found whole, this long after it was first seen.
 pub fn file_waited(waited: Duration) {
     histogram!(names::FILE_WAIT_SECONDS).record(waited);

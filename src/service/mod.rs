@@ -8,10 +8,14 @@
 
 mod channel;
 mod control;
+mod door;
+mod door_answer;
+mod door_tokens;
 pub mod hand;
 mod http;
 mod partner;
 mod stream;
+mod visit;
 pub mod worker;
 
 use std::collections::HashMap;
@@ -26,9 +30,10 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use self::control::Suspensions;
+use self::door::Door;
 use self::partner::Desk;
 use self::worker::{Job, Worker};
-use crate::config::{Config, ConfigError, Partner};
+use crate::config::{Channel, Config, ConfigError, Partner};
 use crate::ids::PartnerId;
 use crate::ledger::readers::SharedReaders;
 use crate::limits;
@@ -38,6 +43,7 @@ use crate::pipeline::together::Room;
 use crate::telemetry;
 
 pub use self::control::{ControlError, resume, suspend, suspended};
+pub use self::door_tokens::TokenFileError;
 
 /// Jobs that wait for the worker: each is one small message, their files are sealed on disk.
 const JOBS_WAITING: usize = 64;
@@ -55,6 +61,8 @@ pub enum ServiceError {
     Io(#[from] std::io::Error),
     #[error("{address}: cannot listen there")]
     Listen { address: std::net::SocketAddr, source: std::io::Error },
+    #[error("the door's tokens cannot be used")]
+    Tokens(#[from] TokenFileError),
     #[error(transparent)]
     Worker(#[from] worker::WorkerError),
 }
@@ -83,13 +91,6 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
     info!(address = %listener.local_addr()?, "health and metrics are answered");
     let patience = config.kafka.as_ref().map_or(Duration::ZERO, |kafka| kafka.give_up_after.duration());
     let health = Arc::new(Health::silent_for(Duration::from_secs(limits::WORKER_SILENT_SECONDS_MAX) + patience));
-    let (answering, ends) = watch::channel(());
-    let door = http::serve(listener, Arc::clone(&health), metrics, async move {
-        let mut ends = ends;
-        // Ends with what it watches.
-        while ends.changed().await.is_ok() {}
-    });
-    let door = tokio::spawn(door);
     let (released, hears) = watch::channel(());
     let desk = Arc::new(Desk {
         health: Arc::clone(&health),
@@ -105,7 +106,23 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
     let suspensions = Suspensions::watch(control::directory(&desk.data_dir));
     let (jobs, waiting) = mpsc::channel(JOBS_WAITING);
     let (finished, mut worker_ended) = mpsc::channel(1);
-    let worker = Worker::new(house, health, released);
+    let (in_force, reads) = watch::channel(Arc::new(config.clone()));
+    let door = match config.service.door.clone() {
+        None => None,
+        Some(settings) => {
+            let suspension = suspensions.of(&settings.partner);
+            let door = Arc::new(Door::open(settings, Arc::clone(&desk), suspension, jobs.clone(), reads)?);
+            tokio::spawn(Arc::clone(&door).watch_disk());
+            Some(door)
+        }
+    };
+    let (answering, ends) = watch::channel(());
+    let answers = tokio::spawn(http::serve(listener, Arc::clone(&health), metrics, door.clone(), async move {
+        let mut ends = ends;
+        // Ends with what it watches.
+        while ends.changed().await.is_ok() {}
+    }));
+    let worker = Worker::new(house, health, released, in_force);
     let runtime = tokio::runtime::Handle::current();
     let thread = std::thread::Builder::new().name("worker".into()).spawn(move || {
         let served = worker.work(&runtime, waiting);
@@ -129,6 +146,7 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
             _ = signals.reload.recv() => match read_config() {
                 Ok(config) => {
                     watching.take_up(&config.partners);
+                    door.iter().for_each(|door| door.read_again());
                     if jobs.send(Job::Reload(Box::new(config))).await.is_err() {
                         break;
                     }
@@ -139,11 +157,12 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
     }
     info!("the service ends");
     interrupt.store(true, Ordering::Relaxed);
+    door.iter().for_each(|door| door.close());
     watching.let_go().await;
     drop((watching, jobs));
     let served = tokio::task::spawn_blocking(move || thread.join()).await;
     drop(answering);
-    if let Ok(Err(error)) = door.await {
+    if let Ok(Err(error)) = answers.await {
         warn!(%error, "health and metrics were no longer answered");
     }
     match served {
@@ -193,7 +212,8 @@ impl Watching {
             }
             stays
         });
-        for partner in partners {
+        // Whoever has the door only has no channel to look into.
+        for partner in partners.iter().filter(|partner| partner.channel != Channel::Door) {
             let id = partner.profile.id.clone();
             if self.tasks.contains_key(&id) {
                 continue;

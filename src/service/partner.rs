@@ -27,12 +27,11 @@ use crate::events::fact::{AckBuilt, Fact};
 use crate::intake::archive::{Archive, Archived, Sealed};
 use crate::intake::channel::{ChannelError, Listed, Listing, RemoteName};
 use crate::intake::completeness::{self, Tail, Upload, Verdict};
-use crate::intake::data_directory::free_bytes;
 use crate::intake::unpack::{self, UnpackError};
 use crate::ledger::readers::SharedReaders;
 use crate::ledger::{Ledger, LedgerError, Seq, Taken};
 use crate::limits;
-use crate::pipeline::health::{Health, Part};
+use crate::pipeline::health::Health;
 use crate::pipeline::tally;
 use crate::pipeline::together::Room;
 use crate::sealing::{Keys, SealedReader};
@@ -92,8 +91,9 @@ pub async fn supervise(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job
 
 async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, mut suspension: Suspension, mut ending: watch::Receiver<bool>) {
     let id = partner.profile.id.clone();
+    let Some(channel) = Channel::new(&partner.channel) else { return };
     let mut round = Round {
-        channel: Channel::new(&partner.channel),
+        channel,
         partner,
         hand: Hand::new(desk.room),
         desk,
@@ -107,7 +107,9 @@ async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, 
     loop {
         if suspension.is_on() {
             // Whatever is open closes with it.
-            round.channel = Channel::new(&round.partner.channel);
+            if let Some(closed) = Channel::new(&round.partner.channel) {
+                round.channel = closed;
+            }
             warn!(partner = id.as_str(), "the partner is suspended, nothing is exchanged");
             tokio::select! {
                 biased;
@@ -476,13 +478,7 @@ impl Round {
 
     /// Below the limit nothing more is taken in: what the ledger has must be able to go on.
     fn has_room(&self) -> bool {
-        let has_room = free_bytes(&self.desk.data_dir).map_or(true, |free| free >= limits::DISK_FREE_BYTES_MIN);
-        let state = if has_room {
-            Ok(())
-        } else {
-            Err("nearly full, nothing is taken in".to_string())
-        };
-        self.desk.health.set(Part::Disk, state);
+        let has_room = self.desk.health.has_room(&self.desk.data_dir);
         if !has_room {
             error!(partner = self.partner.profile.id.as_str(), "the disk is nearly full, nothing is taken in");
         }

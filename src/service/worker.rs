@@ -61,8 +61,8 @@ pub enum Job {
 pub struct FileJob {
     pub arrived: Arrived,
     pub partner: PartnerId,
-    /// What the channel showed of it.
-    pub look: Taken,
+    /// What the channel showed of it; `None`: it was posted.
+    pub look: Option<Taken>,
     /// Told when the ledger has the file; dropped when it has not.
     pub done: oneshot::Sender<FileReport>,
 }
@@ -94,6 +94,8 @@ pub struct Worker {
     health: Arc<Health>,
     /// Tells the partners' tasks that there may be answers to send.
     released: watch::Sender<()>,
+    /// What [`Job::Reload`] made of the configuration.
+    in_force: watch::Sender<Arc<Config>>,
     gauges: Gauges,
     gauged: Option<Instant>,
 }
@@ -106,7 +108,7 @@ struct EventsWait {
 }
 
 impl Worker {
-    pub fn new(house: House, health: Arc<Health>, released: watch::Sender<()>) -> Worker {
+    pub fn new(house: House, health: Arc<Health>, released: watch::Sender<()>, in_force: watch::Sender<Arc<Config>>) -> Worker {
         let next_payment = next_run(&house.config.remit.schedule, house.config.payer.timezone, Timestamp::now());
         Worker {
             house,
@@ -117,6 +119,7 @@ impl Worker {
             events: EventsWait::default(),
             health,
             released,
+            in_force,
             gauges: Gauges::default(),
             gauged: None,
         }
@@ -149,6 +152,7 @@ impl Worker {
             };
             match job {
                 Ok(None) => return self.leave(),
+                Ok(Some(Job::File(file))) if !self.knows(&file.partner) => {}
                 Ok(Some(Job::File(file))) => match self.files(&seen, *file, &mut jobs) {
                     Err(WorkerError::Inbound(InboundError::Interrupted)) => return Ok(self.served),
                     done => done?,
@@ -170,6 +174,7 @@ impl Worker {
         let mut files = vec![first];
         while let Ok(job) = jobs.try_recv() {
             match job {
+                Job::File(file) if !self.knows(&file.partner) => {}
                 Job::File(file) if room.take(file.arrived.archived.bytes) => files.push(*file),
                 other => {
                     self.next = Some(other);
@@ -187,6 +192,15 @@ impl Worker {
             self.is_in(file, report);
         }
         Ok(())
+    }
+
+    /// Not one that a new configuration has no more: its file is left to whoever sent it.
+    fn knows(&self, partner: &PartnerId) -> bool {
+        let is_known = self.house.config.partner_named(partner.as_str()).is_some();
+        if !is_known {
+            warn!(partner = partner.as_str(), "the partner is not configured any more, its file is not taken in");
+        }
+        is_known
     }
 
     fn file(&mut self, seen: &Seen, file: FileJob) -> Result<(), WorkerError> {
@@ -300,6 +314,7 @@ impl Worker {
         }
         match self.reloaded(config) {
             Ok(()) => {
+                self.in_force.send_replace(Arc::new(self.house.config.clone()));
                 gauges::describe(&self.house.directory, self.house.rules.digest());
                 let (refdata, rules) = (self.house.reference.digest(), self.house.rules.digest());
                 info!(%refdata, %rules, "configuration, rules and reference data are read again");
@@ -328,7 +343,7 @@ impl Worker {
 /// What the ledger is to know of a file beside its claims, and of those before it.
 fn taken(file: &FileJob, put_away: Vec<(PartnerId, Taken)>) -> Batch {
     Batch {
-        taken: Some((file.partner.clone(), file.look, file.arrived.archived.file)),
+        taken: file.look.map(|look| (file.partner.clone(), look, file.arrived.archived.file)),
         put_away,
         ..Batch::default()
     }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod clearinghouses;
+mod door;
 mod folders;
 #[path = "../sftp/server.rs"]
 #[allow(dead_code, reason = "the tests of the channel use more of it")]

@@ -154,12 +154,17 @@ impl Service {
         self.said.lock().unwrap().clone()
     }
 
-    /// A whole answer of the service's port, which it says at its start.
-    pub fn get(&self, path: &str) -> String {
+    /// Where it listens, which it says at its start.
+    pub fn address(&self) -> String {
         let said = self.said();
         let (_, after) = said.split_once("\"address\":\"").expect("it says where it listens");
-        let address = after.split('"').next().unwrap();
-        let mut stream = TcpStream::connect(address).unwrap();
+        after.split('"').next().unwrap().to_string()
+    }
+
+    /// A whole answer of the service's port.
+    pub fn get(&self, path: &str) -> String {
+        let address = self.address();
+        let mut stream = TcpStream::connect(&address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
