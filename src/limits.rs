@@ -178,6 +178,20 @@ pub const DOOR_TOKEN_BYTES_MAX: usize = 512;
 /// Tokens in force at once: one for each sender behind the partner, two during a rotation.
 pub const DOOR_TOKENS_MAX: usize = 64;
 
+/// Spans that wait for export, and those of one request: a file has some ten, of a few hundred bytes each.
+pub const SPANS_WAITING_MAX: usize = 4_096;
+pub const SPANS_AT_ONCE: usize = 512;
+
+/// Milliseconds that a span waits for others to go with it.
+pub const SPANS_WAIT_MILLIS: u64 = 1_000;
+
+/// Seconds for one request to the collector, and for the last spans when the process ends.
+pub const COLLECTOR_SECONDS_MAX: u64 = 5;
+pub const FLUSH_SECONDS_MAX: u64 = 3;
+
+/// Bytes of a collector's answer that are read; the status is in the first of them.
+pub const COLLECTOR_ANSWER_BYTES_MAX: u64 = 64 * 1024;
+
 /// What the Kafka client may hold before publishing waits: a round is some thousand records.
 pub const KAFKA_QUEUE_RECORDS_MAX: usize = 100_000;
 pub const KAFKA_QUEUE_KBYTES_MAX: usize = 64 * 1024;

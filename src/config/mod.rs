@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use chrono::{NaiveTime, Weekday};
 use serde::Serialize;
 
-use crate::telemetry::LogLevel;
+use crate::telemetry::{Collector, LogLevel};
 use document::{Document, Keys};
 
 pub use document::{ConfigError, ENVIRONMENT_PREFIX, Origin};
@@ -105,6 +105,9 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Telemetry {
     pub log: LogLevel,
+    /// Where spans go; absent: nowhere.
+    #[serde(rename = "otlp_endpoint")]
+    pub collector: Option<Collector>,
 }
 
 impl Config {
@@ -267,10 +270,15 @@ impl Limits {
 impl Telemetry {
     fn read(mut keys: Keys<'_>) -> Result<Telemetry, ConfigError> {
         let log = keys.text("log", "one of off, error, warn, info, debug, trace", |text| text.parse().ok())?;
-        // Refused rather than accepted without effect: no exporter is built in.
-        keys.text("otlp_endpoint", "nothing: this build exports no traces", |text| text.is_empty().then_some(()))?;
+        let collector = keys.text("otlp_endpoint", Collector::EXPECTED, |text| match text {
+            "" => Some(None),
+            text => text.parse().ok().map(Some),
+        })?;
         keys.finish()?;
-        Ok(Telemetry { log: log.unwrap_or_default() })
+        Ok(Telemetry {
+            log: log.unwrap_or_default(),
+            collector: collector.flatten(),
+        })
     }
 }
 

@@ -168,8 +168,8 @@ fn errors_say_where_what_and_the_way_out() {
             "claimstream.toml line 1: partner is of type table, expected sections [[partner]] in the file",
         ),
         (
-            "[telemetry]\notlp_endpoint = \"http://x\"",
-            "claimstream.toml line 2: telemetry.otlp_endpoint is \"http://x\", expected nothing: this build exports no traces",
+            "[telemetry]\notlp_endpoint = \"https://x\"",
+            "claimstream.toml line 2: telemetry.otlp_endpoint is \"https://x\", expected http://host:port of an OpenTelemetry collector, which may speak TLS from there on",
         ),
         (
             "[payer.bank]\nrouting = \"123456780\"",

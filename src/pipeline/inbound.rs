@@ -158,7 +158,7 @@ pub(super) fn take_in(house: &mut House, seen: &Seen, arrived: &Arrived, pace: P
     match house.ledger.admit(&arrival)? {
         Admission::Duplicate(row) => {
             tally::file_seen_before(&arrival.partner);
-            tracing::info!(trace = trace(&row.file), partner = arrival.partner.as_str(), "file received before");
+            tracing::info!(trace = row.file.trace(), partner = arrival.partner.as_str(), "file received before");
             Ok(FileReport {
                 is_duplicate: true,
                 ..FileReport::default()
@@ -205,27 +205,24 @@ pub fn first_interchange(input: &mut dyn Read) -> io::Result<Option<Interchange>
 }
 
 fn process(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profile, pace: Pace<'_>, progress: OnProgress<'_>) -> Result<FileReport, InboundError> {
-    let _file = tracing::info_span!("file", trace = trace(&row.file), partner = row.partner.as_str()).entered();
+    let _file = tracing::info_span!("file", trace = row.file.trace(), partner = row.partner.as_str()).entered();
     let survey = survey_archived(house, row, profile)?;
     let decided_at = Timestamp::now();
     if let Some((reason, byte)) = survey.rejection() {
         return reject(house, row, profile, &survey, reason, byte, decided_at);
     }
+    let deciding = tracing::info_span!("decide", claims = tracing::field::Empty).entered();
     let (done, sets) = match pace {
         Pace::Streamed => decide_claims(house, seen, row, profile, &survey, decided_at, progress)?,
         Pace::Together(firsts) => decide_at_once(house, seen, row, profile, &survey, decided_at, firsts)?,
     };
+    deciding.record("claims", done.claims);
+    drop(deciding);
     complete(house, row, profile, &survey, done, &sets, decided_at)
 }
 
-/// By what log lines name a file: the beginning of its digest.
-fn trace(file: &crate::ids::FileDigest) -> String {
-    let mut digits = file.hex();
-    digits.truncate(16);
-    digits
-}
-
 fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Survey, InboundError> {
+    let _survey = tracing::info_span!("survey", bytes = row.bytes).entered();
     let mut archived = house.archive.open(&row.file, &house.keys)?;
     let start = Instant::now();
     let mut failed = None;
@@ -375,6 +372,7 @@ fn complete(
         // No claim of it has a fact: it begins with its answers.
         done.first_seq = house.ledger.last_seq()? + 1;
     }
+    let closing = tracing::info_span!("commit").entered();
     reach("inbound::completion::before-append")?;
     house.ledger.append(&Batch {
         facts,
@@ -391,6 +389,7 @@ fn complete(
         ..Batch::default()
     })?;
     reach("inbound::completion::after-append")?;
+    drop(closing);
     tally::file_closed(row, survey, None, outside);
     let ClaimCounts { received, rejected, .. } = done.counts;
     tracing::info!(bytes = row.bytes, received, rejected, "file completed");
@@ -448,11 +447,12 @@ fn decide_claims(
     let (decided, to_commit) = sync_channel::<Vec<Decided>>(1);
     let (committed, to_publish) = sync_channel::<(Seq, Vec<Fact>)>(1);
     let interrupt: &AtomicBool = interrupt;
+    let deciding = tracing::Span::current();
     let (skip, batch_claims) = (row.progress.claims, batch_claims(config.limits.inflight_claims));
     thread::scope(|scope| {
         let reader = scope.spawn(move || read_claims(&mut archived, row, survey, (skip, batch_claims), &read, (interrupt, progress)));
         scope.spawn(move || outbox.follow(&readers, &to_publish));
-        let committer = scope.spawn(move || commit(ledger, seen, row, &to_commit, &unrecorded, &committed));
+        let committer = scope.spawn(move || deciding.in_scope(|| commit(ledger, seen, row, &to_commit, &unrecorded, &committed)));
         let mut looked_up = Ok(());
         for batch in to_decide {
             let start = Instant::now();
@@ -656,6 +656,7 @@ fn append(
     if progress.first_seq == 0 {
         progress.first_seq = ledger.last_seq()? + 1;
     }
+    let _commit = tracing::info_span!("commit", claims = batch.facts.len()).entered();
     batch.file = Some((row.number, *progress, FileState::Open));
     batch.delivered.extend(unrecorded.take());
     reach("inbound::claims::before-append")?;

@@ -64,6 +64,7 @@ pub fn take_in_together(
             reports.push(take_in(house, seen, file, Pace::Together(&mut undurable), progress)?);
             also(&mut house.ledger, place)?;
         }
+        let _commit = tracing::info_span!("commit", files = arrived.len()).entered();
         house.ledger.commit_together()?;
         Ok(reports)
     };

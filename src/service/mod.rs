@@ -252,5 +252,6 @@ pub(crate) fn needs_a_restart(before: &Config, after: &Config) -> Vec<&'static s
     note(before.kafka != after.kafka, "[kafka]");
     note(before.ledger != after.ledger, "[ledger]");
     note(before.phi != after.phi, "[phi]");
+    note(before.telemetry != after.telemetry, "[telemetry]");
     keys
 }

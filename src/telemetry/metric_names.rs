@@ -73,6 +73,7 @@ metric_names! {
     PART_READY describe_gauge Count "claims_part_ready" "1 when a part of the service is ready, else 0; by part.";
     DOOR_REQUESTS_TOTAL describe_counter Count "claims_door_requests_total" "Requests to POST /claims, by HTTP status.";
     DOOR_SECONDS describe_histogram Seconds "claims_door_seconds" "From the head of a posted file to its answer, refusals left out.";
+    SPANS_DROPPED_TOTAL describe_counter Count "claims_spans_dropped_total" "Spans that were not exported, by reason (queue: too many waited; collector: it did not take them).";
     BUILD_INFO describe_gauge Count "claims_build_info" "Always 1; which program and rule pack decide, by version and rules.";
 }
 
