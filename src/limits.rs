@@ -145,6 +145,10 @@ pub const HTTP_SECONDS_MAX: u64 = 10;
 /// Such requests at once: a few scrapers and probes.
 pub const HTTP_CONNECTIONS_MAX: usize = 32;
 
+/// Seconds of one question of `doctor --live`, and bytes of its answer: below what an orchestrator waits.
+pub const PROBE_SECONDS_MAX: u64 = 3;
+pub const PROBE_ANSWER_BYTES_MAX: u64 = 64 * 1024;
+
 /// Bytes of one file posted to the door, at most: it is in memory as a whole, as many times as there are
 /// requests at once. Larger ones belong into a channel. The default, 1 MiB, is some two thousand claims.
 pub const DOOR_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -14,6 +14,7 @@ mod door_tokens;
 pub mod hand;
 mod http;
 mod partner;
+pub mod probe;
 mod stream;
 mod visit;
 pub mod worker;

@@ -8,6 +8,7 @@
 mod clearinghouses;
 mod door;
 mod folders;
+mod live;
 #[path = "../sftp/server.rs"]
 #[allow(dead_code, reason = "the tests of the channel use more of it")]
 mod server;
@@ -15,4 +16,5 @@ mod signals;
 #[path = "../house/site.rs"]
 #[allow(dead_code, reason = "the whole house uses more of it")]
 mod site;
+mod spans;
 mod town;
