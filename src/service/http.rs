@@ -237,10 +237,17 @@ mod tests {
 
     #[test]
     fn slow_and_large_requests_are_cut_off() {
-        let bounds = Bounds {
-            time: Duration::from_millis(500),
-            ..BOUNDS
-        };
+        // Also where a request could be allowed more: these are not.
+        for can_grow in [false, true] {
+            cuts_off(Bounds {
+                time: Duration::from_millis(500),
+                can_grow,
+                ..BOUNDS
+            });
+        }
+    }
+
+    fn cuts_off(bounds: Bounds) {
         let service = service(bounds, Health::new());
         let start = Instant::now();
         assert_eq!(service.ask("GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: "), "");

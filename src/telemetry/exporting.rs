@@ -2,7 +2,7 @@
 //! what does not fit, or is not taken, is dropped and counted.
 
 use std::sync::OnceLock;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -140,10 +140,7 @@ fn batch(first: Message, waiting: &Receiver<Message>) -> (Vec<SpanData>, Option<
         if spans.len() == limits::SPANS_AT_ONCE {
             break;
         }
-        next = match waiting.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            Ok(message) => Some(message),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        };
+        next = waiting.recv_timeout(end.saturating_duration_since(Instant::now())).ok();
     }
     (spans, None)
 }

@@ -24,17 +24,7 @@ use super::exporting::Queue;
 
 /// The attributes that leave: sizes, counts, configured names and the file's trace. `tests/service/spans.rs`
 /// holds what is sent to this list.
-const EXPORTED: [&str; 9] = [
-    "trace",
-    "partner",
-    "bytes",
-    "claims",
-    "files",
-    "events",
-    "acknowledgements",
-    "remittances",
-    "duplicate",
-];
+const EXPORTED: [&str; 8] = ["trace", "partner", "bytes", "claims", "files", "events", "acknowledgements", "remittances"];
 
 /// Texts among them: the others are numbers and flags.
 const TEXTS: [&str; 2] = ["trace", "partner"];

@@ -14,17 +14,7 @@ use prost::Message;
 use super::town::{Town, canaries, until};
 
 /// What `src/telemetry/spans.rs` lets out.
-const EXPORTED: [&str; 9] = [
-    "trace",
-    "partner",
-    "bytes",
-    "claims",
-    "files",
-    "events",
-    "acknowledgements",
-    "remittances",
-    "duplicate",
-];
+const EXPORTED: [&str; 8] = ["trace", "partner", "bytes", "claims", "files", "events", "acknowledgements", "remittances"];
 
 /// Takes requests until the test ends.
 struct Collector {
