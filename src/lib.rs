@@ -110,6 +110,7 @@
 //! | 277CA totals rendered after the set closes | an acknowledgement is a fact that names its claims' range in the journal, rendered in two walks | memory stays flat for a set of any size |
 //! | delivery after deciding | events leave while the next claims are decided, from the facts in memory | a slow broker slows intake, and half of what was read again is not read at all |
 //! | zip by a library | `intake::zip_entries` | the library's stream reader refuses entries whose sizes follow them, as every packer to a pipe writes |
+//! | one position for all that a partner is sent | acknowledgements by position, 835s by what the ledger's index says of each | a payee that is enrolled late has its earlier 835s sent, and what was said of an 835 is found by its control number |
 //! | duplicates in an LSM store | `ledger::line_index`: sorted runs with a filter each, chained, rebuilt from the ledger's own runs | two hundred lines, no second database to keep in step |
 //!
 //! # What is thin, and where it grows
@@ -136,6 +137,8 @@
 //! - **The service** has one worker: the claims of a file stand together in the journal, so files take turns,
 //!   and each has its own syncs. Taking several small files into one transaction, and a journal in which the
 //!   claims of two files may alternate, are the two steps towards TARGETS.
+//! - **835s at partners.** `ledger::remits` has a row for each, from its building to the last word of its partner;
+//!   what is missing is sending a rejected one again, and taking one off the list of what is chased by hand.
 //! - **Authorization units** consumed are accumulated per row, kept in memory for rows that were used.
 
 pub mod acks;

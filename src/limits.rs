@@ -19,6 +19,9 @@ pub const LOOP_COUNTERS_MAX: usize = 16;
 /// Bytes read at once: 256 KiB measured four times faster than reading a whole file.
 pub const READ_BYTES: usize = 256 * 1024;
 
+/// Bytes read first: all of a small file, for which a large buffer would only be cleared.
+pub const FIRST_READ_BYTES: usize = 16 * 1024;
+
 /// Bytes skipped between interchanges (line ends, padding) before it is called foreign content.
 pub const FILLER_BYTES_MAX: usize = 64 * 1024;
 
@@ -86,6 +89,9 @@ pub const LINE_AUTHORIZATIONS_MAX: usize = 5;
 /// Bytes of one stored text. The longest element of our guides has 80 characters; a longer one is
 /// rejected, and must not fill memory until then.
 pub const TEXT_BYTES_MAX: usize = 256;
+
+/// TA1s of one interchange that are read: each answers an interchange of ours, and most come alone.
+pub const TA1S_PER_INTERCHANGE_MAX: usize = 1_000;
 
 /// Findings kept per claim: it is rejected by the first, and a thousand show what is wrong.
 pub const FINDINGS_PER_CLAIM_MAX: usize = 1_000;

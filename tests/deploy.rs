@@ -106,6 +106,8 @@ fn what_must_be_alerted_on_is() {
         telemetry::REMIT_UNBALANCED_TOTAL,
         telemetry::ACKS_OVERDUE,
         telemetry::DUE_CLAIMS,
+        telemetry::REMITS_OVERDUE,
+        telemetry::REMIT_ANSWERS_TOTAL,
         telemetry::REFDATA_AGE_SECONDS,
         telemetry::SFTP_UP,
         telemetry::DLQ_DEPTH,

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::ingest::{deliver, open_existing_house, resume};
+use super::ingest::{deliver, look_into_house, open_existing_house, resume};
 use super::output::{Exit, Failure, Output};
 use crate::config::Config;
 use crate::events::fact::DeadReason;
@@ -116,7 +116,7 @@ impl DeadLetters {
 }
 
 fn ls(config: Config, select: &Select, with_redriven: bool, max: usize, output: &Output) -> Result<Exit, Failure> {
-    let house = open_existing_house(config)?;
+    let house = look_into_house(config)?;
     let selection = Selection {
         with_redriven,
         ..select.selection()
@@ -131,7 +131,7 @@ fn ls(config: Config, select: &Select, with_redriven: bool, max: usize, output: 
 }
 
 fn show(config: Config, number: u64, output: &Output) -> Result<Exit, Failure> {
-    let house = open_existing_house(config)?;
+    let house = look_into_house(config)?;
     let selection = Selection {
         numbers: vec![number],
         with_redriven: true,

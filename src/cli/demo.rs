@@ -57,7 +57,7 @@ impl Demo {
         to_file(&key, |out| write_key(&recipe, out))?;
         write_reference(&recipe, &tables)?;
         refuse_to_replace(&house, &tables)?;
-        house.reference = reference_store::load(&house.directory.refdata(), &house.keys, &house.reference, &tables).map_err(Failure::unfinished)?;
+        house.reference = reference_store::load(&house.directory.refdata(), &house.keys, &tables).map_err(Failure::unfinished)?;
         output.text(&format!(
             "made {} claims, their reference data and answer key under {}",
             self.claims,

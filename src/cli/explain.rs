@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::ingest::open_existing_house;
+use super::ingest::look_into_house;
 use super::output::{Exit, Failure, Output};
 use crate::config::Config;
 use crate::ids::ClaimId;
@@ -27,7 +27,7 @@ pub struct Explain {
 
 impl Explain {
     pub fn run(self, config: Config, output: &Output) -> Result<Exit, Failure> {
-        let house = open_existing_house(config)?;
+        let house = look_into_house(config)?;
         let explanation =
             explain(&house, &self.claim, self.verify)?.ok_or_else(|| Failure::not_found(format!("claim {} is not in this data directory", self.claim)))?;
         match &explanation {

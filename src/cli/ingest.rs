@@ -18,7 +18,7 @@ use crate::events::fact::ClaimCounts;
 use crate::ids::PartnerId;
 use crate::intake::archive::Sealed;
 use crate::money::Money;
-use crate::pipeline::house::{House, Opening};
+use crate::pipeline::house::{House, HouseError, Opening};
 use crate::pipeline::inbound::{self, Arrived, FileReport, InboundError};
 use crate::pipeline::outbound::{self, Delivery};
 use crate::pipeline::payment_run;
@@ -87,13 +87,18 @@ impl Ingest {
     }
 }
 
-/// Opens the house of an earlier run, for what only looks at it or goes on with it.
+/// Opens the house of an earlier run, for what goes on with it.
 pub fn open_existing_house(config: Config) -> Result<House, Failure> {
     Ok(House::open(config, Opening::MustExist)?)
 }
 
+/// Opens the house for a look, also while the service is at work in it.
+pub fn look_into_house(config: Config) -> Result<House, Failure> {
+    Ok(House::open(config, Opening::ToLook)?)
+}
+
 /// Opens the house, making a key file when there is none, and says so.
-pub fn open_house(config: Config, output: &Output) -> Result<House, Failure> {
+pub fn open_house(config: Config, output: &Output) -> Result<House, HouseError> {
     let house = House::open(config, Opening::MayCreate)?;
     if house.keys_are_new {
         output.note("warning: a key file was made inside the data directory; keep keys elsewhere ([phi] key_file), or a copied directory can be read");
@@ -222,7 +227,7 @@ impl<'i> Intake<'i> {
             return Ok(());
         }
         self.house.archive.keep(sealed).map_err(InboundError::from)?;
-        let reports = take_in_together(self.house, self.seen, &arrived, &|_, _| {}, &mut |_, _| Ok(()))?;
+        let reports = take_in_together(self.house, self.seen, &arrived, &mut |_, _| Ok(()))?;
         let mut files = paths.into_iter().zip(&reports);
         files.try_for_each(|((path, bytes), report)| self.note(path, bytes, report))
     }

@@ -3,6 +3,7 @@
 //! Data goes to stdout, everything else to stderr. With `--json` every command prints one object, or
 //! NDJSON whose last line is `{"type":"result",…}`. Exit codes are [`Exit`].
 
+mod acknowledged;
 mod backup;
 mod bench;
 mod completions;
@@ -78,6 +79,9 @@ enum Command {
     Explain(explain::Explain),
     /// Decide archived claims again and compare with what was decided.
     Replay(replay::Replay),
+    /// What partners said of the 835s that they have, and what to chase.
+    #[command(subcommand)]
+    Ack(acknowledged::AckCommand),
     /// Payment run, and the proof that an 835 balances.
     #[command(subcommand)]
     Remit(remit::Remit),
@@ -132,6 +136,7 @@ pub fn run() -> ExitCode {
             Command::Status(command) => command.run(config, &output),
             Command::Explain(command) => command.run(config, &output),
             Command::Replay(command) => command.run(config, &output),
+            Command::Ack(command) => command.run(&config, &output),
             Command::Remit(command) => command.run(config, &output),
             Command::Refdata(command) => command.run(config, &output),
             Command::Gen(command) => command.run(&config, &output),

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::ingest::{open_existing_house, open_house};
+use super::ingest::{look_into_house, open_house};
 use super::output::{Exit, Failure, Output};
 use crate::config::Config;
-use crate::pipeline::house::House;
+use crate::intake::data_directory::DataDirectoryError;
+use crate::pipeline::house::{House, HouseError};
 use crate::pipeline::reference_store::{self, ReferenceStoreError};
 use crate::tables::refdata::{Origin, ReferenceData};
 
@@ -31,13 +32,25 @@ impl Refdata {
     pub fn run(self, config: Config, output: &Output) -> Result<Exit, Failure> {
         match self {
             Refdata::Load { dir, dry_run } => {
-                let house = open_house(config, output)?;
+                let (house, is_served) = open_or_look(config, output)?;
                 let reference = load(&house, &dir, dry_run)?;
                 print(&reference, output)?;
+                if is_served && !dry_run {
+                    output.note("a service is at work here: it decides with this from its next reload on (systemctl reload claimstream, or SIGHUP)");
+                }
             }
-            Refdata::Status => print(&open_existing_house(config)?.reference, output)?,
+            Refdata::Status => print(&look_into_house(config)?.reference, output)?,
         }
         Ok(Exit::Done)
+    }
+}
+
+/// The house, and whether somebody else is at work in it: reference data is the one thing that two may
+/// write.
+fn open_or_look(config: Config, output: &Output) -> Result<(House, bool), Failure> {
+    match open_house(config.clone(), output) {
+        Err(HouseError::Directory(DataDirectoryError::Locked { .. })) => Ok((look_into_house(config)?, true)),
+        opened => Ok((opened?, false)),
     }
 }
 
@@ -45,7 +58,7 @@ fn load(house: &House, directory: &std::path::Path, dry_run: bool) -> Result<Ref
     let loaded = if dry_run {
         reference_store::read_directory(&house.reference, directory)
     } else {
-        reference_store::load(&house.directory.refdata(), &house.keys, &house.reference, directory)
+        reference_store::load(&house.directory.refdata(), &house.keys, directory)
     };
     loaded.map_err(|error| match error {
         ReferenceStoreError::Load { .. } => Failure::usage(error),

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::ingest::{deliver, open_existing_house, resume};
+use super::ingest::{deliver, look_into_house, open_existing_house, resume};
 use super::output::{Exit, Failure, Output};
 use crate::clock::Timestamp;
 use crate::config::Config;
@@ -119,7 +119,7 @@ fn check_file(path: &Path) -> Result<BalanceReport, Failure> {
 }
 
 fn show(config: Config, output: &Output) -> Result<Exit, Failure> {
-    let house = open_existing_house(config)?;
+    let house = look_into_house(config)?;
     let (mut from, mut payments) = (1, 0u64);
     loop {
         let facts = house.ledger.facts(from, 4_096)?;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
-use super::ingest::open_existing_house;
+use super::ingest::look_into_house;
 use super::output::{Exit, Failure, Output};
 use crate::config::Config;
 use crate::ids::FileDigest;
@@ -56,7 +56,7 @@ impl Replay {
             }
             None => None,
         };
-        let house = open_existing_house(config)?;
+        let house = look_into_house(config)?;
         let reference = self
             .refdata
             .as_deref()

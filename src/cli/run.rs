@@ -7,14 +7,14 @@ use super::output::{Exit, Failure, Output};
 use crate::config::Config;
 use crate::pipeline::house::{House, Opening};
 use crate::service::worker::WorkerError;
-use crate::service::{self, ReadConfig, ServiceError};
+use crate::service::{self, ReadConfig, ServiceError, Signals};
 
 /// The service: claims in from the partners' channels, acknowledgements out, events published, payments
 /// built on schedule. Ends on SIGTERM or SIGINT; reads configuration, rules and reference data again on
 /// SIGHUP.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  claimstream --config /etc/claimstream.toml run\n  systemctl reload claimstream        # after a change of the configuration\n  claimstream partner suspend officeally --reason 'breach reported'"
+    after_help = "Examples:\n  claimstream --config /etc/claimstream.toml run\n  systemctl reload claimstream        # after a change of the configuration, or `refdata load`\n  claimstream partner suspend officeally --reason 'breach reported'"
 )]
 pub struct Run {}
 
@@ -31,9 +31,11 @@ impl Run {
         if config.partners.is_empty() {
             return Err(Failure::usage("no [[partner]] in the configuration; the service has no channel to look into"));
         }
-        let house = House::open(config, Opening::MayCreate)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
-        let served = runtime.block_on(service::run(house, read_config))?;
+        // Before anything else: who is asked to end while the house is opened ends in good order too.
+        let signals = runtime.block_on(async { Signals::new() })?;
+        let house = House::open(config, Opening::MayCreate)?;
+        let served = runtime.block_on(service::run(house, read_config, signals))?;
         // A read that hangs on a dead server must not hold up the end.
         runtime.shutdown_background();
         output.object(&json!({"type": "result", "files": served.files, "claims": served.claims, "remittances": served.remittances}))?;

@@ -7,13 +7,14 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::ingest::open_existing_house;
+use super::ingest::look_into_house;
 use super::output::{Exit, Failure, Output, claims, claims_text};
 use crate::adjudication::decision::Decision;
 use crate::config::Config;
 use crate::events::fact::{ClaimCounts, Fact};
 use crate::ids::{ClaimId, FileDigest};
 use crate::intake::archive::digest_of;
+use crate::ledger::remits::Remits;
 use crate::ledger::{FileRow, FileState, Ledger};
 use crate::pipeline::house::House;
 use crate::pipeline::outbound;
@@ -28,7 +29,7 @@ pub struct Status {
 
 impl Status {
     pub fn run(self, config: Config, output: &Output) -> Result<Exit, Failure> {
-        let house = open_existing_house(config)?;
+        let house = look_into_house(config)?;
         match self.subject {
             None => all(&house, output),
             Some(subject) => match subject.parse::<ClaimId>() {
@@ -48,10 +49,12 @@ fn all(house: &House, output: &Output) -> Result<Exit, Failure> {
     }
     let waiting: u64 = house.ledger.payees_due()?.iter().map(|payee| payee.claims).sum();
     let lag = outbound::lag(house)?;
+    let (enrolled, unenrolled) = unsent(house)?;
     let dead = house.ledger.dead_letters()?.iter().filter(|row| !row.is_redriven).count();
     output.object(&json!({
         "type": "result", "files": files.len(), "claims": claims(&total), "charge": total.charge, "paid": total.amount_paid,
         "conservation": total.conservation(), "waiting_for_payment": waiting, "outbox_lag": lag, "dead_letters": dead,
+        "remits_to_send": enrolled, "remits_waiting_for_enrolment": unenrolled,
     }))?;
     output.text(&format!(
         "{} files, {}, conservation {}",
@@ -63,7 +66,24 @@ fn all(house: &House, output: &Output) -> Result<Exit, Failure> {
         "charged {}, paid {}; {waiting} claims wait for payment, {lag} facts for delivery, {dead} dead letters",
         total.charge, total.amount_paid
     ))?;
+    if enrolled + unenrolled > 0 {
+        output.text(&format!(
+            "{enrolled} 835s wait to be sent, {unenrolled} for a partner that carries their payee ([partner.remit])"
+        ))?;
+    }
     Ok(if total.conservation() == 0 { Exit::Done } else { Exit::Integrity })
+}
+
+/// 835s that no partner has: of payees with a partner that carries them, and of others.
+fn unsent(house: &House) -> Result<(u64, u64), Failure> {
+    let (mut enrolled, mut unenrolled) = (0, 0);
+    for (payee, count) in house.ledger.unsent_by_payee()? {
+        *match house.config.carrier_of(&payee) {
+            Some(_) => &mut enrolled,
+            None => &mut unenrolled,
+        } += count;
+    }
+    Ok((enrolled, unenrolled))
 }
 
 fn of_file(house: &House, subject: &str, output: &Output) -> Result<Exit, Failure> {

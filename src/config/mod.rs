@@ -9,6 +9,7 @@
 
 mod document;
 mod door;
+mod enrolment;
 mod kafka;
 mod partner;
 mod payer;
@@ -21,11 +22,13 @@ use std::path::{Path, PathBuf};
 use chrono::{NaiveTime, Weekday};
 use serde::Serialize;
 
+use crate::ids::Npi;
 use crate::telemetry::{Collector, LogLevel};
 use document::{Document, Keys};
 
 pub use document::{ConfigError, ENVIRONMENT_PREFIX, Origin};
 pub use door::Door;
+pub use enrolment::{Enrolment, Payees};
 pub use kafka::{Kafka, Sasl, Tls};
 pub use partner::{Acknowledgements, Channel, Folder, Partner, Profile, SeverityProfile, Sftp};
 pub use payer::{Address, BankAccount, Contact, Payer};
@@ -147,7 +150,7 @@ impl Config {
         let service = Service::read(service)?;
         let door = service.door.as_ref().map(|door| &door.partner);
         let partners = partners.into_iter().map(|partner| Partner::read(partner, door)).collect::<Result<_, _>>()?;
-        let partners = distinct(partners, &keys)?;
+        let partners = enrolment::distinct(distinct(partners, &keys)?, &keys)?;
         if let Some(id) = door.filter(|id| !partners.iter().any(|partner| partner.profile.id == **id)) {
             return Err(keys.refuse("service.door.partner", &format!("{:?}", id.as_str()), "the id of a [[partner]]"));
         }
@@ -170,6 +173,11 @@ impl Config {
         self.partners
             .iter()
             .find(|partner| partner.isa_sender == *sender && partner.isa_receiver == *receiver)
+    }
+
+    /// The partner that carries the 835s of a payee.
+    pub fn carrier_of(&self, payee: &Npi) -> Option<&Partner> {
+        self.partners.iter().find(|partner| partner.remit.payees.have(payee))
     }
 
     /// The partner of this name (`--partner`).

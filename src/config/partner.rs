@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use super::document::{ConfigError, Keys, nearest};
+use super::enrolment::Enrolment;
 use super::values::{AckPolicy, Completion, InterchangeParty, Period, Usage};
 use crate::finding::{Check, Severity, SnipLevel};
 use crate::ids::PartnerId;
@@ -28,6 +29,7 @@ pub struct Partner {
     pub stall_after: Period,
     /// Where a file goes that the ledger has; it is deleted when there is no such folder.
     pub processed: Option<String>,
+    pub remit: Enrolment,
     pub channel: Channel,
 }
 
@@ -157,6 +159,7 @@ impl Partner {
         let isa13_days = read_duplicate(keys.section("duplicate")?)?;
         let ack = Acknowledgements::read(keys.section("ack")?)?;
         let severity = SeverityProfile::read(keys.section("severity")?)?;
+        let remit = Enrolment::read(keys.section("remit")?)?;
         keys.finish()?;
         let channel = match (sftp, folder) {
             (Some(sftp), None) => Some(Channel::Sftp(sftp)),
@@ -164,6 +167,13 @@ impl Partner {
             (None, None) => (door.is_some() && door == id.as_ref()).then_some(Channel::Door),
             (Some(_), Some(_)) => return Err(keys.refuse("folder", "set beside sftp", "one channel for each partner")),
         };
+        if channel == Some(Channel::Door) && !remit.payees.is_empty() {
+            return Err(keys.refuse(
+                "remit.payees",
+                "set without a channel",
+                "[partner.sftp] or [partner.folder], by which 835s are sent",
+            ));
+        }
         Ok(Partner {
             profile: Profile {
                 id: keys.required("id", ID, id)?,
@@ -178,6 +188,7 @@ impl Partner {
             complete: complete.unwrap_or(Completion::Trailer),
             stall_after: stall_after.unwrap_or(Period::from_secs(900)),
             processed,
+            remit,
             channel: keys.required("sftp", "[partner.sftp] or [partner.folder]", channel)?,
         })
     }

@@ -220,6 +220,22 @@ fn errors_say_where_what_and_the_way_out() {
             "claimstream.toml line 4: partner.sftp is missing, expected [partner.sftp] or [partner.folder]",
         ),
         (
+            "[service.door]\npartner = \"a\"\ntoken_file = \"t\"\n[[partner]]\nid = \"a\"\nisa_sender = \"ZZ:11\"\nisa_receiver = \"ZZ:22\"\n[partner.remit]\npayees = [\"*\"]",
+            "claimstream.toml line 4: partner.remit.payees is set without a channel, expected [partner.sftp] or [partner.folder], by which 835s are sent",
+        ),
+        (
+            &format!("[[partner]]\n{pair}\n[partner.remit]\npayees = [\"1234567890\"]"),
+            "claimstream.toml line 9: partner.remit.payees is of type array, expected NPIs of ten digits, and * for every payee whom no partner names",
+        ),
+        (
+            &enrolled(&["\"1234567893\"", "\"*\", \"1234567893\""]),
+            "configuration: partner.remit.payees is \"1234567893\" for p0 and p1, expected one partner for each payee",
+        ),
+        (
+            &enrolled(&["\"1234567893\", \"*\"", "\"1881546299\"", "\"*\""]),
+            "configuration: partner.remit.payees is \"*\" for p0 and p2, expected one partner for each payee",
+        ),
+        (
             "a = ",
             "claimstream.toml line 1: not TOML: string values must be quoted, expected literal string",
         ),
@@ -228,6 +244,41 @@ fn errors_say_where_what_and_the_way_out() {
         assert_eq!(error, message);
         assert!(!error.contains("hunter2"));
     }
+}
+
+/// Partners that carry the 835s of these payees.
+fn enrolled(payees: &[&str]) -> String {
+    let partner = |(number, payees): (usize, &&str)| {
+        format!(
+            "[[partner]]\nid = \"p{number}\"\nisa_sender = \"ZZ:1{number}\"\nisa_receiver = \"ZZ:22\"\n[partner.folder]\nin = \"i\"\nout = \"o\"\n\
+             [partner.remit]\npayees = [{payees}]\n"
+        )
+    };
+    payees.iter().enumerate().map(partner).collect()
+}
+
+#[test]
+fn a_payee_has_one_carrier_or_none() {
+    let carriers = |payees: &[&str]| {
+        let config = parsed(&enrolled(payees), &[]).unwrap();
+        let of = |npi: &str| {
+            let carrier = config.carrier_of(&Npi::parse(npi.as_bytes()).unwrap());
+            carrier.map_or("-".to_string(), |partner| partner.profile.id.to_string())
+        };
+        [of("1234567893"), of("1881546299")].join(" ")
+    };
+    for (payees, expected) in [
+        (&["\"1234567893\""][..], "p0 -"),
+        (&["\"*\""], "p0 p0"),
+        (&["\"*\"", "\"1881546299\""], "p0 p1"),
+        (&["\"1234567893\", \"*\"", "\"1881546299\""], "p0 p1"),
+        (&["\"1881546299\"", "\"1234567893\""], "p1 p0"),
+    ] {
+        assert_eq!(carriers(payees), expected, "{payees:?}");
+    }
+    let shown = serde_json::to_value(parsed(&enrolled(&["\"1234567893\", \"*\""]), &[]).unwrap()).unwrap();
+    assert_eq!(shown["partner"][0]["remit"]["payees"], serde_json::json!(["1234567893", "*"]));
+    assert_eq!(shown["partner"][0]["remit"]["ack_after"], "2d");
 }
 
 #[test]

@@ -25,6 +25,16 @@ pub struct Group {
     pub byte: u64,
 }
 
+impl Group {
+    /// Acknowledgements of what we sent (GS01 `FA`).
+    pub fn has_acknowledgements(&self) -> bool {
+        self.functional_id == ACKNOWLEDGEMENTS
+    }
+}
+
+/// GS01 of 999s.
+const ACKNOWLEDGEMENTS: &str = "FA";
+
 /// The claim guides that are read, with the aliases that some senders use (DOMAIN A1).
 pub fn form_of_guide(guide: &[u8]) -> Option<Form> {
     match guide {
@@ -39,7 +49,12 @@ pub fn begin(segment: &Segment<'_>) -> (Group, Vec<Finding>) {
     let text = |number: usize| CompactString::from_utf8_lossy(segment.element(number).trim_ascii_end());
     let form = form_of_guide(segment.element(8)).filter(|_| segment.element(1) == b"HC");
     let mut findings = Vec::new();
-    if segment.element(1) != b"HC" {
+    if segment.element(1) == ACKNOWLEDGEMENTS.as_bytes() {
+        // 005010X231, whichever of its errata.
+        if !segment.element(8).starts_with(b"005010X231") {
+            findings.push(Finding::new(Check::S107, ReportCode::Group(2), segment.position_of(None, 8)));
+        }
+    } else if segment.element(1) != b"HC" {
         findings.push(Finding::new(Check::S107, ReportCode::Group(1), segment.position_of(None, 1)));
     } else if form.is_none() {
         findings.push(Finding::new(Check::S107, ReportCode::Group(2), segment.position_of(None, 8)));

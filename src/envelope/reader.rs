@@ -86,7 +86,7 @@ impl EnvelopeReader {
             }
             b"ST" => {
                 let mut events = self.close_set(segment);
-                let (set, mut findings) = transaction_set::begin(segment);
+                let (set, mut findings) = transaction_set::begin(segment, self.group().is_some_and(Group::has_acknowledgements));
                 if let Some((_, sets)) = &mut self.group {
                     *sets += 1;
                 }
@@ -109,6 +109,11 @@ impl EnvelopeReader {
         }
     }
 
+    /// Whether a TA1 may stand here: between the ISA and its first GS, or where there is none.
+    pub fn takes_ta1(&self) -> bool {
+        self.interchange.as_ref().is_some_and(|(_, groups)| *groups == 0) && self.group.is_none()
+    }
+
     /// A segment outside every set: one finding for the first of a group or interchange is enough.
     fn stray(&mut self, segment: &Segment<'_>) -> Vec<Event> {
         let position = Position::of_segment(None, segment.at);
@@ -116,7 +121,7 @@ impl EnvelopeReader {
             if self.strays_in_group.is_empty() {
                 self.strays_in_group.push(Finding::new(Check::S106, ReportCode::Group(6), position));
             }
-        } else if self.strays_in_interchange.is_empty() {
+        } else if self.strays_in_interchange.is_empty() && !(segment.is("TA1") && self.takes_ta1()) {
             self.strays_in_interchange.push(Finding::new(Check::S101, ReportCode::Ta1(22), position));
         }
         Vec::new()
@@ -255,6 +260,35 @@ mod tests {
         for (text, expected) in [
             (format!("{ISA}{GS}{ST}{se}GE*1*7~IEA*1*000000001~"), vec![]),
             (format!("{ISA}{GS}{ST}{se}GE*1*7~IEA*1*000000002~"), vec!["TA1:001"]),
+            // Acknowledgements of what we sent: a TA1 alone, before a group, and nowhere else; a 999 in its group.
+            (format!("{ISA}TA1*000000007*260116*0930*A*000~IEA*0*000000001~"), vec![]),
+            (format!("{ISA}TA1*000000007*260116*0930*A*000~{GS}{ST}{se}GE*1*7~IEA*1*000000001~"), vec![]),
+            (
+                format!("{ISA}{GS}{ST}{se}GE*1*7~TA1*000000007*260116*0930*A*000~IEA*1*000000001~"),
+                vec!["TA1:022"],
+            ),
+            (
+                format!(
+                    "{ISA}{}ST*999*0001*005010X231A1~AK1*HP*7~SE*3*0001~GE*1*7~IEA*1*000000001~",
+                    GS.replace("HC", "FA").replace("X222A1", "X231A1")
+                ),
+                vec![],
+            ),
+            (
+                format!(
+                    "{ISA}{}ST*837*0001*005010X231A1~AK1*HP*7~SE*3*0001~GE*1*7~IEA*1*000000001~",
+                    GS.replace("HC", "FA").replace("X222A1", "X231A1")
+                ),
+                vec!["IK502:1"],
+            ),
+            (
+                format!("{ISA}{GS}ST*999*0001*005010X231A1~AK1*HP*7~SE*3*0001~GE*1*7~IEA*1*000000001~"),
+                vec!["IK502:1"],
+            ),
+            (
+                format!("{ISA}{}{ST}{se}GE*1*7~IEA*1*000000001~", GS.replace("HC", "FA")),
+                vec!["AK905:2", "IK502:1"],
+            ),
             (format!("{ISA}{GS}{ST}{se}GE*1*7~IEA*2*000000001~"), vec!["TA1:021"]),
             (format!("{ISA}{GS}{ST}{se}GE*1*7~"), vec!["TA1:023"]),
             (format!("{ISA}{GS}{ST}{se}IEA*1*000000001~"), vec!["AK905:3"]),

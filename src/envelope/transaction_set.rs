@@ -8,6 +8,9 @@ use crate::finding::{Check, Finding, ReportCode};
 use crate::ids::ControlNumber;
 use crate::x12::segment::Segment;
 
+/// ST01 of an acknowledgement.
+const ACKNOWLEDGEMENT: &str = "999";
+
 /// A transaction set as its ST declares it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransactionSet {
@@ -21,11 +24,19 @@ pub struct TransactionSet {
     pub byte: u64,
 }
 
-/// Reads an ST and reports a set that is no claim.
-pub fn begin(segment: &Segment<'_>) -> (TransactionSet, Vec<Finding>) {
+impl TransactionSet {
+    /// A 999.
+    pub fn is_acknowledgement(&self) -> bool {
+        self.id == ACKNOWLEDGEMENT
+    }
+}
+
+/// Reads an ST and reports a set that is not what its group is for: acknowledgements, or claims.
+pub fn begin(segment: &Segment<'_>, has_acknowledgements: bool) -> (TransactionSet, Vec<Finding>) {
     let text = |number: usize| CompactString::from_utf8_lossy(segment.element(number).trim_ascii_end());
     let mut findings = Vec::new();
-    if segment.element(1) != b"837" {
+    let expected = if has_acknowledgements { ACKNOWLEDGEMENT } else { "837" };
+    if segment.element(1) != expected.as_bytes() {
         findings.push(Finding::new(Check::S110, ReportCode::Set(1), segment.position_of(None, 1)));
     }
     if !(4..=9).contains(&segment.element(2).len()) {

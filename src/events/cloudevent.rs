@@ -9,14 +9,15 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 
-use super::fact::{AckBuilt, Answer, ClaimCounts, Fact, FileCompleted, FileDuplicate, FileReceived, FileRejected, RemitBuilt, RemitDelivered};
+use super::fact::{AckBuilt, Answer, ClaimCounts, Fact, FileCompleted, FileDuplicate, FileReceived, FileRejected};
+use super::remits::{remit_acknowledged, remit_built, remit_delivered, remit_sent};
 use crate::adjudication::adjustment::Adjustment;
 use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
 use crate::adjudication::determination::{ClaimOutcome, LineDetermination, LineOutcome, PendReason, Raised, Signal};
 use crate::claim::echo::LineEcho;
 use crate::clock::Timestamp;
 use crate::finding::{Check, Finding, Severity, SnipLevel};
-use crate::ids::{ClaimId, ContentDigest, ControlNumber, FileDigest, Form, Modifier, Npi, PartnerId, PayerClaimNumber, Qualifier, Rarc, Token, TraceNumber};
+use crate::ids::{ClaimId, ContentDigest, ControlNumber, FileDigest, Form, Modifier, Npi, PartnerId, PayerClaimNumber, Qualifier, Rarc, Token};
 use crate::money::{Money, Quantity};
 use crate::text_form;
 
@@ -93,6 +94,8 @@ pub fn render(fact: &Fact) -> Vec<CloudEvent> {
         }
         Fact::RemitBuilt(remit) => vec![remit_built(remit)],
         Fact::RemitDelivered(delivered) => vec![remit_delivered(delivered)],
+        Fact::RemitSent(sent) => vec![remit_sent(sent)],
+        Fact::RemitAcknowledged(acknowledged) => vec![remit_acknowledged(acknowledged)],
         // Theirs are the events of other facts: see `dead_letter`.
         Fact::DeadLettered(_) | Fact::Redriven(_) => Vec::new(),
     }
@@ -100,14 +103,14 @@ pub fn render(fact: &Fact) -> Vec<CloudEvent> {
 
 /// The JSON of a value of ours, in the order of its fields. Our values have text keys and no failing
 /// parts, so there is always JSON.
-fn json(value: &impl Serialize) -> Vec<u8> {
+pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1024);
     let _ = serde_json::to_writer(&mut bytes, value);
     bytes
 }
 
 /// An instant as events have it.
-struct At(Timestamp);
+pub(super) struct At(pub Timestamp);
 
 impl Serialize for At {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -585,71 +588,8 @@ impl FindingView {
     }
 }
 
-fn remit_built(remit: &RemitBuilt) -> CloudEvent {
-    #[derive(Serialize)]
-    struct View<'a> {
-        trn02: &'a TraceNumber,
-        control_number: String,
-        payee_npi: Npi,
-        method: &'static str,
-        pay_date: NaiveDate,
-        claims: usize,
-        charge: Money,
-        paid: Money,
-        interest: Money,
-        payment: Money,
-        built_at: At,
-    }
-    let method = match (remit.payment().is_zero(), &remit.payee_bank) {
-        (true, _) => "non",
-        (false, Some(_)) => "ach",
-        (false, None) => "check",
-    };
-    CloudEvent {
-        topic: Topic::Remits,
-        key: remit.payee_npi.to_string(),
-        kind: "claims.remit.built.v1",
-        id: remit_id(remit.trace.as_str(), "remit.built"),
-        time: remit.built_at,
-        value: json(&View {
-            trn02: &remit.trace,
-            control_number: format!("{:09}", remit.control_number),
-            payee_npi: remit.payee_npi,
-            method,
-            pay_date: remit.pay_date,
-            claims: remit.claims.len(),
-            charge: remit.charge,
-            paid: remit.paid,
-            interest: remit.interest,
-            payment: remit.payment(),
-            built_at: At(remit.built_at),
-        }),
-    }
-}
-
-fn remit_delivered(delivered: &RemitDelivered) -> CloudEvent {
-    #[derive(Serialize)]
-    struct View<'a> {
-        trn02: &'a TraceNumber,
-        payee_npi: Npi,
-        delivered_at: At,
-    }
-    CloudEvent {
-        topic: Topic::Remits,
-        key: delivered.payee_npi.to_string(),
-        kind: "claims.remit.delivered.v1",
-        id: remit_id(delivered.trace.as_str(), "remit.delivered"),
-        time: delivered.delivered_at,
-        value: json(&View {
-            trn02: &delivered.trace,
-            payee_npi: delivered.payee_npi,
-            delivered_at: At(delivered.delivered_at),
-        }),
-    }
-}
-
 /// `ce_id`: a hash of what the event is about, never of when it was rendered.
-fn event_id(file: &FileDigest, st_byte: u64, ordinal: u32, kind: &str, version: u16, discriminator: &str) -> String {
+pub(super) fn event_id(file: &FileDigest, st_byte: u64, ordinal: u32, kind: &str, version: u16, discriminator: &str) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("claimstream event id v1");
     hasher.update(file.as_bytes()).update(&st_byte.to_be_bytes()).update(&ordinal.to_be_bytes());
     hasher
@@ -660,13 +600,7 @@ fn event_id(file: &FileDigest, st_byte: u64, ordinal: u32, kind: &str, version: 
     hex_128(&hasher)
 }
 
-fn remit_id(trace: &str, kind: &str) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("claimstream event id v1");
-    hasher.update(kind.as_bytes()).update(&[0]).update(trace.as_bytes());
-    hex_128(&hasher)
-}
-
-fn hex_128(hasher: &blake3::Hasher) -> String {
+pub(super) fn hex_128(hasher: &blake3::Hasher) -> String {
     let mut id = [0; 16];
     hasher.finalize_xof().fill(&mut id);
     text_form::hex(&id)

@@ -8,11 +8,11 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::adjudication::decision::{Decision, DecisionHead, Rejection};
+use crate::adjudication::decision::{ClaimSource, Decision, DecisionHead, Rejection};
 use crate::adjudication::determination::ClaimOutcome;
 use crate::clock::Timestamp;
 use crate::envelope::{Group, Interchange, TransactionSet};
-use crate::finding::Finding;
+use crate::finding::{Finding, ReportCode};
 use crate::ids::{FileDigest, Npi, PartnerId, Tin, TraceNumber};
 use crate::money::Money;
 use crate::phi::Phi;
@@ -31,12 +31,23 @@ pub enum Fact {
     RemitDelivered(RemitDelivered),
     DeadLettered(Box<DeadLettered>),
     Redriven(Redriven),
+    RemitSent(RemitSent),
+    RemitAcknowledged(Box<RemitAcknowledged>),
 }
 
 impl Fact {
     /// An acknowledgement or 835 leaves because of this fact.
     pub fn has_answer(&self) -> bool {
         matches!(self, Fact::AckBuilt(_) | Fact::RemitBuilt(_) | Fact::Redriven(_))
+    }
+
+    /// Where the claim of a claim's fact came from.
+    pub fn claim_source(&self) -> Option<&ClaimSource> {
+        match self {
+            Fact::ClaimRejected(rejection) => Some(&rejection.source),
+            Fact::ClaimAdjudicated(decision) => Some(&decision.source),
+            _ => None,
+        }
     }
 }
 
@@ -55,6 +66,19 @@ pub enum FactHead {
     RemitDelivered,
     DeadLettered,
     Redriven,
+    RemitSent,
+    RemitAcknowledged,
+}
+
+impl FactHead {
+    /// Where the claim of a claim's fact came from.
+    pub fn claim_source(&self) -> Option<&ClaimSource> {
+        match self {
+            FactHead::ClaimRejected(rejection) => Some(&rejection.source),
+            FactHead::ClaimAdjudicated(decision) => Some(&decision.source),
+            _ => None,
+        }
+    }
 }
 
 impl From<Fact> for FactHead {
@@ -71,6 +95,8 @@ impl From<Fact> for FactHead {
             Fact::RemitDelivered(_) => FactHead::RemitDelivered,
             Fact::DeadLettered(_) => FactHead::DeadLettered,
             Fact::Redriven(_) => FactHead::Redriven,
+            Fact::RemitSent(_) => FactHead::RemitSent,
+            Fact::RemitAcknowledged(_) => FactHead::RemitAcknowledged,
         }
     }
 }
@@ -340,12 +366,89 @@ impl RemitBuilt {
     }
 }
 
-/// The 835 was written where the payee's channel takes it from.
+/// The 835 was written where the payee's channel takes it from: what delivery is as long as no partner is
+/// configured. See [`RemitSent`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemitDelivered {
     pub trace: TraceNumber,
     pub payee_npi: Npi,
     pub delivered_at: Timestamp,
+}
+
+/// The 835 is with the partner that carries it to its payee.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemitSent {
+    pub trace: TraceNumber,
+    /// Its ISA13 and GS06.
+    pub control_number: u32,
+    pub payee_npi: Npi,
+    pub partner: PartnerId,
+    /// Journal position of its [`RemitBuilt`].
+    pub built: u64,
+    pub sent_at: Timestamp,
+}
+
+/// What the partner that has an 835 said of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemitAcknowledged {
+    pub trace: TraceNumber,
+    /// ISA13 and GS06 of the 835.
+    pub control_number: u32,
+    pub payee_npi: Npi,
+    pub partner: PartnerId,
+    /// Journal position of its [`RemitBuilt`].
+    pub built: u64,
+    /// Where it says so: the file, and in it the ST of the 999 or the TA1.
+    pub file: FileDigest,
+    pub byte: u64,
+    pub by: AnsweredBy,
+    pub verdict: RemitVerdict,
+    /// TA105, AK905 and IK502, as far as they are numbers.
+    pub codes: Vec<ReportCode>,
+    /// When that file was received.
+    pub acknowledged_at: Timestamp,
+}
+
+/// By which acknowledgement a partner answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AnsweredBy {
+    /// Of the interchange alone: what is in it was not looked at yet.
+    Ta1,
+    #[serde(rename = "999")]
+    Implementation,
+}
+
+impl AnsweredBy {
+    pub const ALL: [AnsweredBy; 2] = [AnsweredBy::Ta1, AnsweredBy::Implementation];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AnsweredBy::Ta1 => "ta1",
+            AnsweredBy::Implementation => "999",
+        }
+    }
+}
+
+/// What became of an 835 at the partner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RemitVerdict {
+    Accepted,
+    AcceptedWithErrors,
+    Rejected,
+}
+
+impl RemitVerdict {
+    pub const ALL: [RemitVerdict; 3] = [RemitVerdict::Accepted, RemitVerdict::AcceptedWithErrors, RemitVerdict::Rejected];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RemitVerdict::Accepted => "accepted",
+            RemitVerdict::AcceptedWithErrors => "accepted-with-errors",
+            RemitVerdict::Rejected => "rejected",
+        }
+    }
 }
 
 /// A unit could not leave and was put aside, so that what stands behind it can.

@@ -164,20 +164,15 @@ impl Archive {
 fn write_sealed(file: File, input: &mut dyn Read, keys: &Keys) -> io::Result<(Archived, File)> {
     let mut writer = SealedWriter::new(BufWriter::with_capacity(limits::READ_BYTES, file), keys)?;
     let mut hasher = digest::Context::new(&digest::SHA256);
-    let mut buffer = vec![0; limits::READ_BYTES];
+    let mut read = Vec::new();
     let mut bytes = 0;
-    loop {
-        let count = match input.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let read = buffer.get(..count).unwrap_or_default();
-        hasher.update(read);
+    // As large as the file needs it.
+    while Read::take(&mut *input, limits::READ_BYTES as u64).read_to_end(&mut read)? > 0 {
+        hasher.update(&read);
         reach("archive::seal::before-write")?;
-        writer.write_all(read)?;
-        bytes += count as u64;
+        writer.write_all(&read)?;
+        bytes += read.len() as u64;
+        read.clear();
     }
     let file = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
     Ok((Archived { file: finish(hasher), bytes }, file))

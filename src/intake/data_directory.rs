@@ -105,6 +105,21 @@ impl DataDirectory {
         })
     }
 
+    /// Opens a directory in which somebody else may be at work, for what does not write to the ledger:
+    /// takes no lock, makes nothing.
+    ///
+    /// # Errors
+    /// [`DataDirectoryError::Missing`].
+    pub fn beside(root: &Path) -> Result<DataDirectory, DataDirectoryError> {
+        if !root.join("ledger.db").exists() {
+            return Err(DataDirectoryError::Missing { path: root.to_path_buf() });
+        }
+        Ok(DataDirectory {
+            root: root.to_path_buf(),
+            _lock: None,
+        })
+    }
+
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -217,10 +232,12 @@ mod tests {
         let root = directory.path().join("data");
         assert!(matches!(DataDirectory::open_existing(&root), Err(DataDirectoryError::Missing { .. })));
         assert!(matches!(DataDirectory::look_at(&root), Err(DataDirectoryError::Missing { .. })));
+        assert!(matches!(DataDirectory::beside(&root), Err(DataDirectoryError::Missing { .. })));
         assert!(!root.exists());
         let opened = DataDirectory::open(&root).unwrap();
         assert!(matches!(DataDirectory::open(&root), Err(DataDirectoryError::Locked { .. })));
         assert!(matches!(DataDirectory::look_at(&root), Err(DataDirectoryError::Locked { .. })));
+        assert!(DataDirectory::beside(&root).is_ok());
         assert!(matches!(opened.keys(None, false), Err(DataDirectoryError::NoKeys { .. })));
         let (keys, is_new) = opened.keys(None, true).unwrap();
         assert!(is_new);

@@ -45,15 +45,15 @@ pub(super) fn insert(connection: &Connection, key: &RecordKey, facts: &[Fact]) -
 
 /// Up to `count` facts from `from` on, or as much of each as `T` is; fewer where they are large, never none while there are any.
 pub(super) fn read<T: DeserializeOwned + Send>(connection: &Connection, key: &RecordKey, from: Seq, count: usize) -> Result<Vec<(Seq, T)>, LedgerError> {
-    // The plus keeps SQLite from planning the statement anew for each value of its parameter.
-    let mut statement = connection.prepare_cached("SELECT seq, sealed FROM journal WHERE seq >= +?1 ORDER BY seq LIMIT ?2")?;
+    // A plus keeps SQLite from planning the statement anew for each value of the parameter.
+    let mut statement = connection.prepare_cached("SELECT seq, sealed FROM journal WHERE seq >= +?1 ORDER BY seq LIMIT +?2")?;
     let mut rows = statement.query(params![as_i64(from), i64::try_from(count).unwrap_or(i64::MAX)])?;
     open(key, sealed_rows(&mut rows, limits::FACT_BYTES_AT_ONCE)?)
 }
 
 /// Up to `count` facts with an answer, after `after`; fewer where they are large.
 pub(super) fn read_answers(connection: &Connection, key: &RecordKey, after: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError> {
-    let mut statement = connection.prepare_cached("SELECT seq, sealed FROM answer JOIN journal USING(seq) WHERE seq > +?1 ORDER BY seq LIMIT ?2")?;
+    let mut statement = connection.prepare_cached("SELECT seq, sealed FROM answer JOIN journal USING(seq) WHERE seq > +?1 ORDER BY seq LIMIT +?2")?;
     let mut rows = statement.query(params![as_i64(after), i64::try_from(count).unwrap_or(i64::MAX)])?;
     open(key, sealed_rows(&mut rows, limits::FACT_BYTES_AT_ONCE)?)
 }

@@ -9,6 +9,7 @@ mod journal;
 pub mod line_index;
 mod payables;
 pub mod readers;
+pub mod remits;
 mod schema;
 pub mod sqlite;
 mod step;

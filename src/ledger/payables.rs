@@ -139,7 +139,8 @@ fn received_on(days: i32) -> Result<NaiveDate, LedgerError> {
 
 /// See [`super::Ledger::claims_due`].
 pub(super) fn claims_due(connection: &Connection, payee: i64, after: Seq, count: usize) -> Result<Vec<ClaimDue>, LedgerError> {
-    let mut statement = connection.prepare_cached("SELECT seq, received_on, charge, paid FROM payable WHERE payee = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
+    let mut statement =
+        connection.prepare_cached("SELECT seq, received_on, charge, paid FROM payable WHERE payee = ?1 AND seq > +?2 ORDER BY seq LIMIT +?3")?;
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let rows = statement.query_map(params![payee, as_i64(after), count], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, i32>(1)?, row.get(2)?, row.get(3)?))

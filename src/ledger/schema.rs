@@ -1,18 +1,19 @@
 //! The tables of `ledger.db`, their version, and how an older one is taken over.
 //!
-//! To the next editor: [`TABLES`] is version [`VERSION`]; change them together and write the migration.
+//! To the next editor: [`TABLES`] and the table of [`remits`] are version [`VERSION`]; change them together and write the migration.
 
 use rusqlite::{Connection, params};
 
 use super::{LedgerError, Seq, reach};
-use super::{journal, payables};
+use super::{journal, payables, remits};
 use crate::events::fact::Fact;
 use crate::ids::{Npi, Tin};
 use crate::sealing::{Keys, RecordKey};
 
 /// Version 1 was never released; 2 had one delivery for events and files together, 3 had payees in
-/// clear, and 4 did not say which facts have answers, nor what was taken from which channel.
-const VERSION: i64 = 5;
+/// clear, 4 did not say which facts have answers, nor what was taken from which channel, and 5 did not know
+/// which partner has which 835.
+const VERSION: i64 = 6;
 
 /// Facts that a migration has in memory.
 const FACTS_AT_ONCE: usize = 1_024;
@@ -52,6 +53,9 @@ pub(super) fn open(connection: &Connection, keys: &Keys) -> Result<RecordKey, Le
             if found < 5 {
                 migrate_from_4(connection, &key)?;
             }
+            if found < 6 {
+                migrate_from_5(connection, &key)?;
+            }
             Ok(key)
         }
         found => Err(LedgerError::Schema { found, known: VERSION }),
@@ -79,6 +83,7 @@ fn create(connection: &Connection, keys: &Keys) -> Result<RecordKey, LedgerError
     let (wrapped, key) = keys.new_record_key()?;
     let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(remits::TABLE)?;
     transaction.execute("INSERT INTO meta VALUES ('record_key', ?1)", [wrapped])?;
     transaction.execute("INSERT INTO meta VALUES ('generation', randomblob(16))", [])?;
     transaction.pragma_update(None, "user_version", VERSION)?;
@@ -140,6 +145,17 @@ fn migrate_from_4(connection: &Connection, key: &RecordKey) -> Result<(), Ledger
         }
     }
     transaction.pragma_update(None, "user_version", 5)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// 835s are known by what became of them. Those that were written are not sent by a partner's channel now:
+/// something else has carried them.
+fn migrate_from_5(connection: &Connection, key: &RecordKey) -> Result<(), LedgerError> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(remits::TABLE)?;
+    remits::fill(&transaction, key)?;
+    transaction.pragma_update(None, "user_version", 6)?;
     transaction.commit()?;
     Ok(())
 }

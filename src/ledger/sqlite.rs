@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::journal::{self, as_i64};
 use super::line_index::{self, LineEntry};
 use super::payables::{self, Payees};
+use super::remits;
 use super::schema;
 use super::step::Step;
 use super::{
@@ -32,7 +33,7 @@ const READER_CACHE_KIB: usize = 2_048;
 /// The ledger in `ledger.db`.
 #[derive(Debug)]
 pub struct SqliteLedger {
-    connection: Connection,
+    pub(super) connection: Connection,
     key: RecordKey,
     payees: Payees,
 }
@@ -93,6 +94,7 @@ impl SqliteLedger {
             }
         }
         payables::settle(&transaction, &self.payees, &batch.facts)?;
+        remits::note(&transaction, first, &batch.facts)?;
         for (counter, value) in &batch.counters {
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?
@@ -440,6 +442,8 @@ fn insert_runs(connection: &Connection, first: Seq, batch: &Batch) -> Result<(),
                 | Fact::AckBuilt(_)
                 | Fact::RemitBuilt(_)
                 | Fact::RemitDelivered(_)
+                | Fact::RemitSent(_)
+                | Fact::RemitAcknowledged(_)
                 | Fact::DeadLettered(_)
                 | Fact::Redriven(_) => return None,
             };
@@ -581,7 +585,7 @@ mod tests {
         ledger
             .connection
             .execute_batch(
-                "DROP TABLE dead_letter; DROP TABLE answer; DROP TABLE taken; DELETE FROM meta WHERE name = 'generation'; ALTER TABLE payee ADD COLUMN npi TEXT; ALTER TABLE payee ADD COLUMN tin TEXT; PRAGMA user_version = 2;
+                "DROP TABLE dead_letter; DROP TABLE answer; DROP TABLE taken; DROP TABLE remit; DELETE FROM meta WHERE name = 'generation'; ALTER TABLE payee ADD COLUMN npi TEXT; ALTER TABLE payee ADD COLUMN tin TEXT; PRAGMA user_version = 2;
                  INSERT INTO payee VALUES (1, x'', '1234567893', '951234567');
                  INSERT INTO delivery VALUES ('outbound', '{\"seq\":1,\"lengths\":{\"files\":7}}');",
             )

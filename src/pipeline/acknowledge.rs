@@ -1,14 +1,19 @@
 //! Which acknowledgements a file gets, as facts (DOMAIN G1): TA1 per interchange that is rejected or
 //! asks for it, 999 per functional group, 277CA per set that goes on.
+//!
+//! What acknowledges something of ours gets none, so that no two houses answer each other for ever: no 999
+//! for a 999, no TA1 for a TA1, and a TA1 for a 999 only where its interchange can't be read.
 
 use super::answer_writer::ClaimFacts;
 use super::verdict::{GroupVerdict, InterchangeVerdict, SetVerdict, Survey};
+use crate::adjudication::decision::ClaimSource;
 use crate::claim::assembler::SetHeader;
 use crate::clock::Timestamp;
 use crate::config::AckPolicy;
 use crate::config::Profile;
 use crate::events::fact::{AckBuilt, Answer, Fact, FactHead, RejectReason, SetAnswer, SetParties};
 use crate::finding::{Finding, ReportCode};
+use crate::ids::FileDigest;
 use crate::ledger::{FileRow, LedgerError, Numbers, Seq};
 
 /// A set whose claims have their outcomes in the journal.
@@ -30,7 +35,7 @@ const ROUND: usize = 2_048;
 ///
 /// # Errors
 /// [`LedgerError`].
-pub fn note_rejections(answered: &mut [SetAnswered], profile: &Profile, facts: &impl ClaimFacts) -> Result<(), LedgerError> {
+pub fn note_rejections(file: FileDigest, answered: &mut [SetAnswered], profile: &Profile, facts: &impl ClaimFacts) -> Result<(), LedgerError> {
     if profile.ack.x277ca == AckPolicy::Always {
         return Ok(());
     }
@@ -41,7 +46,10 @@ pub fn note_rejections(answered: &mut [SetAnswered], profile: &Profile, facts: &
             let read = facts.claim_facts(from, left.min(ROUND))?;
             let Some((last, _)) = read.last() else { break };
             from = last + 1;
-            set.rejects = read.iter().any(|(_, fact)| matches!(fact, FactHead::ClaimRejected(_)));
+            let is_of_set = |source: &ClaimSource| source.file == file && source.st_byte == set.st_byte;
+            set.rejects = read
+                .iter()
+                .any(|(_, fact)| matches!(fact, FactHead::ClaimRejected(rejection) if is_of_set(&rejection.source)));
         }
     }
     Ok(())
@@ -72,13 +80,15 @@ pub fn acknowledgements(
     };
     for interchange in &survey.interchanges {
         let note = note(interchange, rejection);
-        if note.is_some() || interchange.interchange.wants_ack || profile.ack.ta1 == AckPolicy::Always {
+        let is_wanted = interchange.interchange.wants_ack || profile.ack.ta1 == AckPolicy::Always;
+        let has_only_ta1s = !interchange.ta1s.is_empty() && interchange.groups.is_empty();
+        if (note.is_some() && !has_only_ta1s) || (is_wanted && !interchange.only_answers()) {
             build(interchange, Answer::Interchange { note });
         }
         if note.is_some() {
             continue;
         }
-        for group in &interchange.groups {
+        for group in interchange.groups.iter().filter(|group| !group.is_answer()) {
             let answer = group_answer(group);
             let is_clean = matches!(&answer, Answer::Group { sets, findings, .. } if findings.is_empty() && sets.iter().all(|set| set.findings.is_empty()));
             if profile.ack.x999 == AckPolicy::Always || !is_clean {

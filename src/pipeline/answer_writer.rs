@@ -7,12 +7,13 @@ use compact_str::CompactString;
 use crate::acks::ack_999::{Acknowledgement, ReceivedGroup, ReceivedSet};
 use crate::acks::status_277ca::{AnsweredClaim, AnsweredSet, ClaimAcknowledgement, Organisation, ProviderRun, StatusTotals, TotalsDiffer};
 use crate::acks::ta1::{self, InterchangeVerdict, ReceivedInterchange};
+use crate::adjudication::decision::ClaimSource;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::config::Payer;
 use crate::envelope::Interchange;
 use crate::events::fact::{AckBuilt, Answer, DeadReason, Fact, FactHead, RemitBuilt, SetParties};
-use crate::ids::Npi;
+use crate::ids::{FileDigest, Npi};
 use crate::ledger::{Ledger, LedgerError, Seq};
 use crate::phi::Phi;
 use crate::remittance::balance::BalanceCheck;
@@ -119,7 +120,15 @@ pub fn write_acknowledgement(claims: &impl ClaimFacts, config: &Config, ack: &Ac
             out.write_all(&acknowledgement.end_group(findings))?;
             out.write_all(&acknowledgement.close())?;
         }
-        Answer::Claims { header, first, last, .. } => write_claim_status(claims, config, ack, &envelope, header, (*first, *last), out)?,
+        Answer::Claims { set, header, first, last } => {
+            let set = SetInJournal {
+                file: ack.file,
+                st_byte: set.byte,
+                first: *first,
+                last: *last,
+            };
+            write_claim_status(claims, config, ack, &envelope, header, set, out)?;
+        }
     }
     Ok(())
 }
@@ -131,14 +140,14 @@ fn write_claim_status(
     ack: &AckBuilt,
     envelope: &Envelope,
     header: &SetParties,
-    (first, last): (Seq, Seq),
+    set: SetInJournal,
     out: &mut dyn Write,
 ) -> Result<(), AnswerError> {
     let zone = config.payer.timezone;
     let mut totals = StatusTotals::default();
     let mut runs: Vec<ProviderRun> = Vec::new();
     let mut received_at = ack.built_at;
-    for_each_claim_fact(claims, first, last, &mut |claim| {
+    for_each_claim_fact(claims, set, &mut |claim| {
         received_at = claim.received_at();
         totals.add(claim);
         if runs.last().is_none_or(|run| !is_same_provider(run, claim)) {
@@ -168,7 +177,7 @@ fn write_claim_status(
     }))?;
     let mut runs = runs.iter();
     let mut current: Option<&ProviderRun> = None;
-    for_each_claim_fact(claims, first, last, &mut |claim| {
+    for_each_claim_fact(claims, set, &mut |claim| {
         if current.is_none_or(|run| !is_same_provider(run, claim)) {
             current = runs.next();
             if let Some(run) = current {
@@ -188,21 +197,36 @@ fn is_same_provider(run: &ProviderRun, claim: &AnsweredClaim<'_>) -> bool {
     run.npi == echo.billing_npi && run.tin == echo.billing_tin
 }
 
-fn for_each_claim_fact(
-    claims: &impl ClaimFacts,
+/// A set, and from where to where its claims stand in the journal, maybe with others between them.
+#[derive(Debug, Clone, Copy)]
+struct SetInJournal {
+    file: FileDigest,
+    st_byte: u64,
     first: Seq,
     last: Seq,
+}
+
+impl SetInJournal {
+    fn has(&self, source: &ClaimSource) -> bool {
+        source.file == self.file && source.st_byte == self.st_byte
+    }
+}
+
+fn for_each_claim_fact(
+    claims: &impl ClaimFacts,
+    set: SetInJournal,
     each: &mut dyn FnMut(&AnsweredClaim<'_>) -> Result<(), AnswerError>,
 ) -> Result<(), AnswerError> {
-    let mut from = first;
-    while from <= last {
-        let wanted = usize::try_from(last - from + 1).unwrap_or(usize::MAX).min(FACTS_AT_ONCE);
+    let mut from = set.first;
+    while from <= set.last {
+        let wanted = usize::try_from(set.last - from + 1).unwrap_or(usize::MAX).min(FACTS_AT_ONCE);
         let facts = claims.claim_facts(from, wanted)?;
         if facts.is_empty() {
             return Err(AnswerError::NotAClaim);
         }
         from += facts.len() as u64;
-        for (_, fact) in &facts {
+        let is_of_set = |fact: &&FactHead| fact.claim_source().is_some_and(|source| set.has(source));
+        for fact in facts.iter().map(|(_, fact)| fact).filter(is_of_set) {
             match fact {
                 FactHead::ClaimAdjudicated(decision) => each(&AnsweredClaim::Accepted(decision))?,
                 FactHead::ClaimRejected(rejection) => each(&AnsweredClaim::Rejected(rejection))?,
@@ -213,6 +237,8 @@ fn for_each_claim_fact(
                 | FactHead::AckBuilt
                 | FactHead::RemitBuilt
                 | FactHead::RemitDelivered
+                | FactHead::RemitSent
+                | FactHead::RemitAcknowledged
                 | FactHead::DeadLettered
                 | FactHead::Redriven => return Err(AnswerError::NotAClaim),
             }
@@ -228,6 +254,7 @@ fn for_each_claim_fact(
 /// [`AnswerError`]; then what was written so far must not be published.
 pub fn write_remittance(ledger: &impl Ledger, config: &Config, remit: &RemitBuilt, out: &mut dyn Write) -> Result<(), AnswerError> {
     let payer = payer(&config.payer);
+    let carrier = config.carrier_of(&remit.payee_npi);
     let payee = Payee {
         npi: remit.payee_npi,
         tin: remit.payee_tin,
@@ -252,7 +279,7 @@ pub fn write_remittance(ledger: &impl Ledger, config: &Config, remit: &RemitBuil
         receiver: payee_party(remit.payee_npi).unwrap_or(config.payer.receiver_id),
         interchange_control: remit.control_number,
         group_control: remit.control_number,
-        usage: Usage::Production,
+        usage: carrier.and_then(|partner| partner.profile.usage).unwrap_or(Usage::Production),
         created_at: remit.built_at,
         zone: config.payer.timezone,
     };

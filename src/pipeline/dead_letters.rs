@@ -145,6 +145,14 @@ fn subject(seq: Seq, fact: &Fact, ledger: &impl Ledger) -> Result<Subject, Ledge
             payee: Some(delivered.payee_npi),
             ..Subject::default()
         },
+        Fact::RemitSent(sent) => Subject {
+            payee: Some(sent.payee_npi),
+            ..Subject::default()
+        },
+        Fact::RemitAcknowledged(acknowledged) => Subject {
+            payee: Some(acknowledged.payee_npi),
+            ..of_file(acknowledged.file)
+        },
         // A letter is about what its letter is about.
         Fact::DeadLettered(letter) => match ledger.fact(letter.seq)? {
             Fact::DeadLettered(_) | Fact::Redriven(_) => Subject::default(),

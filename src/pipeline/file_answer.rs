@@ -9,8 +9,8 @@ use crate::config::Config;
 use crate::events::cloudevent::{Topic, render};
 use crate::events::fact::{AckBuilt, AckKind, ClaimCounts, Fact, RejectReason};
 use crate::ids::{FileDigest, PartnerId};
-use crate::ledger::Ledger;
 use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{FileState, Ledger};
 use crate::limits;
 
 /// Facts read at once.
@@ -40,38 +40,44 @@ pub struct AckText {
     pub content: String,
 }
 
-/// Reads the answer to a file, with at most [`limits::DOOR_DECISIONS_MAX`] decisions. `None`: the ledger does
-/// not have the file, or not closed, or has it from another partner, whose answers they are.
+/// What the ledger has of a file for a partner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    Answer(Box<FileAnswer>),
+    /// It came from another partner first, whose answers they are.
+    OtherPartner,
+    /// Unknown, or not every claim of it has its outcome.
+    NotYet,
+}
+
+/// Reads the answer to a file, with at most [`limits::DOOR_DECISIONS_MAX`] decisions.
 ///
 /// # Errors
 /// [`AnswerError`].
-pub fn answer_of(ledger: &SqliteLedger, config: &Config, file: &FileDigest, partner: &PartnerId) -> Result<Option<FileAnswer>, AnswerError> {
-    let Some(row) = ledger.file_row(file)?.filter(|row| row.partner == *partner) else {
-        return Ok(None);
+pub fn answer_of(ledger: &SqliteLedger, config: &Config, file: &FileDigest, partner: &PartnerId) -> Result<Looked, AnswerError> {
+    let row = match ledger.file_row(file)? {
+        Some(row) if row.partner != *partner => return Ok(Looked::OtherPartner),
+        Some(row) if row.state != FileState::Open => row,
+        Some(_) | None => return Ok(Looked::NotYet),
     };
-    let mut answer = FileAnswer::default();
+    let mut answer = FileAnswer {
+        counts: row.progress.counts,
+        ..FileAnswer::default()
+    };
     let mut from = row.progress.first_seq;
-    let mut is_closed = false;
+    // A ledger from before files without claims had a place in the journal does not know where to look.
     'journal: while from > 0 {
         let facts = ledger.facts(from, FACTS_AT_ONCE)?;
         let Some((last, _)) = facts.last() else { break };
         from = last + 1;
         for (_, fact) in &facts {
             match fact {
-                Fact::ClaimRejected(rejection) if rejection.source.file == *file => answer.add_decision(fact),
-                Fact::ClaimAdjudicated(decision) if decision.source.file == *file => answer.add_decision(fact),
+                Fact::ClaimRejected(_) | Fact::ClaimAdjudicated(_) if fact.claim_source().is_some_and(|source| source.file == *file) => {
+                    answer.add_decision(fact);
+                }
                 Fact::AckBuilt(ack) if ack.file == *file => answer.add_acknowledgement(ledger, config, ack)?,
-                Fact::FileRejected(rejected) if rejected.file == *file => {
-                    is_closed = true;
-                    answer.rejected = Some(rejected.reason);
-                    answer.counts = rejected.counts;
-                }
-                Fact::FileCompleted(completed) if completed.file == *file => {
-                    is_closed = true;
-                    answer.counts = completed.counts;
-                    break 'journal;
-                }
-                // What belongs to a file stands together, so it ends here.
+                Fact::FileRejected(rejected) if rejected.file == *file => answer.rejected = Some(rejected.reason),
+                Fact::FileCompleted(completed) if completed.file == *file => break 'journal,
                 Fact::FileReceived(_)
                 | Fact::FileDuplicate(_)
                 | Fact::FileRejected(_)
@@ -81,12 +87,19 @@ pub fn answer_of(ledger: &SqliteLedger, config: &Config, file: &FileDigest, part
                 | Fact::ClaimAdjudicated(_)
                 | Fact::RemitBuilt(_)
                 | Fact::RemitDelivered(_)
+                | Fact::RemitSent(_)
+                | Fact::RemitAcknowledged(_)
                 | Fact::DeadLettered(_)
-                | Fact::Redriven(_) => break 'journal,
+                | Fact::Redriven(_) => {
+                    // Between its claims there may be others'; behind its rejection stand its answers alone.
+                    if answer.rejected.is_some() {
+                        break 'journal;
+                    }
+                }
             }
         }
     }
-    Ok(is_closed.then_some(answer))
+    Ok(Looked::Answer(Box::new(answer)))
 }
 
 impl FileAnswer {
@@ -180,7 +193,11 @@ mod tests {
         }
         let delivery = outbound::deliver(&mut house, &|_, _| {}).unwrap();
         let (default, other) = (PartnerId::new("default"), PartnerId::new("other"));
-        let answer = |digest| answer_of(&house.ledger, &house.config, digest, &default).unwrap().unwrap();
+        let looked = |digest, partner| answer_of(&house.ledger, &house.config, digest, partner).unwrap();
+        let answer = |digest| match looked(digest, &default) {
+            Looked::Answer(answer) => *answer,
+            other => panic!("{other:?}"),
+        };
         let mut acknowledgements = 0;
         for (place, (digest, report)) in received.iter().take(3).enumerate() {
             let answer = answer(digest);
@@ -190,7 +207,7 @@ mod tests {
                 assert_eq!(std::fs::read_to_string(house.directory.outbound().join(name)).unwrap(), ack.content);
             }
             acknowledgements += answer.acknowledgements.len() as u64;
-            assert_eq!(answer_of(&house.ledger, &house.config, digest, &other).unwrap(), None, "not theirs");
+            assert_eq!(looked(digest, &other), Looked::OtherPartner);
         }
         assert_eq!(acknowledgements, delivery.acknowledgements);
         let told = std::fs::read_to_string(event_log::path(&house.directory.events(), "decisions")).unwrap();
@@ -203,7 +220,7 @@ mod tests {
             .collect();
         assert!(!answered.is_empty() && told == answered);
         let unknown = crate::intake::archive::digest_of(&mut &b"never seen"[..]).unwrap();
-        assert_eq!(answer_of(&house.ledger, &house.config, &unknown, &default).unwrap(), None);
+        assert_eq!(looked(&unknown, &default), Looked::NotYet);
     }
 
     #[test]

@@ -7,12 +7,15 @@ use metrics::{counter, gauge};
 
 use super::outbound::lags;
 use super::reference_store;
+use super::remit_answers::Outcome;
+use super::tally;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::delivery::FILES_DELIVERY;
 use crate::events::fact::{DeadUnit, Fact};
 use crate::ids::ContentDigest;
 use crate::intake::data_directory::DataDirectory;
+use crate::ledger::remits::Remits;
 use crate::ledger::{FileState, Ledger, LedgerError};
 use crate::limits;
 use crate::tables::rules::RulePack;
@@ -33,13 +36,14 @@ impl Gauges {
     ///
     /// # Errors
     /// [`LedgerError`]; then some gauges are as they were.
-    pub fn refresh(&mut self, ledger: &impl Ledger, config: &Config, rules: &RulePack) -> Result<(), LedgerError> {
+    pub fn refresh(&mut self, ledger: &(impl Ledger + Remits), config: &Config, rules: &RulePack) -> Result<(), LedgerError> {
         let now = Timestamp::now();
         let (files_lag, events_lag) = lags(ledger, config)?;
         for (delivery, lag) in [("files", files_lag), ("events", events_lag)] {
             gauge!(names::OUTBOX_LAG_EVENTS, "delivery" => delivery).set(lag as f64);
         }
         dead_letters(ledger)?;
+        remits(ledger, config, now)?;
         let (imbalance, late_files) = self.files(ledger, now)?;
         gauge!(names::CONSERVATION_IMBALANCE).set(imbalance as f64);
         gauge!(names::ACKS_OVERDUE).set((late_files + late_answers(ledger, now)?) as f64);
@@ -95,6 +99,18 @@ fn dead_letters(ledger: &impl Ledger) -> Result<(), LedgerError> {
     }
     let redriven = letters.iter().filter(|row| row.is_redriven).count() as u64;
     counter!(names::DLQ_REDRIVEN_TOTAL).absolute(redriven);
+    Ok(())
+}
+
+/// 835s that partners have and said nothing of. What is alerted on is there from the start.
+fn remits(ledger: &impl Remits, config: &Config, now: Timestamp) -> Result<(), LedgerError> {
+    for partner in &config.partners {
+        let id = &partner.profile.id;
+        let overdue = ledger.remits_unanswered(id, Some(partner.remit.overdue_since(now)))?;
+        gauge!(names::REMITS_UNACKNOWLEDGED, "partner" => id.to_string()).set(ledger.remits_unanswered(id, None)? as f64);
+        gauge!(names::REMITS_OVERDUE, "partner" => id.to_string()).set(overdue as f64);
+        tally::remits_answered(id, Outcome::Rejected, 0);
+    }
     Ok(())
 }
 

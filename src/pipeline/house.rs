@@ -63,26 +63,35 @@ pub enum HouseError {
 pub enum Opening {
     MayCreate,
     MustExist,
+    /// To look only, also while somebody else works here: nothing is locked, and nothing can be written.
+    ToLook,
 }
 
 impl House {
     /// # Errors
     /// [`HouseError`].
     pub fn open(config: Config, opening: Opening) -> Result<House, HouseError> {
+        let root = &config.service.data_dir;
         let directory = match opening {
-            Opening::MayCreate => DataDirectory::open(&config.service.data_dir)?,
-            Opening::MustExist => DataDirectory::open_existing(&config.service.data_dir)?,
+            Opening::MayCreate => DataDirectory::open(root)?,
+            Opening::MustExist => DataDirectory::open_existing(root)?,
+            Opening::ToLook => DataDirectory::beside(root)?,
         };
         let (keys, keys_are_new) = directory.keys(config.phi.key_file.as_deref(), opening == Opening::MayCreate)?;
-        let ledger = SqliteLedger::open(&directory.ledger(), &keys)?;
+        let ledger = match opening {
+            Opening::MayCreate | Opening::MustExist => SqliteLedger::open(&directory.ledger(), &keys)?,
+            Opening::ToLook => SqliteLedger::open_to_read(&directory.ledger(), &keys)?,
+        };
         let reference = reference_store::current(&directory.refdata(), &keys)?;
         let rules = rule_pack(&config)?;
         let outbox = Outbox::new(&config, directory.events());
         let archive = Archive::new(directory.archive());
-        archive.discard_unfinished().map_err(|source| HouseError::Io {
-            path: archive.directory().to_path_buf(),
-            source,
-        })?;
+        if opening != Opening::ToLook {
+            archive.discard_unfinished().map_err(|source| HouseError::Io {
+                path: archive.directory().to_path_buf(),
+                source,
+            })?;
+        }
         Ok(House {
             config,
             directory,

@@ -1,27 +1,24 @@
 //! The way of one file: sealed, surveyed, decided in batches, closed with its acknowledgements.
 //!
-//! To the next editor: pass 1 ([`survey`]) and pass 2 ([`decide_claims`]) read the same sealed bytes.
-//! Progress counts the claims that pass 2 hands out, and the claims of a file stand in the journal
-//! without anything between them: resume and the 277CA's range rely on both. So whatever writes to the
-//! journal resumes the open files first.
+//! To the next editor: pass 1 ([`survey`]) and pass 2 ([`Underway`], for small files [`decide_at_once`])
+//! read the same sealed bytes. Progress counts the claims that pass 2 hands out; the claims of a file stand
+//! in the journal in their order, maybe with those of other files between them.
 
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 use std::time::Instant;
 
-use rayon::prelude::*;
-
-use super::acknowledge::{SetAnswered, acknowledgements, note_rejections};
-use super::decide::{Decided, Desk, Pending, shard};
+use super::acknowledge::{acknowledgements, note_rejections};
+use super::decide::{Decided, Desk, Pending};
 use super::house::{House, HouseError};
-use super::open_sets::{OpenSet, SetRead, for_each_claim, open_sets};
+use super::open_sets::{OpenSet, SetRead, for_each_claim};
 use super::outbox::Unrecorded;
 use super::reading::ReadError;
+use super::remit_answers;
 use super::seen::Seen;
+use super::set_places::{SetPlaces, answered};
 use super::survey::{SurveyError, survey};
 use super::tally::{self, BatchTally};
+use super::underway::Underway;
 use super::verdict::Survey;
 use crate::adjudication::decision::ClaimSource;
 use crate::claim::assembler::{Assembled, SetHeader};
@@ -32,9 +29,7 @@ use crate::events::fact::{ClaimCounts, Fact, FileCompleted, FileRejected, Reject
 use crate::finding::{Check, Finding, ReportCode};
 use crate::ids::{ContentDigest, PartnerId};
 use crate::intake::archive::Archived;
-use crate::ledger::readers::Readers;
 use crate::ledger::{Admission, Arrival, Batch, Counter, FileRow, FileState, Ledger, LedgerError, Numbers, Progress, Seq, reach};
-use crate::limits;
 use crate::position::Position;
 use crate::sealing::SealError;
 
@@ -106,15 +101,6 @@ pub struct Arrived {
     pub received_at: Timestamp,
 }
 
-/// How a file becomes durable.
-#[derive(Debug)]
-pub(super) enum Pace<'p> {
-    /// In batches, which are published while the next ones are decided.
-    Streamed,
-    /// In one piece, with others: these are the positions of batches that are not durable yet.
-    Together(&'p mut Vec<Seq>),
-}
-
 /// Takes in one file: seals it, decides its claims, journals its acknowledgements.
 ///
 /// # Errors
@@ -142,11 +128,84 @@ pub fn ingest(
 /// # Errors
 /// As [`ingest`].
 pub fn ingest_archived(house: &mut House, seen: &Seen, arrived: &Arrived, progress: OnProgress<'_>) -> Result<FileReport, InboundError> {
-    take_in(house, seen, arrived, Pace::Streamed, progress)
+    begin(house, arrived)?.finish(house, seen, progress)
 }
 
-/// Admits a file, and has it decided where it is new.
-pub(super) fn take_in(house: &mut House, seen: &Seen, arrived: &Arrived, pace: Pace<'_>, progress: OnProgress<'_>) -> Result<FileReport, InboundError> {
+/// A file after the first look inside.
+#[derive(Debug)]
+pub enum Begun {
+    /// Known before, or rejected as a whole.
+    Done(FileReport),
+    Underway(Box<Underway>),
+}
+
+impl Begun {
+    /// Decides all that is left, without a pause.
+    ///
+    /// # Errors
+    /// [`InboundError`].
+    pub fn finish(self, house: &mut House, seen: &Seen, progress: OnProgress<'_>) -> Result<FileReport, InboundError> {
+        match self {
+            Begun::Done(report) => Ok(report),
+            Begun::Underway(mut file) => {
+                file.go_on(house, seen, progress, &|| false)?;
+                file.complete(house)
+            }
+        }
+    }
+}
+
+/// Admits a file and looks into it; its claims are still to be decided.
+///
+/// # Errors
+/// [`InboundError`].
+pub fn begin(house: &mut House, arrived: &Arrived) -> Result<Begun, InboundError> {
+    match admit(house, arrived)? {
+        Admitted::Known(report) => Ok(Begun::Done(report)),
+        Admitted::Undecided(row, profile) => begin_again(house, *row, *profile),
+    }
+}
+
+/// The same for a file that was admitted before.
+///
+/// # Errors
+/// [`InboundError`].
+pub fn begin_again(house: &mut House, row: FileRow, profile: Profile) -> Result<Begun, InboundError> {
+    let span = tracing::info_span!("file", trace = row.file.trace(), partner = row.partner.as_str());
+    let _file = span.clone().entered();
+    let survey = survey_archived(house, &row, &profile)?;
+    let decided_at = Timestamp::now();
+    match survey.rejection() {
+        Some((reason, byte)) => reject(house, &row, &profile, &survey, reason, byte, decided_at).map(Begun::Done),
+        None => Underway::begin(house, row, profile, survey, decided_at, span).map(|file| Begun::Underway(Box::new(file))),
+    }
+}
+
+/// Takes in a small file with what is not durable yet; the position of its claims is noted for when it is.
+pub(super) fn take_in_at_once(house: &mut House, seen: &Seen, arrived: &Arrived, undurable: &mut Vec<Seq>) -> Result<FileReport, InboundError> {
+    let (row, profile) = match admit(house, arrived)? {
+        Admitted::Known(report) => return Ok(report),
+        Admitted::Undecided(row, profile) => (row, profile),
+    };
+    let _file = tracing::info_span!("file", trace = row.file.trace(), partner = row.partner.as_str()).entered();
+    let survey = survey_archived(house, &row, &profile)?;
+    let decided_at = Timestamp::now();
+    if let Some((reason, byte)) = survey.rejection() {
+        return reject(house, &row, &profile, &survey, reason, byte, decided_at);
+    }
+    let decided = {
+        let _decide = tracing::info_span!("decide", claims = survey.claims()).entered();
+        decide_at_once(house, seen, &row, &profile, &survey, decided_at, undurable)?
+    };
+    complete(house, &row, &profile, &survey, decided, decided_at)
+}
+
+enum Admitted {
+    Known(FileReport),
+    Undecided(Box<FileRow>, Box<Profile>),
+}
+
+fn admit(house: &mut House, arrived: &Arrived) -> Result<Admitted, InboundError> {
     let Archived { file, bytes } = arrived.archived;
     let profile = profile_of(house, &file, arrived.partner.as_ref())?;
     let arrival = Arrival {
@@ -155,38 +214,50 @@ pub(super) fn take_in(house: &mut House, seen: &Seen, arrived: &Arrived, pace: P
         bytes,
         received_at: arrived.received_at,
     };
-    match house.ledger.admit(&arrival)? {
+    Ok(match house.ledger.admit(&arrival)? {
         Admission::Duplicate(row) => {
             tally::file_seen_before(&arrival.partner);
             tracing::info!(trace = row.file.trace(), partner = arrival.partner.as_str(), "file received before");
-            Ok(FileReport {
+            Admitted::Known(FileReport {
                 is_duplicate: true,
                 ..FileReport::default()
             })
         }
-        Admission::New(row) | Admission::Unfinished(row) => process(house, seen, &row, &profile, pace, progress),
-    }
+        Admission::New(row) | Admission::Unfinished(row) => Admitted::Undecided(Box::new(row), Box::new(profile)),
+    })
 }
 
-/// Goes on with the files that an earlier process did not finish.
+/// Files that an earlier process did not finish, for [`begin_again`].
+///
+/// # Errors
+/// [`InboundError`].
+pub fn unfinished(house: &House) -> Result<Vec<(FileRow, Profile)>, InboundError> {
+    let rows = house.ledger.files()?.into_iter().filter(|row| row.state == FileState::Open);
+    rows.map(|row| {
+        let named = Some(&row.partner).filter(|partner| partner.as_str() != Profile::default().id.as_str());
+        let profile = house.profile(named, None)?;
+        Ok((row, profile))
+    })
+    .collect()
+}
+
+/// Goes on with all of them.
 ///
 /// # Errors
 /// [`InboundError`].
 pub fn resume(house: &mut House, seen: &Seen, progress: OnProgress<'_>) -> Result<Vec<FileReport>, InboundError> {
-    let unfinished: Vec<FileRow> = house.ledger.files()?.into_iter().filter(|row| row.state == FileState::Open).collect();
+    let unfinished = unfinished(house)?.into_iter();
     unfinished
-        .into_iter()
-        .map(|row| {
-            let named = Some(&row.partner).filter(|partner| partner.as_str() != Profile::default().id.as_str());
-            let profile = house.profile(named, None)?;
-            process(house, seen, &row, &profile, Pace::Streamed, progress)
-        })
+        .map(|(row, profile)| begin_again(house, row, profile)?.finish(house, seen, progress))
         .collect()
 }
 
-/// The partner of a file is the one its first ISA names.
+/// Of the partner that is named, else of the one that the file's first ISA names.
 fn profile_of(house: &House, file: &crate::ids::FileDigest, partner: Option<&PartnerId>) -> Result<Profile, InboundError> {
-    let first = first_interchange(&mut house.archive.open(file, &house.keys)?)?;
+    let first = match partner {
+        Some(_) => None,
+        None => first_interchange(&mut house.archive.open(file, &house.keys)?)?,
+    };
     Ok(house.profile(partner, first.as_ref())?)
 }
 
@@ -204,29 +275,12 @@ pub fn first_interchange(input: &mut dyn Read) -> io::Result<Option<Interchange>
     Ok(first)
 }
 
-fn process(house: &mut House, seen: &Seen, row: &FileRow, profile: &Profile, pace: Pace<'_>, progress: OnProgress<'_>) -> Result<FileReport, InboundError> {
-    let _file = tracing::info_span!("file", trace = row.file.trace(), partner = row.partner.as_str()).entered();
-    let survey = survey_archived(house, row, profile)?;
-    let decided_at = Timestamp::now();
-    if let Some((reason, byte)) = survey.rejection() {
-        return reject(house, row, profile, &survey, reason, byte, decided_at);
-    }
-    let deciding = tracing::info_span!("decide", claims = tracing::field::Empty).entered();
-    let (done, sets) = match pace {
-        Pace::Streamed => decide_claims(house, seen, row, profile, &survey, decided_at, progress)?,
-        Pace::Together(firsts) => decide_at_once(house, seen, row, profile, &survey, decided_at, firsts)?,
-    };
-    deciding.record("claims", done.claims);
-    drop(deciding);
-    complete(house, row, profile, &survey, done, &sets, decided_at)
-}
-
 fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Survey, InboundError> {
     let _survey = tracing::info_span!("survey", bytes = row.bytes).entered();
     let mut archived = house.archive.open(&row.file, &house.keys)?;
     let start = Instant::now();
     let mut failed = None;
-    let result = survey(&mut archived, &profile.severity, &mut |interchange, position| {
+    let mut result = survey(&mut archived, &profile.severity, &mut |interchange, position| {
         let (sender, receiver) = (&interchange.sender, &interchange.receiver);
         let received_at = house.ledger.control_number_received(sender, receiver, interchange.control_number.as_str());
         let received_at = received_at.unwrap_or_else(|error| {
@@ -244,6 +298,9 @@ fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Su
         }
         findings
     })?;
+    if let Some(partner) = house.config.partner_named(profile.id.as_str()).filter(|_| house.enforces_parties) {
+        remit_answers::admit_answering_parties(&mut result, &house.config, partner);
+    }
     tally::surveyed(row.bytes, start.elapsed());
     failed.map_or(Ok(result), |error| Err(error.into()))
 }
@@ -326,16 +383,28 @@ fn report(survey: &Survey, counts: ClaimCounts, rejected: Option<RejectReason>) 
     }
 }
 
+/// What pass 2 came to.
+pub(super) struct DecidedClaims {
+    pub progress: Progress,
+    /// Of the open sets, in file order.
+    pub sets: Vec<SetRead>,
+    pub places: SetPlaces,
+}
+
 /// Closes a file whose claims all have their outcome: acknowledgements, control numbers, completion.
-fn complete(
+pub(super) fn complete(
     house: &mut House,
     row: &FileRow,
     profile: &Profile,
     survey: &Survey,
-    mut done: Progress,
-    sets: &[SetRead],
+    decided: DecidedClaims,
     at: Timestamp,
 ) -> Result<FileReport, InboundError> {
+    let DecidedClaims {
+        progress: mut done,
+        sets,
+        places,
+    } = decided;
     let read: u64 = sets.iter().map(|set| u64::from(set.claims)).sum();
     if read != done.claims || read > survey.claims() {
         return Err(InboundError::Unstable);
@@ -345,8 +414,8 @@ fn complete(
     let outside = survey.claims() - read;
     done.counts.received += outside;
     done.counts.rejected += outside;
-    let mut answered = answered(survey, sets, done.first_seq);
-    note_rejections(&mut answered, profile, &house.ledger)?;
+    let mut answered = answered(survey, &sets, &places);
+    note_rejections(row.file, &mut answered, profile, &house.ledger)?;
     let mut numbers = Numbers::after_last(&house.ledger, Counter::Interchange)?;
     let mut facts = acknowledgements(&mut numbers, row, profile, survey, None, &answered, at);
     let interchanges = survey.interchanges.iter().filter(|interchange| interchange.is_accepted());
@@ -360,6 +429,8 @@ fn complete(
         })
         .collect();
     let report = report(survey, done.counts, None);
+    let mut answers = remit_answers::find(&house.ledger, row, survey)?;
+    facts.append(&mut answers.facts);
     facts.push(Fact::FileCompleted(FileCompleted {
         file: row.file,
         partner: row.partner.clone(),
@@ -391,84 +462,10 @@ fn complete(
     reach("inbound::completion::after-append")?;
     drop(closing);
     tally::file_closed(row, survey, None, outside);
+    answers.report(row);
     let ClaimCounts { received, rejected, .. } = done.counts;
     tracing::info!(bytes = row.bytes, received, rejected, "file completed");
     Ok(report)
-}
-
-/// Which journal positions belong to which open set, when the first claim of the file has `first`.
-pub fn answered(survey: &Survey, sets: &[SetRead], first: Seq) -> Vec<SetAnswered> {
-    let mut next = first;
-    open_sets(survey)
-        .zip(sets)
-        .map(|(open, read)| {
-            let first = next;
-            next += u64::from(read.claims);
-            SetAnswered {
-                st_byte: open.verdict.set.byte,
-                header: read.header.clone(),
-                first,
-                last: next.saturating_sub(1),
-                claims: read.claims,
-                rejects: false,
-            }
-        })
-        .collect()
-}
-
-/// Pass 2: reads, decides, commits and publishes in four threads; returns the progress reached and what was read
-/// of the open sets.
-fn decide_claims(
-    house: &mut House,
-    seen: &Seen,
-    row: &FileRow,
-    profile: &Profile,
-    survey: &Survey,
-    decided_at: Timestamp,
-    progress: OnProgress<'_>,
-) -> Result<(Progress, Vec<SetRead>), InboundError> {
-    let House {
-        config,
-        keys,
-        archive,
-        ledger,
-        outbox,
-        directory,
-        interrupt,
-        reference,
-        rules,
-        ..
-    } = house;
-    let (readers, unrecorded) = (Readers::new(directory.ledger(), &**keys), outbox.unrecorded());
-    let desk = Desk::new((keys, reference, rules, config), row, profile, decided_at);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(config.limits.threads).build()?;
-    let mut archived = archive.open(&row.file, keys)?;
-    let (read, to_decide) = sync_channel::<Vec<Pending>>(1);
-    let (decided, to_commit) = sync_channel::<Vec<Decided>>(1);
-    let (committed, to_publish) = sync_channel::<(Seq, Vec<Fact>)>(1);
-    let interrupt: &AtomicBool = interrupt;
-    let deciding = tracing::Span::current();
-    let (skip, batch_claims) = (row.progress.claims, batch_claims(config.limits.inflight_claims));
-    thread::scope(|scope| {
-        let reader = scope.spawn(move || read_claims(&mut archived, row, survey, (skip, batch_claims), &read, (interrupt, progress)));
-        scope.spawn(move || outbox.follow(&readers, &to_publish));
-        let committer = scope.spawn(move || deciding.in_scope(|| commit(ledger, seen, row, &to_commit, &unrecorded, &committed)));
-        let mut looked_up = Ok(());
-        for batch in to_decide {
-            let start = Instant::now();
-            let batch = decide_batch(&pool, &desk, seen, batch);
-            tally::batch_decided(start.elapsed());
-            looked_up = seen.batch_decided();
-            if looked_up.is_err() || decided.send(batch).is_err() {
-                break;
-            }
-        }
-        drop(decided);
-        let committed = committer.join().unwrap_or(Err(InboundError::Stopped))?;
-        looked_up.map_err(LedgerError::Index)?;
-        let sets = reader.join().unwrap_or(Err(InboundError::Stopped))?;
-        Ok((committed, sets))
-    })
 }
 
 /// Pass 2 of a small file, on this thread.
@@ -480,7 +477,7 @@ fn decide_at_once(
     survey: &Survey,
     decided_at: Timestamp,
     firsts: &mut Vec<Seq>,
-) -> Result<(Progress, Vec<SetRead>), InboundError> {
+) -> Result<DecidedClaims, InboundError> {
     let (mut claims, mut sets) = (Vec::new(), Vec::new());
     for_each_claim(
         &mut house.archive.open(&row.file, &house.keys)?,
@@ -495,61 +492,16 @@ fn decide_at_once(
     let desk = Desk::new((&house.keys, &house.reference, &house.rules, &house.config), row, profile, decided_at);
     let start = Instant::now();
     let decided: Vec<Decided> = left.map(|pending| desk.decide(pending, seen)).collect();
-    let mut progress = row.progress;
+    let (mut progress, mut places) = (row.progress, SetPlaces::of_unfinished(&house.ledger, row)?);
     if !decided.is_empty() {
         tally::batch_decided(start.elapsed());
         seen.batch_decided().map_err(LedgerError::Index)?;
         let unrecorded = house.outbox.unrecorded();
-        let (first, _) = append(&mut house.ledger, row, &mut progress, decided, &unrecorded)?;
+        let (first, facts) = append(&mut house.ledger, row, &mut progress, decided, &unrecorded)?;
+        places.note(first, &facts);
         firsts.push(first);
     }
-    Ok((progress, sets))
-}
-
-/// Batches between the reader and the publisher: one in each of the four threads, one in each channel.
-const BATCHES_IN_FLIGHT: usize = 7;
-
-/// Claims of one batch, so that no more than `[limits] inflight_claims` are in memory.
-pub(super) fn batch_claims(inflight_claims: usize) -> usize {
-    (inflight_claims / BATCHES_IN_FLIGHT).clamp(1, limits::BATCH_CLAIMS)
-}
-
-/// Reads the claims of the open sets, leaving out the first `skip`, and sends them in batches.
-fn read_claims(
-    input: &mut dyn Read,
-    row: &FileRow,
-    survey: &Survey,
-    (skip, batch_claims): (u64, usize),
-    out: &SyncSender<Vec<Pending>>,
-    (interrupt, progress): (&AtomicBool, OnProgress<'_>),
-) -> Result<Vec<SetRead>, InboundError> {
-    let mut batch = Vec::with_capacity(batch_claims);
-    let (mut count, mut sets) = (0, Vec::new());
-    for_each_claim(
-        input,
-        survey,
-        &mut |open, header, assembled, end| {
-            count += 1;
-            if count > skip {
-                batch.push(pending(row, &open, header, assembled));
-            }
-            if batch.len() >= batch_claims {
-                progress(end, row.bytes);
-                if interrupt.load(Ordering::Relaxed) {
-                    return Err(InboundError::Interrupted);
-                }
-                out.send(std::mem::replace(&mut batch, Vec::with_capacity(batch_claims)))
-                    .map_err(|_| InboundError::Stopped)?;
-            }
-            Ok::<(), InboundError>(())
-        },
-        &mut |set| sets.push(set),
-    )?;
-    if !batch.is_empty() {
-        out.send(batch).map_err(|_| InboundError::Stopped)?;
-    }
-    progress(row.bytes, row.bytes);
-    Ok(sets)
+    Ok(DecidedClaims { progress, sets, places })
 }
 
 /// A claim that was read, with its source and the findings of pass 1.
@@ -582,45 +534,8 @@ pub fn pending(row: &FileRow, open: &OpenSet<'_>, header: &SetHeader, assembled:
     }
 }
 
-/// Decides a batch on all threads; members keep their order, results keep the file's.
-fn decide_batch(pool: &rayon::ThreadPool, desk: &Desk<'_>, seen: &Seen, batch: Vec<Pending>) -> Vec<Decided> {
-    let mut shards: Vec<Vec<(usize, Pending)>> = (0..limits::MEMBER_SHARDS).map(|_| Vec::new()).collect();
-    for (place, pending) in batch.into_iter().enumerate() {
-        if let Some(shard) = shards.get_mut(shard(&pending.assembled.claim)) {
-            shard.push((place, pending));
-        }
-    }
-    let mut decided: Vec<(usize, Decided)> = pool.install(|| {
-        shards
-            .into_par_iter()
-            .flat_map_iter(|shard| shard.into_iter().map(|(place, pending)| (place, desk.decide(pending, seen))))
-            .collect()
-    });
-    decided.sort_unstable_by_key(|(place, _)| *place);
-    decided.into_iter().map(|(_, decided)| decided).collect()
-}
-
-/// Commits batches in order, each with the progress it makes true, and hands on what is committed.
-fn commit(
-    ledger: &mut impl Ledger,
-    seen: &Seen,
-    row: &FileRow,
-    batches: &Receiver<Vec<Decided>>,
-    unrecorded: &Unrecorded,
-    committed: &SyncSender<(Seq, Vec<Fact>)>,
-) -> Result<Progress, InboundError> {
-    let mut progress = row.progress;
-    for decided in batches {
-        let (first, facts) = append(ledger, row, &mut progress, decided, unrecorded)?;
-        seen.batch_committed(first).map_err(LedgerError::Index)?;
-        // Nobody may be listening any more: what can't leave now leaves later, from the ledger.
-        let _ = committed.send((first, facts));
-    }
-    Ok(progress)
-}
-
 /// Journals a batch with the progress it makes true; the position of its first fact, and its facts.
-fn append(
+pub(super) fn append(
     ledger: &mut impl Ledger,
     row: &FileRow,
     progress: &mut Progress,
@@ -647,6 +562,8 @@ fn append(
             | Fact::AckBuilt(_)
             | Fact::RemitBuilt(_)
             | Fact::RemitDelivered(_)
+            | Fact::RemitSent(_)
+            | Fact::RemitAcknowledged(_)
             | Fact::DeadLettered(_)
             | Fact::Redriven(_) => {}
         }

@@ -181,7 +181,7 @@ fn publish_files(house: &House, facts: &[(Seq, Fact)], total: &mut Delivery) -> 
         match file {
             Ok(file) => {
                 staged.push(file);
-                count_answer(&fact, total, &mut made);
+                count_answer(&fact, config, total, &mut made);
             }
             Err(error) => {
                 let reason = error.dead_reason();
@@ -242,14 +242,21 @@ fn stage_answer(ledger: &SqliteLedger, config: &Config, files: &OutboundFiles<'_
         | Fact::ClaimRejected(_)
         | Fact::ClaimAdjudicated(_)
         | Fact::RemitDelivered(_)
+        | Fact::RemitSent(_)
+        | Fact::RemitAcknowledged(_)
         | Fact::DeadLettered(_)
         | Fact::Redriven(_) => Ok(None),
     }
 }
 
-fn count_answer(fact: &Fact, total: &mut Delivery, made: &mut Vec<Fact>) {
+/// As long as there is no partner, 835s are taken from where they are written; a partner has its 835s when
+/// they are with it, which its channel says.
+fn count_answer(fact: &Fact, config: &Config, total: &mut Delivery, made: &mut Vec<Fact>) {
     if let Fact::RemitBuilt(remit) = fact {
         total.remittances += 1;
+        if !config.partners.is_empty() {
+            return;
+        }
         made.push(Fact::RemitDelivered(RemitDelivered {
             trace: remit.trace.clone(),
             payee_npi: remit.payee_npi,

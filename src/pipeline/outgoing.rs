@@ -35,7 +35,9 @@ pub fn outgoing_events(ledger: &impl Ledger, facts: &[(Seq, Fact)], letters: &[D
             | Fact::ClaimRejected(_)
             | Fact::ClaimAdjudicated(_)
             | Fact::RemitBuilt(_)
-            | Fact::RemitDelivered(_) => events.extend(own),
+            | Fact::RemitDelivered(_)
+            | Fact::RemitSent(_)
+            | Fact::RemitAcknowledged(_) => events.extend(own),
         }
     }
     let refused: BTreeMap<(Seq, DeadUnit), Seq> = letters.iter().map(|row| ((row.seq, row.unit), row.letter)).collect();

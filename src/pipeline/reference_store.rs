@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use crate::durable::{create_directory, private_file, publish, write_private};
 use crate::failpoints::reach;
 use crate::ids::ContentDigest;
+use crate::intake::data_directory::{self, DataDirectoryError};
 use crate::sealing::{Keys, SealedReader, SealedWriter};
 use crate::tables::LoadError;
 use crate::tables::refdata::{Origin, ReferenceData, ReferenceTable};
@@ -24,6 +25,8 @@ pub enum ReferenceStoreError {
     Io { path: PathBuf, source: io::Error },
     #[error("{path}: none of the reference files is there, expected members.csv, providers.csv or the like")]
     Empty { path: PathBuf },
+    #[error(transparent)]
+    Store(#[from] DataDirectoryError),
     #[error("reference data {digest} is not in the store")]
     Missing { digest: ContentDigest },
 }
@@ -99,12 +102,15 @@ pub fn read_directory(base: &ReferenceData, directory: &Path) -> Result<Referenc
     }
 }
 
-/// Loads a directory: checks every row, seals a copy under the new digest, and makes it current.
+/// Loads a directory over what is current: checks every row, seals a copy under the new digest, and makes
+/// it current. One load at a time; whoever decides with the one before goes on with it.
 ///
 /// # Errors
 /// [`ReferenceStoreError`]; then the load takes no effect.
-pub fn load(store: &Path, keys: &Keys, base: &ReferenceData, directory: &Path) -> Result<ReferenceData, ReferenceStoreError> {
-    let reference = read_directory(base, directory)?;
+pub fn load(store: &Path, keys: &Keys, directory: &Path) -> Result<ReferenceData, ReferenceStoreError> {
+    let _lock = data_directory::lock(store)?;
+    let base = current(store, keys)?;
+    let reference = read_directory(&base, directory)?;
     let name = reference.digest().hex();
     let target = store.join(&name);
     if !target.exists() {
@@ -198,8 +204,8 @@ mod tests {
         fs::write(first.join("providers.csv"), PROVIDERS).unwrap();
         fs::write(second.join("members.csv"), MEMBERS).unwrap();
         let embedded = current(&store, &keys).unwrap();
-        let one = load(&store, &keys, &embedded, &first).unwrap();
-        let two = load(&store, &keys, &one, &second).unwrap();
+        let one = load(&store, &keys, &first).unwrap();
+        let two = load(&store, &keys, &second).unwrap();
         let opened = current(&store, &keys).unwrap();
         assert_eq!(opened.digest(), two.digest());
         assert!(opened.providers.is_some() && opened.members.is_some());
@@ -215,7 +221,7 @@ mod tests {
         let keys = Keys::parse(&Keys::generate().unwrap()).unwrap();
         let embedded = ReferenceData::embedded().unwrap();
         fs::write(directory.path().join("providers.csv"), PROVIDERS.replace("pcp", "doctor")).unwrap();
-        let error = load(directory.path(), &keys, &embedded, directory.path()).unwrap_err();
+        let error = load(directory.path(), &keys, directory.path()).unwrap_err();
         assert!(matches!(error, ReferenceStoreError::Load { file: "providers.csv", .. }));
         assert!(!error.to_string().contains("doctor"));
         assert_eq!(current(directory.path(), &keys).unwrap().digest(), embedded.digest());

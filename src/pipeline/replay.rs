@@ -114,13 +114,16 @@ fn replay_file(house: &House, row: &FileRow, instead: &Instead, pins: &mut Pins<
     let mut seq = row.progress.first_seq;
     let mut batch: Vec<Claim> = Vec::with_capacity(limits::BATCH_CLAIMS);
     let mut decide = |batch: &mut Vec<Claim>| -> Result<(), InboundError> {
-        let facts = house.ledger.facts(seq, batch.len())?;
-        if facts.len() != batch.len() {
-            return Err(InboundError::Unstable);
+        let mut facts: Vec<Fact> = Vec::with_capacity(batch.len());
+        while facts.len() < batch.len() {
+            let read = house.ledger.facts(seq, batch.len() - facts.len())?;
+            let Some((last, _)) = read.last() else { return Err(InboundError::Unstable) };
+            seq = last + 1;
+            let of_file = |fact: &Fact| fact.claim_source().is_some_and(|source| source.file == row.file);
+            facts.extend(read.into_iter().map(|(_, fact)| fact).filter(of_file));
         }
-        seq += facts.len() as u64;
         let mut work: Vec<(Claim, Box<Decision>)> = Vec::with_capacity(batch.len());
-        for (claim, (_, fact)) in batch.drain(..).zip(facts) {
+        for (claim, fact) in batch.drain(..).zip(facts) {
             match fact {
                 Fact::ClaimAdjudicated(decision) if decision.source.ordinal == claim.ordinal && decision.source.bytes == claim.bytes => {
                     work.push((claim, decision))

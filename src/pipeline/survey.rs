@@ -8,9 +8,11 @@ use std::io::Read;
 use compact_str::CompactString;
 
 use super::reading::{ReadError, for_each_segment};
-use super::verdict::{ClaimFinding, ClaimSet, GroupVerdict, InterchangeVerdict, SetVerdict, Survey};
+use super::verdict::{ClaimFinding, ClaimSet, GroupVerdict, InterchangeVerdict, OUR_SET, ReceivedAnswer, SetVerdict, Survey};
+use crate::acks::read_999::{AnswerReader, AnsweredSet};
+use crate::acks::ta1;
 use crate::config::SeverityProfile;
-use crate::envelope::{EnvelopeReader, Event};
+use crate::envelope::{EnvelopeReader, Event, Group};
 use crate::finding::{Check, Finding, ReportCode, Severity};
 use crate::guide::walker::{Placed, Walker};
 use crate::limits;
@@ -54,6 +56,7 @@ pub fn survey(
         survey: Survey::default(),
         envelope: EnvelopeReader::default(),
         set: None,
+        answer: None,
         set_is_rejected: false,
         severity,
         kept: 0,
@@ -82,10 +85,40 @@ pub fn survey(
     Ok(surveyor.survey)
 }
 
+/// A 999, as far as it is read.
+#[derive(Default)]
+struct OpenAnswer {
+    reader: AnswerReader,
+    set: Option<AnsweredSet>,
+    other_sets: u32,
+}
+
+impl OpenAnswer {
+    fn accept(&mut self, segment: &Segment<'_>) {
+        let Some(set) = self.reader.accept(segment) else { return };
+        if self.set.is_none() && (set.set_id.as_str(), set.control_number.as_str()) == OUR_SET {
+            self.set = Some(set);
+        } else {
+            self.other_sets = self.other_sets.saturating_add(1);
+        }
+    }
+
+    fn finish(self) -> Option<Box<ReceivedAnswer>> {
+        let OpenAnswer { reader, set, other_sets } = self;
+        Some(Box::new(ReceivedAnswer {
+            group: reader.finish()?,
+            set,
+            other_sets,
+        }))
+    }
+}
+
 struct Surveyor<'a> {
     survey: Survey,
     envelope: EnvelopeReader,
     set: Option<SetScopes<'static>>,
+    /// The 999 that is being read.
+    answer: Option<OpenAnswer>,
     set_is_rejected: bool,
     severity: &'a SeverityProfile,
     kept: usize,
@@ -98,6 +131,9 @@ impl Surveyor<'_> {
         let is_trailer = segment.is("SE");
         if is_trailer {
             self.walk(segment);
+        }
+        if segment.is("TA1") && self.envelope.takes_ta1() {
+            self.read_ta1(segment);
         }
         for event in self.envelope.accept(segment) {
             self.event(event, Some(segment), extra)?;
@@ -131,6 +167,7 @@ impl Surveyor<'_> {
                 self.survey.interchanges.push(InterchangeVerdict {
                     interchange,
                     findings,
+                    ta1s: Vec::new(),
                     groups: Vec::new(),
                 });
             }
@@ -160,15 +197,20 @@ impl Surveyor<'_> {
                     segments: 0,
                     claims: 0,
                     rejected: ClaimSet::default(),
+                    answer: None,
                 };
+                let is_answer = verdict.set.is_acknowledgement() && self.envelope.group().is_some_and(Group::has_acknowledgements);
+                self.answer = is_answer.then(OpenAnswer::default);
                 if let Some(group) = self.survey.interchanges.last_mut().and_then(|interchange| interchange.groups.last_mut()) {
                     group.sets.push(verdict);
                 }
             }
-            Event::SetEnded { segments, findings } => {
+            Event::SetEnded { segments, mut findings } => {
                 self.set = None;
+                let answer = self.end_answer(segment, &mut findings);
                 let findings = self.keep_verdict(findings);
                 if let Some(set) = self.current_set() {
+                    set.answer = answer;
                     set.segments = segments;
                     set.findings.extend(findings);
                     give_the_set_what_no_claim_has(set);
@@ -189,6 +231,22 @@ impl Surveyor<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The 999 that ends; one that can't be read is rejected.
+    fn end_answer(&mut self, segment: Option<&Segment<'_>>, findings: &mut Vec<Finding>) -> Option<Box<ReceivedAnswer>> {
+        let answer = self.answer.take()?.finish();
+        if let (None, Some(segment)) = (&answer, segment) {
+            findings.push(Finding::new(Check::S110, ReportCode::Set(5), Position::of_segment(None, segment.at)));
+        }
+        answer
+    }
+
+    fn read_ta1(&mut self, segment: &Segment<'_>) {
+        let Some(interchange) = self.survey.interchanges.last_mut() else { return };
+        if interchange.ta1s.len() < limits::TA1S_PER_INTERCHANGE_MAX {
+            interchange.ta1s.push((segment.at.byte, ta1::read(segment)));
+        }
     }
 
     /// Applies the partner's severities and the bound on kept findings.
@@ -227,6 +285,12 @@ impl Surveyor<'_> {
     }
 
     fn walk(&mut self, segment: &Segment<'_>) {
+        if let Some(answer) = &mut self.answer {
+            if !segment.is("ST") && !segment.is("SE") {
+                answer.accept(segment);
+            }
+            return;
+        }
         let is_claim = segment.is("CLM");
         let Some(scopes) = &mut self.set else {
             if is_claim && let Some(set) = self.current_set() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 
+use super::remit_answers::Outcome;
 use super::validation::report_envelopes;
 use super::verdict::Survey;
 use crate::adjudication::determination::{LineOutcome, PendReason};
@@ -59,6 +60,8 @@ impl BatchTally {
                 | Fact::AckBuilt(_)
                 | Fact::RemitBuilt(_)
                 | Fact::RemitDelivered(_)
+                | Fact::RemitSent(_)
+                | Fact::RemitAcknowledged(_)
                 | Fact::DeadLettered(_)
                 | Fact::Redriven(_) => {}
             }
@@ -209,6 +212,8 @@ impl AnswerTally {
             | Fact::ClaimRejected(_)
             | Fact::ClaimAdjudicated(_)
             | Fact::RemitDelivered(_)
+            | Fact::RemitSent(_)
+            | Fact::RemitAcknowledged(_)
             | Fact::DeadLettered(_)
             | Fact::Redriven(_) => {}
         }
@@ -231,6 +236,11 @@ impl AnswerTally {
         counter!(names::INTEREST_CENTS_TOTAL).increment(cents(self.interest));
         counter!(names::REMIT_UNBALANCED_TOTAL).increment(self.unbalanced);
     }
+}
+
+/// Answers of a partner to what it was sent.
+pub fn remits_answered(partner: &PartnerId, outcome: Outcome, count: u64) {
+    counter!(names::REMIT_ANSWERS_TOTAL, "partner" => partner.to_string(), "outcome" => outcome.as_str()).increment(count);
 }
 
 /// Events of one step left.

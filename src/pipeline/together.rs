@@ -2,8 +2,9 @@
 //! a small file alone has several.
 
 use super::house::House;
-use super::inbound::{Arrived, FileReport, InboundError, OnProgress, Pace, batch_claims, take_in};
+use super::inbound::{Arrived, FileReport, InboundError, take_in_at_once};
 use super::seen::Seen;
+use super::underway::batch_claims;
 use crate::config::Config;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError};
@@ -53,7 +54,6 @@ pub fn take_in_together(
     house: &mut House,
     seen: &Seen,
     arrived: &[Arrived],
-    progress: OnProgress<'_>,
     also: &mut dyn FnMut(&mut SqliteLedger, usize) -> Result<(), LedgerError>,
 ) -> Result<Vec<FileReport>, InboundError> {
     let mut undurable = Vec::new();
@@ -61,7 +61,7 @@ pub fn take_in_together(
     let mut take_in_all = || -> Result<Vec<FileReport>, InboundError> {
         let mut reports = Vec::with_capacity(arrived.len());
         for (place, file) in arrived.iter().enumerate() {
-            reports.push(take_in(house, seen, file, Pace::Together(&mut undurable), progress)?);
+            reports.push(take_in_at_once(house, seen, file, &mut undurable)?);
             also(&mut house.ledger, place)?;
         }
         let _commit = tracing::info_span!("commit", files = arrived.len()).entered();

@@ -8,9 +8,10 @@ use super::acknowledge::{acknowledgements, note_rejections};
 use super::answer_writer::{AnswerError, ClaimFacts, write_acknowledgement};
 use super::decide::Desk;
 use super::house::{HouseError, profile, rule_pack};
-use super::inbound::{InboundError, answered, first_interchange, other_usage, pending};
+use super::inbound::{InboundError, first_interchange, other_usage, pending};
 use super::open_sets::{SetRead, for_each_claim};
 use super::seen::Seen;
+use super::set_places::{SetPlaces, answered};
 use super::survey::survey;
 use super::verdict::{GroupVerdict, SetVerdict, Survey};
 use crate::clock::Timestamp;
@@ -147,14 +148,17 @@ pub fn validate(
     let read: u64 = sets.iter().map(|set: &SetRead| u64::from(set.claims)).sum();
     let rejected = rejected + received - read;
     if let Some((directory, numbers)) = acks_to {
+        let mut places = SetPlaces::default();
+        places.note(1, &facts);
         let facts = HeldFacts(facts.into_iter().map(FactHead::from).collect());
-        let mut answered = answered(&survey, &sets, 1);
-        note_rejections(&mut answered, &profile, &facts).map_err(InboundError::Ledger)?;
+        let mut answered = answered(&survey, &sets, &places);
+        note_rejections(digest, &mut answered, &profile, &facts).map_err(InboundError::Ledger)?;
         let acks = acknowledgements(numbers, &row, &profile, &survey, rejection.map(|(reason, _)| reason), &answered, now);
         write_acks(config, directory, &acks, &facts)?;
     }
     Ok(Validation {
         verdict: match (received - rejected, rejected, rejection) {
+            (0, 0, None) if survey.has_answers() && survey.findings_that_reject() == 0 => Verdict::Accepted,
             (0, ..) => Verdict::Rejected,
             (_, 0, None) if survey.findings_that_reject() == 0 => Verdict::Accepted,
             _ => Verdict::Partial,
@@ -167,8 +171,8 @@ pub fn validate(
                 "R"
             }
         }),
-        ak9: survey.interchanges.iter().flat_map(|interchange| &interchange.groups).map(group_code).collect(),
-        ik5: survey.sets().map(set_code).collect(),
+        ak9: answered_groups(&survey).map(group_code).collect(),
+        ik5: answered_groups(&survey).flat_map(|group| &group.sets).map(set_code).collect(),
         received,
         rejected,
     })
@@ -203,6 +207,12 @@ pub(super) fn report_envelopes(survey: &Survey, each: &mut dyn FnMut(Finding, Op
         }
     }
     survey.stop_finding().into_iter().for_each(|finding| each(finding, None));
+}
+
+/// Those that a 999 is about.
+fn answered_groups(survey: &Survey) -> impl Iterator<Item = &GroupVerdict> {
+    let groups = survey.interchanges.iter().flat_map(|interchange| &interchange.groups);
+    groups.filter(|group| !group.is_answer())
 }
 
 /// AK901.

@@ -1,5 +1,7 @@
 //! What pass 1 found out about a file: which interchanges, groups, sets and claims may go on.
 
+use crate::acks::read_999::{AnsweredGroup, AnsweredSet};
+use crate::acks::ta1::AnsweredInterchange;
 use crate::envelope::{Group, Interchange, TransactionSet};
 use crate::events::fact::RejectReason;
 use crate::finding::{Check, Finding, ReportCode};
@@ -22,6 +24,8 @@ pub struct Survey {
 pub struct InterchangeVerdict {
     pub interchange: Interchange,
     pub findings: Vec<Finding>,
+    /// What it says of interchanges of ours, each with its place; `None` where that can't be read.
+    pub ta1s: Vec<(u64, Option<AnsweredInterchange>)>,
     pub groups: Vec<GroupVerdict>,
 }
 
@@ -45,7 +49,21 @@ pub struct SetVerdict {
     pub segments: u32,
     pub claims: u32,
     pub rejected: ClaimSet,
+    /// Of a 999 that can be read.
+    pub answer: Option<Box<ReceivedAnswer>>,
 }
+
+/// What a 999 says of a group of ours, and of the one set in it where that was an 835 ([`OUR_SET`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedAnswer {
+    pub group: AnsweredGroup,
+    pub set: Option<AnsweredSet>,
+    /// Sets it names that we did not send in an 835's group.
+    pub other_sets: u32,
+}
+
+/// ST01 and ST02 of our 835s: each has a group and an interchange of its own.
+pub const OUR_SET: (&str, &str) = ("835", "0001");
 
 /// A structural finding and the claims it concerns: one, or all of a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +105,7 @@ impl Survey {
         {
             return Some((RejectReason::Truncated, finding.position.byte));
         }
-        if self.open_sets() == 0 {
+        if self.open_sets() == 0 && !self.has_answers() {
             let duplicate = self.interchanges.iter().all(|interchange| interchange.note() == Some(25));
             let reason = if duplicate {
                 RejectReason::DuplicateControlNumber
@@ -138,6 +156,14 @@ impl Survey {
             .count()
     }
 
+    /// There is something in it that answers what we sent.
+    pub fn has_answers(&self) -> bool {
+        let accepted = self.interchanges.iter().filter(|interchange| interchange.is_accepted());
+        accepted
+            .into_iter()
+            .any(|interchange| interchange.ta1s.iter().any(|(_, ta1)| ta1.is_some()) || interchange.answers().next().is_some())
+    }
+
     /// Sets whose claims may go on.
     pub fn open_sets(&self) -> usize {
         self.interchanges
@@ -154,6 +180,19 @@ impl InterchangeVerdict {
         !self.findings.iter().any(Finding::rejects)
     }
 
+    /// Nothing in it but acknowledgements of what we sent: those are not acknowledged.
+    pub fn only_answers(&self) -> bool {
+        let has_any = !self.ta1s.is_empty() || !self.groups.is_empty();
+        has_any && self.groups.iter().all(GroupVerdict::is_answer)
+    }
+
+    /// The 999s in it that can be read and are not rejected, each with its place.
+    pub fn answers(&self) -> impl Iterator<Item = (u64, &ReceivedAnswer)> {
+        let groups = self.groups.iter().filter(|group| group.is_accepted());
+        let sets = groups.flat_map(|group| &group.sets).filter(|set| !set.findings.iter().any(Finding::rejects));
+        sets.filter_map(|set| Some((set.set.byte, set.answer.as_deref()?)))
+    }
+
     /// TA105 of the first finding that rejects.
     pub fn note(&self) -> Option<u16> {
         self.findings.iter().filter(|finding| finding.rejects()).find_map(|finding| match finding.code {
@@ -166,6 +205,11 @@ impl InterchangeVerdict {
 impl GroupVerdict {
     pub fn is_accepted(&self) -> bool {
         !self.findings.iter().any(Finding::rejects)
+    }
+
+    /// It holds acknowledgements of what we sent, or what was meant for them.
+    pub fn is_answer(&self) -> bool {
+        self.group.has_acknowledgements() || (!self.sets.is_empty() && self.sets.iter().all(|set| set.set.is_acknowledgement()))
     }
 
     fn open_sets(&self) -> usize {

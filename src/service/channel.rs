@@ -45,6 +45,15 @@ impl Channel {
         }
     }
 
+    /// What was put is visible, and what was put, removed and moved is durable, when this returns.
+    pub async fn settle(&mut self) -> Result<(), ChannelError> {
+        match self {
+            // Each call is as durable as the server makes it.
+            Channel::Sftp(_) => Ok(()),
+            Channel::Folder(folder) => folder.settle().await,
+        }
+    }
+
     pub async fn remove(&mut self, name: &RemoteName) -> Result<(), ChannelError> {
         match self {
             Channel::Sftp(sftp) => sftp.remove(name).await,

@@ -28,7 +28,7 @@ use super::worker::{FileJob, Job};
 use crate::clock::Timestamp;
 use crate::config::{self, Config};
 use crate::limits;
-use crate::pipeline::file_answer::{FileAnswer, answer_of};
+use crate::pipeline::file_answer::{Looked, answer_of};
 use crate::pipeline::inbound::{Arrived, FileReport};
 use crate::pipeline::tally;
 use crate::telemetry::Chain;
@@ -286,11 +286,14 @@ impl Door {
         };
         jobs.send(Job::File(Box::new(job))).await.map_err(|_| Refusal::Ends)?;
         drop(jobs);
-        let report = taken_in.await.map_err(|_| Refusal::Ends)?;
+        // Dropped when the service ends, and when the same bytes are in work for somebody else.
+        let report = taken_in.await.map_err(|_| if *self.ends.borrow() { Refusal::Ends } else { Refusal::NotYet })?;
         let door = Arc::clone(&self);
         let read = blocking(move || Ok(door.read_answer(&archived.file))).await;
         let answer = match read {
-            Ok(Ok(answer)) => answer,
+            Ok(Ok(Looked::Answer(answer))) => Some(answer),
+            Ok(Ok(Looked::OtherPartner)) => None,
+            Ok(Ok(Looked::NotYet)) => return Err(Refusal::NotYet),
             Ok(Err(error)) => {
                 error!(error = %Chain(&error), "a posted file is decided, and its answer cannot be read");
                 return Err(Refusal::NoAnswer);
@@ -302,11 +305,11 @@ impl Door {
             &archived.file,
             &self.settings.partner,
             report.is_duplicate,
-            answer.as_ref(),
+            answer.as_deref(),
         ))
     }
 
-    fn read_answer(&self, file: &crate::ids::FileDigest) -> Result<Option<FileAnswer>, crate::pipeline::answer_writer::AnswerError> {
+    fn read_answer(&self, file: &crate::ids::FileDigest) -> Result<Looked, crate::pipeline::answer_writer::AnswerError> {
         let config = Arc::clone(&self.in_force.borrow());
         self.desk.readers.read(|ledger| answer_of(ledger, &config, file, &self.settings.partner))
     }

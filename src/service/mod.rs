@@ -20,6 +20,7 @@ mod visit;
 pub mod worker;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -33,15 +34,17 @@ use tracing::{error, info, warn};
 use self::control::Suspensions;
 use self::door::Door;
 use self::partner::Desk;
-use self::worker::{Job, Worker};
+use self::worker::{Job, Reloaded, Worker};
 use crate::config::{Channel, Config, ConfigError, Partner};
 use crate::ids::PartnerId;
 use crate::ledger::readers::SharedReaders;
 use crate::limits;
 use crate::pipeline::health::Health;
-use crate::pipeline::house::House;
+use crate::pipeline::house::{House, HouseError, rule_pack};
+use crate::pipeline::reference_store;
 use crate::pipeline::together::Room;
-use crate::telemetry;
+use crate::sealing::Keys;
+use crate::telemetry::{self, Chain};
 
 pub use self::control::{ControlError, resume, suspend, suspended};
 pub use self::door_tokens::TokenFileError;
@@ -81,8 +84,7 @@ pub struct Served {
 ///
 /// # Errors
 /// [`ServiceError`].
-pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, ServiceError> {
-    let mut signals = Signals::new()?;
+pub async fn run(mut house: House, read_config: ReadConfig, mut signals: Signals) -> Result<Served, ServiceError> {
     house.enforces_parties = true;
     let config = house.config.clone();
     let interrupt = Arc::clone(&house.interrupt);
@@ -93,6 +95,7 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
     let patience = config.kafka.as_ref().map_or(Duration::ZERO, |kafka| kafka.give_up_after.duration());
     let health = Arc::new(Health::silent_for(Duration::from_secs(limits::WORKER_SILENT_SECONDS_MAX) + patience));
     let (released, hears) = watch::channel(());
+    let refdata = house.directory.refdata();
     let desk = Arc::new(Desk {
         health: Arc::clone(&health),
         keys: Arc::clone(&house.keys),
@@ -144,15 +147,24 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
             _ = signals.end.recv() => break,
             _ = signals.interrupt.recv() => break,
             _ = worker_ended.recv() => break,
-            _ = signals.reload.recv() => match read_config() {
-                Ok(config) => {
-                    watching.take_up(&config.partners);
-                    door.iter().for_each(|door| door.read_again());
-                    if jobs.send(Job::Reload(Box::new(config))).await.is_err() {
-                        break;
+            _ = signals.reload.recv() => {
+                let config = match read_config() {
+                    Ok(config) => config,
+                    Err(error) => {
+                        error!(%error, "the new configuration is refused, the one in force stays");
+                        continue;
                     }
+                };
+                match read_again(config, refdata.clone(), Arc::clone(&watching.desk.keys)).await {
+                    Ok(reloaded) => {
+                        watching.take_up(&reloaded.config.partners);
+                        door.iter().for_each(|door| door.read_again());
+                        if jobs.send(Job::Reload(Box::new(reloaded))).await.is_err() {
+                            break;
+                        }
+                    }
+                    Err(error) => error!(error = %Chain(&error), "the new rules or reference data are refused, what is in force stays"),
                 }
-                Err(error) => error!(%error, "the new configuration is refused, the one in force stays"),
             },
         }
     }
@@ -172,14 +184,34 @@ pub async fn run(mut house: House, read_config: ReadConfig) -> Result<Served, Se
     }
 }
 
-struct Signals {
+/// Rules and reference data, read while the worker goes on with those in force.
+async fn read_again(config: Config, refdata: PathBuf, keys: Arc<Keys>) -> Result<Reloaded, HouseError> {
+    let read = move || {
+        let rules = rule_pack(&config)?;
+        let reference = reference_store::current(&refdata, &keys)?;
+        Ok(Reloaded { config, rules, reference })
+    };
+    let panicked = |error| HouseError::Io {
+        path: PathBuf::new(),
+        source: std::io::Error::other(error),
+    };
+    tokio::task::spawn_blocking(read).await.map_err(panicked)?
+}
+
+/// What the service is told by signals, from when this is made.
+#[derive(Debug)]
+pub struct Signals {
     end: Signal,
     interrupt: Signal,
     reload: Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Signals> {
+    /// Inside a runtime.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn new() -> std::io::Result<Signals> {
         Ok(Signals {
             end: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

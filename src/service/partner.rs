@@ -5,9 +5,10 @@
 //! when the ledger has it under the look with which it was taken, so whatever is cut off in between is
 //! found again at the next look, and recognised.
 
+mod remittances;
+
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
+use self::remittances::{Remittances, content};
 use super::channel::Channel;
 use super::control::Suspension;
 use super::hand::{Hand, InHand};
@@ -34,7 +36,7 @@ use crate::limits;
 use crate::pipeline::health::Health;
 use crate::pipeline::tally;
 use crate::pipeline::together::Room;
-use crate::sealing::{Keys, SealedReader};
+use crate::sealing::Keys;
 use crate::telemetry::Chain;
 
 /// The second look at a file that seems whole.
@@ -100,6 +102,7 @@ async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, 
         jobs,
         uploads: HashMap::new(),
         sent: None,
+        remittances: Remittances::default(),
         troubles: 0,
     };
     let mut released = round.desk.released.clone();
@@ -156,6 +159,7 @@ struct Round {
     uploads: HashMap<RemoteName, Known>,
     /// Answers up to here are with the partner.
     sent: Option<Seq>,
+    remittances: Remittances,
     /// Looks that failed, one after the other.
     troubles: u32,
 }
@@ -188,7 +192,7 @@ impl Round {
                 let looked = self.look().await;
                 looked.map(|waits_for_second_look| Instant::now() + if waits_for_second_look { SECOND_LOOK.min(poll) } else { poll })
             }
-            Visit::Answers(next_look) => self.send_answers().await.map(|()| next_look),
+            Visit::Answers(next_look) => self.send_all().await.map(|()| next_look),
         };
         match visited {
             Ok(next_look) => {
@@ -218,6 +222,10 @@ impl Round {
     async fn look(&mut self) -> Result<bool, Trouble> {
         // Of a look that was broken off: these files are still where they were.
         self.hand.take();
+        if self.remittances.is_first_time() {
+            // What was sent and not recorded before a crash is recorded before its answers are read.
+            self.send_remittances().await?;
+        }
         let mut waits_for_second_look = false;
         if self.has_room() {
             let begun = Instant::now();
@@ -232,7 +240,7 @@ impl Round {
             self.decide().await?;
             waits_for_second_look = looked?;
         }
-        self.send_answers().await?;
+        self.send_all().await?;
         Ok(waits_for_second_look)
     }
 
@@ -349,6 +357,7 @@ impl Round {
         for file in files {
             unless_missed(self.put_away(file).await)?;
         }
+        self.channel.settle().await?;
         // A long list of files must not hold up its answers.
         self.send_answers().await
     }
@@ -410,6 +419,11 @@ impl Round {
         }
     }
 
+    async fn send_all(&mut self) -> Result<(), Trouble> {
+        self.send_answers().await?;
+        self.send_remittances().await
+    }
+
     /// Sends the acknowledgements that are released, in their order.
     async fn send_answers(&mut self) -> Result<(), Trouble> {
         let delivery = upload_delivery(&self.partner.profile.id);
@@ -434,6 +448,7 @@ impl Round {
                 }
                 through = *seq;
             }
+            self.channel.settle().await?;
             self.sent = Some(through);
             if through == before {
                 return Ok(());
@@ -447,13 +462,8 @@ impl Round {
 
     async fn send(&mut self, ack: &AckBuilt) -> Result<(), Trouble> {
         let name = ack.file_name();
-        let mut path = self.desk.outbound.join(self.partner.profile.id.as_str()).join(&name);
-        let mut content: Box<dyn Read + Send> = if self.desk.seals_outbound {
-            path.as_mut_os_string().push(".sealed");
-            Box::new(SealedReader::new(BufReader::new(File::open(&path)?), &self.desk.keys)?)
-        } else {
-            Box::new(File::open(&path)?)
-        };
+        let path = self.desk.outbound.join(self.partner.profile.id.as_str()).join(&name);
+        let mut content = content(&self.desk, path)?;
         let Some(name) = RemoteName::parse(&name) else {
             return Ok(());
         };

@@ -1,6 +1,7 @@
-//! The one thread that owns the house: files, payments and deliveries, one after the other, because the
-//! claims of a file stand together in the journal.
+//! The one thread that owns the house: files, payments and deliveries, one after the other. Small files
+//! are taken in together; large ones take turns with everything else.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,8 +9,9 @@ use std::time::{Duration, Instant};
 use chrono::{Datelike, Days, TimeZone};
 use chrono_tz::Tz;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::{Served, needs_a_restart};
 use crate::clock::Timestamp;
@@ -20,17 +22,23 @@ use crate::ids::PartnerId;
 use crate::ledger::{Batch, Delivered, Ledger, LedgerError, Seq, Taken};
 use crate::pipeline::gauges::{self, Gauges};
 use crate::pipeline::health::{Health, Part};
-use crate::pipeline::house::{House, HouseError, rule_pack};
-use crate::pipeline::inbound::{self, Arrived, FileReport, InboundError};
+use crate::pipeline::house::House;
+use crate::pipeline::inbound::{self, Arrived, Begun, FileReport, InboundError};
 use crate::pipeline::outbound::{self, OutboundError};
 use crate::pipeline::payment_run;
-use crate::pipeline::reference_store;
+use crate::pipeline::remit_sending::{self, SentRemit};
 use crate::pipeline::seen::Seen;
 use crate::pipeline::together::{Room, take_in_together};
+use crate::pipeline::underway::Underway;
+use crate::tables::refdata::ReferenceData;
+use crate::tables::rules::RulePack;
 use crate::telemetry::Chain;
 
 /// How often the thread looks for what time brings: a payment run, an outbox that waits.
 const TICK: Duration = Duration::from_secs(1);
+
+/// A large file's claims are decided for so long while others wait.
+const TURN: Duration = Duration::from_millis(100);
 
 /// Between two times that the gauges are read from the ledger.
 const GAUGES_EVERY: Duration = Duration::from_secs(5);
@@ -53,7 +61,24 @@ pub enum Job {
         through: Seq,
         done: oneshot::Sender<()>,
     },
-    Reload(Box<Config>),
+    RemitsSent(SentRemits),
+    Reload(Box<Reloaded>),
+}
+
+/// What was read again.
+#[derive(Debug)]
+pub struct Reloaded {
+    pub config: Config,
+    pub rules: RulePack,
+    pub reference: ReferenceData,
+}
+
+/// 835s that were uploaded to a partner.
+#[derive(Debug)]
+pub struct SentRemits {
+    pub partner: PartnerId,
+    pub sent: Vec<SentRemit>,
+    pub done: oneshot::Sender<()>,
 }
 
 /// A file that is sealed in the archive.
@@ -85,6 +110,8 @@ pub enum WorkerError {
 pub struct Worker {
     house: House,
     served: Served,
+    /// Files whose claims are decided in turns, the one that has waited longest first.
+    large: VecDeque<Large>,
     /// Met when it was looked what fits together.
     next: Option<Job>,
     /// Files whose going the ledger learns with the next that it writes.
@@ -100,6 +127,16 @@ pub struct Worker {
     gauged: Option<Instant>,
 }
 
+/// A large file, and who waits for it: nobody when an earlier run had begun it.
+#[derive(Debug)]
+struct Large {
+    claims: Underway,
+    job: Option<FileJob>,
+}
+
+/// There is no job.
+struct Nothing;
+
 /// When the outbox is tried again.
 #[derive(Debug, Default)]
 struct EventsWait {
@@ -113,6 +150,7 @@ impl Worker {
         Worker {
             house,
             served: Served::default(),
+            large: VecDeque::new(),
             next: None,
             put_away: Vec::new(),
             next_payment,
@@ -134,11 +172,11 @@ impl Worker {
         let seen = Seen::load(&self.house)?;
         let health = Arc::clone(&self.health);
         health.set(Part::ReferenceData, Ok(()));
-        match inbound::resume(&mut self.house, &seen, &|_, _| health.beat()) {
-            Ok(resumed) if !resumed.is_empty() => info!(files = resumed.len(), "finished what an earlier run had begun"),
-            Ok(_) => {}
-            Err(InboundError::Interrupted) => return Ok(self.served),
-            Err(error) => return Err(error.into()),
+        for (row, profile) in inbound::unfinished(&self.house)? {
+            info!(bytes = row.bytes, "going on with a file that an earlier run had begun");
+            if let Begun::Underway(claims) = inbound::begin_again(&mut self.house, row, profile)? {
+                self.large.push_back(Large { claims: *claims, job: None });
+            }
         }
         health.set(Part::Ledger, Ok(()));
         loop {
@@ -147,29 +185,58 @@ impl Worker {
             self.measure()?;
             let job = match self.next.take() {
                 Some(job) => Ok(Some(job)),
+                None if !self.large.is_empty() => match jobs.try_recv() {
+                    Ok(job) => Ok(Some(job)),
+                    Err(TryRecvError::Empty) => Err(Nothing),
+                    Err(TryRecvError::Disconnected) => Ok(None),
+                },
                 // Made inside, where the runtime's clock is known.
-                None => runtime.block_on(async { tokio::time::timeout(TICK, jobs.recv()).await }),
+                None => runtime.block_on(async { tokio::time::timeout(TICK, jobs.recv()).await }).map_err(|_| Nothing),
             };
             match job {
                 Ok(None) => return self.leave(),
                 Ok(Some(Job::File(file))) if !self.knows(&file.partner) => {}
-                Ok(Some(Job::File(file))) => match self.files(&seen, *file, &mut jobs) {
-                    Err(WorkerError::Inbound(InboundError::Interrupted)) => return Ok(self.served),
-                    done => done?,
-                },
+                Ok(Some(Job::File(file))) => self.files(&seen, *file, &mut jobs)?,
                 Ok(Some(Job::PutAway { partner, look })) => self.put_away.push((partner, look)),
                 Ok(Some(Job::Sent { partner, through, done })) => self.sent(&partner, through, done)?,
-                Ok(Some(Job::Reload(config))) => self.reload(*config),
-                Err(_) => self.pay_when_due()?,
+                Ok(Some(Job::RemitsSent(SentRemits { partner, sent, done }))) => {
+                    remit_sending::record(&mut self.house.ledger, &partner, &sent)?;
+                    let _ = done.send(());
+                }
+                Ok(Some(Job::Reload(reloaded))) => self.reload(*reloaded),
+                Err(Nothing) => self.pay_when_due()?,
+            }
+            match self.turn(&seen, &jobs) {
+                Err(WorkerError::Inbound(InboundError::Interrupted)) => return self.leave(),
+                done => done?,
             }
         }
+    }
+
+    /// Goes on with the large file that has waited longest, for a while.
+    fn turn(&mut self, seen: &Seen, jobs: &mpsc::Receiver<Job>) -> Result<(), WorkerError> {
+        let Some(Large { mut claims, job }) = self.large.pop_front() else {
+            return Ok(());
+        };
+        let (health, begun, is_alone) = (Arc::clone(&self.health), Instant::now(), self.large.is_empty());
+        let others_wait = || begun.elapsed() >= TURN && !(is_alone && jobs.is_empty());
+        if !claims.go_on(&mut self.house, seen, &|_, _| health.beat(), &others_wait)? {
+            self.large.push_back(Large { claims, job });
+            return Ok(());
+        }
+        let report = claims.complete(&mut self.house)?;
+        if let Some(job) = job {
+            self.house.ledger.append(&taken(&job, mem::take(&mut self.put_away)))?;
+            self.is_in(job, report);
+        }
+        Ok(())
     }
 
     /// Takes in a file, and with a small one those that wait behind it.
     fn files(&mut self, seen: &Seen, first: FileJob, jobs: &mut mpsc::Receiver<Job>) -> Result<(), WorkerError> {
         let mut room = Room::of(&self.house.config);
         if !room.take(first.arrived.archived.bytes) {
-            return self.file(seen, first);
+            return self.large(first);
         }
         let mut files = vec![first];
         while let Ok(job) = jobs.try_recv() {
@@ -183,8 +250,8 @@ impl Worker {
             }
         }
         let arrived: Vec<Arrived> = files.iter().map(|file| file.arrived.clone()).collect();
-        let (health, put_away) = (Arc::clone(&self.health), &mut self.put_away);
-        let reports = take_in_together(&mut self.house, seen, &arrived, &|_, _| health.beat(), &mut |ledger, place| {
+        let put_away = &mut self.put_away;
+        let reports = take_in_together(&mut self.house, seen, &arrived, &mut |ledger, place| {
             let batch = files.get(place).map(|file| taken(file, mem::take(put_away))).unwrap_or_default();
             ledger.append(&batch).map(drop)
         })?;
@@ -203,11 +270,24 @@ impl Worker {
         is_known
     }
 
-    fn file(&mut self, seen: &Seen, file: FileJob) -> Result<(), WorkerError> {
-        let health = Arc::clone(&self.health);
-        let report = inbound::ingest_archived(&mut self.house, seen, &file.arrived, &|_, _| health.beat())?;
-        self.house.ledger.append(&taken(&file, mem::take(&mut self.put_away)))?;
-        self.is_in(file, report);
+    /// Takes a large file in as far as its claims; they are decided in turns.
+    fn large(&mut self, job: FileJob) -> Result<(), WorkerError> {
+        let digest = job.arrived.archived.file;
+        if let Some(large) = self.large.iter_mut().find(|large| *large.claims.file() == digest) {
+            // The same bytes again, or what an earlier run had begun: one of them is told.
+            large.job.get_or_insert(job);
+            return Ok(());
+        }
+        match inbound::begin(&mut self.house, &job.arrived)? {
+            Begun::Underway(claims) => self.large.push_back(Large {
+                claims: *claims,
+                job: Some(job),
+            }),
+            Begun::Done(report) => {
+                self.house.ledger.append(&taken(&job, mem::take(&mut self.put_away)))?;
+                self.is_in(job, report);
+            }
+        }
         Ok(())
     }
 
@@ -307,26 +387,12 @@ impl Worker {
     }
 
     /// Takes over what can change while the service runs. What is refused leaves everything as it is.
-    fn reload(&mut self, config: Config) {
-        let left = needs_a_restart(&self.house.config, &config);
+    fn reload(&mut self, Reloaded { config, rules, reference }: Reloaded) {
+        let before = &self.house.config;
+        let left = needs_a_restart(before, &config);
         if !left.is_empty() {
             warn!(keys = left.join(", "), "changes that need a restart are left");
         }
-        match self.reloaded(config) {
-            Ok(()) => {
-                self.in_force.send_replace(Arc::new(self.house.config.clone()));
-                gauges::describe(&self.house.directory, self.house.rules.digest());
-                let (refdata, rules) = (self.house.reference.digest(), self.house.rules.digest());
-                info!(%refdata, %rules, "configuration, rules and reference data are read again");
-            }
-            Err(error) => error!(error = %Chain(&error), "the new rules or reference data are refused, those in force stay"),
-        }
-    }
-
-    fn reloaded(&mut self, config: Config) -> Result<(), HouseError> {
-        let rules = rule_pack(&config)?;
-        let reference = reference_store::current(&self.house.directory.refdata(), &self.house.keys)?;
-        let before = &self.house.config;
         let config = Config {
             service: before.service.clone(),
             kafka: before.kafka.clone(),
@@ -336,7 +402,10 @@ impl Worker {
         };
         self.next_payment = next_run(&config.remit.schedule, config.payer.timezone, Timestamp::now());
         (self.house.rules, self.house.reference, self.house.config) = (rules, reference, config);
-        Ok(())
+        self.in_force.send_replace(Arc::new(self.house.config.clone()));
+        gauges::describe(&self.house.directory, self.house.rules.digest());
+        let (refdata, rules) = (self.house.reference.digest(), self.house.rules.digest());
+        info!(%refdata, %rules, "configuration, rules and reference data are read again");
     }
 }
 

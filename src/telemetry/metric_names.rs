@@ -57,6 +57,9 @@ metric_names! {
     FILE_TO_REMIT_SECONDS describe_histogram Seconds "claims_file_to_remit_seconds" "From the day a payment's oldest claim was received to the pay date, in whole days.";
     DUE_CLAIMS describe_gauge Count "claims_due_claims" "Decided claims that wait for payment, by how soon it is due (5d, 1d, late); each claim counts once.";
     REMITS_TOTAL describe_counter Count "claims_remits_total" "Remittances, by outcome (written, refused).";
+    REMITS_UNACKNOWLEDGED describe_gauge Count "claims_remits_unacknowledged" "835s that a partner has and said nothing of, by partner.";
+    REMITS_OVERDUE describe_gauge Count "claims_remits_overdue" "Those of them without a 999 for longer than the partner's ack_after, by partner.";
+    REMIT_ANSWERS_TOTAL describe_counter Count "claims_remit_answers_total" "999s and TA1s about what was sent, by partner and outcome (accepted, accepted-with-errors, rejected, other, unmatched, foreign, unreadable).";
     REMIT_AMOUNT_CENTS_TOTAL describe_counter Count "claims_remit_amount_cents_total" "Cents paid by remittances, with interest.";
     INTEREST_CENTS_TOTAL describe_counter Count "claims_interest_cents_total" "Cents of interest in remittances.";
     REMIT_UNBALANCED_TOTAL describe_counter Count "claims_remit_unbalanced_total" "Answers that did not balance and were not written: must stay 0.";

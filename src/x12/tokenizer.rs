@@ -46,6 +46,8 @@ pub enum TokenErrorKind {
 #[derive(Debug)]
 pub struct Tokenizer {
     buffer: Vec<u8>,
+    /// Its length, once a file turns out not to be small.
+    buffer_bytes: usize,
     /// Delimiters found so far, as offsets into `buffer`.
     marks: Marks,
     next_mark: usize,
@@ -68,15 +70,16 @@ pub struct Tokenizer {
 
 impl Default for Tokenizer {
     fn default() -> Self {
-        Tokenizer::with_buffer(limits::READ_BYTES)
+        Tokenizer::with_buffer(limits::FIRST_READ_BYTES, limits::READ_BYTES)
     }
 }
 
 impl Tokenizer {
-    /// With a buffer of at least twice the longest segment.
-    pub fn with_buffer(bytes: usize) -> Tokenizer {
+    /// With a buffer of at least twice the longest segment as soon as its first bytes are filled.
+    pub fn with_buffer(first: usize, bytes: usize) -> Tokenizer {
         Tokenizer {
-            buffer: vec![0; bytes.max(2 * limits::SEGMENT_BYTES_MAX)],
+            buffer: vec![0; first.max(1)],
+            buffer_bytes: bytes.max(2 * limits::SEGMENT_BYTES_MAX),
             marks: Marks::default(),
             next_mark: 0,
             next_end: 0,
@@ -94,6 +97,9 @@ impl Tokenizer {
 
     /// The part of the buffer to be filled next; never empty.
     pub fn space(&mut self) -> &mut [u8] {
+        if self.end == self.buffer.len() && self.end < self.buffer_bytes {
+            self.buffer.resize(self.buffer_bytes, 0);
+        }
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             let (moved, dropped) = (u32::try_from(self.start).unwrap_or(0), u32::try_from(self.next_mark).unwrap_or(0));

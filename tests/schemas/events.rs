@@ -5,8 +5,9 @@ use claimstream::adjudication::determination::{Aside, Determination, PendReason,
 use claimstream::clock::Timestamp;
 use claimstream::config::Config;
 use claimstream::events::cloudevent::render;
-use claimstream::events::fact::{AckBuilt, Answer, ClaimCounts, Fact, FileRejected, RejectReason};
-use claimstream::ids::{FileDigest, PartnerId};
+use claimstream::events::fact::{AckBuilt, Answer, AnsweredBy, ClaimCounts, Fact, FileRejected, RejectReason, RemitAcknowledged, RemitSent, RemitVerdict};
+use claimstream::finding::ReportCode;
+use claimstream::ids::{FileDigest, Npi, PartnerId, TraceNumber};
 use claimstream::ledger::Ledger;
 use claimstream::money::Money;
 use claimstream::pipeline::house::{House, Opening};
@@ -135,6 +136,7 @@ pub fn rare_events() -> Vec<Event> {
             ..ack.clone()
         }))
     }));
+    made.extend(of_a_delivered_remittance());
     made.iter()
         .flat_map(render)
         .map(|event| Event {
@@ -147,6 +149,41 @@ pub fn rare_events() -> Vec<Event> {
             value: serde_json::from_slice(&event.value).unwrap(),
         })
         .collect()
+}
+
+/// An 835 that a partner has, and each answer to it.
+fn of_a_delivered_remittance() -> Vec<Fact> {
+    let (trace, partner) = (TraceNumber::new("CS000000001"), PartnerId::new("officeally"));
+    let (payee_npi, at) = (Npi::parse(b"1234567893").unwrap(), Timestamp::from_unix_seconds(1_790_000_000));
+    let answered = |by, verdict, codes: &[ReportCode]| {
+        Fact::RemitAcknowledged(Box::new(RemitAcknowledged {
+            trace: trace.clone(),
+            control_number: 7,
+            payee_npi,
+            partner: partner.clone(),
+            built: 1,
+            file: FileDigest::from_bytes([7; 32]),
+            byte: 190,
+            by,
+            verdict,
+            codes: codes.to_vec(),
+            acknowledged_at: at,
+        }))
+    };
+    let mut facts = vec![Fact::RemitSent(RemitSent {
+        trace: trace.clone(),
+        control_number: 7,
+        payee_npi,
+        partner: partner.clone(),
+        built: 1,
+        sent_at: at,
+    })];
+    for by in AnsweredBy::ALL {
+        facts.extend(RemitVerdict::ALL.map(|verdict| answered(by, verdict, &[])));
+    }
+    let codes = [ReportCode::Ta1(25), ReportCode::Group(4), ReportCode::Set(5)];
+    facts.push(answered(AnsweredBy::Implementation, RemitVerdict::Rejected, &codes));
+    facts
 }
 
 fn decided(decision: &Decision, determination: Determination) -> Fact {

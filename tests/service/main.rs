@@ -9,6 +9,8 @@ mod clearinghouses;
 mod door;
 mod folders;
 mod live;
+mod pace;
+mod remittances;
 #[path = "../sftp/server.rs"]
 #[allow(dead_code, reason = "the tests of the channel use more of it")]
 mod server;

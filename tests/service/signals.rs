@@ -1,5 +1,7 @@
 //! Ended, killed, told to read its configuration again: nothing lost, nothing twice.
 
+use serde_json::Value;
+
 use std::fs;
 use std::time::Duration;
 
@@ -62,8 +64,9 @@ fn finished(town: &Town, service: &Service, sent: &Sent) {
 fn ended_under_load_it_goes_on_where_it_was() {
     let town = Town::new();
     let sent = load(&town);
-    for wait in [150, 400, 900] {
+    for wait in [0, 150, 400, 900] {
         let service = town.start();
+        until("its first word", &service, || !service.said().is_empty());
         std::thread::sleep(Duration::from_millis(wait));
         assert_eq!(service.end(), Some(0));
     }
@@ -86,6 +89,46 @@ fn killed_under_load_it_goes_on_where_it_was() {
     assert_eq!(service.end(), Some(0));
     let doctor = town.site.json(&["--config", "claimstream.toml", "--data-dir", "data", "doctor"]);
     assert!(matches!(doctor.code, Some(0 | 4)), "{doctor:?}");
+}
+
+/// Operators look, and load reference data, while the service is at work.
+#[test]
+fn reference_data_is_loaded_and_looked_at_beside_the_service() {
+    let town = Town::new();
+    let service = town.start();
+    until("the start", &service, || service.said().contains("the service runs"));
+    town.send("officeally", "1.837", &town.claims("837p", 3, 9));
+    until("the decisions", &service, || town.decided() == (3, 3));
+    let data = town.site.path("data").display().to_string();
+    let here = |arguments: &[&str]| town.site.json(&[&["--data-dir", &data], arguments].concat());
+    let first = here(&["refdata", "status"]).expect(0).result()["digest"].clone();
+    let fees = "code_type,code,modifier,method,amount,effective_from,effective_to\nHCPCS,99213,,fee,81.00,2020-01-01,\n";
+    town.site.file("fees/fee_schedule.csv", fees);
+    let fees = town.site.path("fees").display().to_string();
+    let second = here(&["refdata", "load", &fees]).expect(0).result()["digest"].clone();
+    assert_ne!(first, second);
+    service.signal("HUP");
+    let digest = second.as_str().unwrap().to_string();
+    until("the reload", &service, || service.said().contains(&digest));
+    // A bad load is refused, and what is in force stays.
+    town.site.file("bad/fee_schedule.csv", "code_type,code\nHCPCS,99213\n");
+    let bad = town.site.path("bad").display().to_string();
+    assert_eq!(here(&["refdata", "load", &bad]).code, Some(2));
+    assert_eq!(here(&["refdata", "status"]).expect(0).result()["digest"], second);
+    town.send("officeally", "2.837", &town.claims("837p", 3, 10));
+    until("more decisions", &service, || town.decided() == (6, 6));
+    let decisions: Vec<Value> = town.site.events("data", "decisions").into_iter().map(|event| event["value"].clone()).collect();
+    let named: Vec<&Value> = decisions.iter().map(|decision| &decision["refdata"]).collect();
+    assert_eq!(named, [&first, &first, &first, &second, &second, &second]);
+    let status = here(&["status"]).expect(0).result();
+    assert_eq!((&status["claims"]["received"], &status["conservation"]), (&6.into(), &0.into()));
+    let claim = decisions[0]["claim_id"].as_str().unwrap();
+    assert_eq!(here(&["explain", claim, "--verify"]).code, Some(0));
+    assert_eq!(here(&["replay", "--all", "--dry-run"]).expect(0).result()["changed"], 0);
+    assert_eq!(here(&["dlq", "ls"]).code, Some(0));
+    // What writes waits its turn.
+    assert_eq!(here(&["remit", "build"]).code, Some(75));
+    assert_eq!(service.end(), Some(0));
 }
 
 #[test]

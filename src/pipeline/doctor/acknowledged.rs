@@ -58,6 +58,8 @@ impl<'a> Acknowledged<'a> {
             | Fact::FileRejected(_)
             | Fact::RemitBuilt(_)
             | Fact::RemitDelivered(_)
+            | Fact::RemitSent(_)
+            | Fact::RemitAcknowledged(_)
             | Fact::DeadLettered(_)
             | Fact::Redriven(_) => {}
         }

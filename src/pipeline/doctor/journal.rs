@@ -132,6 +132,8 @@ impl<'a> Walk<'a> {
             }
             Fact::RemitBuilt(remit) => Some(remit.built_at),
             Fact::RemitDelivered(delivered) => Some(delivered.delivered_at),
+            Fact::RemitSent(sent) => Some(sent.sent_at),
+            Fact::RemitAcknowledged(acknowledged) => Some(acknowledged.acknowledged_at),
             Fact::DeadLettered(letter) => Some(letter.parked_at),
             Fact::Redriven(_) => None,
         };

@@ -92,6 +92,8 @@ impl Answers {
             | Fact::ClaimRejected(_)
             | Fact::ClaimAdjudicated(_)
             | Fact::RemitDelivered(_)
+            | Fact::RemitSent(_)
+            | Fact::RemitAcknowledged(_)
             | Fact::DeadLettered(_)
             | Fact::Redriven(_) => {}
         }

@@ -42,7 +42,7 @@ fn unusable(error: &ReferenceStoreError) -> Check {
     let is_damage = match error {
         ReferenceStoreError::Load { .. } | ReferenceStoreError::Missing { .. } => true,
         ReferenceStoreError::Io { source, .. } => source.get_ref().is_some_and(|inner| inner.is::<SealError>()),
-        ReferenceStoreError::Embedded(_) | ReferenceStoreError::Empty { .. } => false,
+        ReferenceStoreError::Embedded(_) | ReferenceStoreError::Empty { .. } | ReferenceStoreError::Store(_) => false,
     };
     let cause = std::error::Error::source(error).map_or_else(String::new, |cause| format!(": {cause}"));
     let message = format!("{error}{cause}");
