@@ -109,6 +109,8 @@
 //! | the dead-letter store as a queue | facts of the journal that point to what could not leave | they leave as events like all others, and a redrive is one more fact |
 //! | 277CA totals rendered after the set closes | an acknowledgement is a fact that names its claims' range in the journal, rendered in two walks | memory stays flat for a set of any size |
 //! | delivery after deciding | events leave while the next claims are decided, from the facts in memory | a slow broker slows intake, and half of what was read again is not read at all |
+//! | OpenPGP by a library | decrypted by one, and followed by `intake::openpgp::framing` | to a decryption a message that is still on its way is one that was changed |
+//! | one channel for each partner | two, and `service::fail_over` between them | a clearinghouse that is down for weeks must not stop its claims |
 //! | zip by a library | `intake::zip_entries` | the library's stream reader refuses entries whose sizes follow them, as every packer to a pipe writes |
 //! | one position for all that a partner is sent | acknowledgements by position, 835s by what the ledger's index says of each | a payee that is enrolled late has its earlier 835s sent, and what was said of an 835 is found by its control number |
 //! | duplicates in an LSM store | `ledger::line_index`: sorted runs with a filter each, chained, rebuilt from the ledger's own runs | two hundred lines, no second database to keep in step |

@@ -221,6 +221,20 @@ pub const UNPACKED_RATIO_MAX: u64 = 100;
 pub const UNPACKED_FREE_BYTES: u64 = 1024 * 1024;
 pub const UNPACKED_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
 
+/// Bytes at the beginning of a file that tell how it is packed: the line that begins ASCII armour, with a few
+/// blank ones before it.
+pub const PACKING_BYTES: usize = 64;
+
+/// Bytes of an OpenPGP message that are read, or unpacked within it, before a byte of plain text comes of them:
+/// session keys for a hundred recipients and a signature or two have some 60 KB, and are collected in memory.
+pub const OPENPGP_OVERHEAD_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Signatures of an OpenPGP message; one or two are usual.
+pub const OPENPGP_SIGNATURES_MAX: usize = 16;
+
+/// Bytes of the header lines of ASCII armour; a version and a comment have some hundred.
+pub const OPENPGP_ARMOR_HEADER_BYTES_MAX: usize = 64 * 1024;
+
 /// Entries of a zip file: each costs a read, and a partner's batch has tens.
 pub const ZIP_ENTRIES_MAX: u64 = 10_000;
 

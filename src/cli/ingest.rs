@@ -17,6 +17,8 @@ use crate::config::Config;
 use crate::events::fact::ClaimCounts;
 use crate::ids::PartnerId;
 use crate::intake::archive::Sealed;
+use crate::intake::openpgp::OpenPgp;
+use crate::intake::unpack;
 use crate::money::Money;
 use crate::pipeline::house::{House, HouseError, Opening};
 use crate::pipeline::inbound::{self, Arrived, FileReport, InboundError};
@@ -32,7 +34,7 @@ use crate::tables::refdata::Origin;
     after_help = "Examples:\n  claimstream ingest claims.837\n  sftp … | claimstream ingest -\n  claimstream ingest --json claims.837 --received-at 2026-01-16T12:00:00-08:00 --pay-date 2026-02-20"
 )]
 pub struct Ingest {
-    /// Claim files; `-` reads standard input.
+    /// Claim files, also gzip, zip or (with --partner) OpenPGP; `-` reads standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Treat the files as this partner's; else the partner whose sender and receiver match.
@@ -139,6 +141,10 @@ pub fn ingest_files(
     for path in files {
         bytes += open(path)?.1;
     }
+    let keys = partner
+        .and_then(|id| house.config.partner_named(id.as_str()))
+        .and_then(|partner| partner.pgp.clone());
+    let openpgp = OpenPgp::new(keys);
     let mut ingested = Ingested::default();
     let (seen, resumed) = resume(house, output)?;
     ingested.resumed = resumed.len() as u64;
@@ -155,7 +161,7 @@ pub fn ingest_files(
         bytes: 0,
     };
     for path in files {
-        intake.file(path, partner, received_at.unwrap_or_else(Timestamp::now))?;
+        intake.file(path, &openpgp, partner, received_at.unwrap_or_else(Timestamp::now))?;
     }
     intake.held()?;
     intake.bar.finish_and_clear();
@@ -193,8 +199,13 @@ struct Intake<'i> {
 }
 
 impl<'i> Intake<'i> {
-    fn file(&mut self, path: &'i Path, partner: Option<&PartnerId>, received_at: Timestamp) -> Result<(), Failure> {
-        let sealed = self.house.archive.seal(&mut open(path)?.0, &self.house.keys).map_err(InboundError::from)?;
+    fn file(&mut self, path: &'i Path, openpgp: &OpenPgp, partner: Option<&PartnerId>, received_at: Timestamp) -> Result<(), Failure> {
+        let mut input = Unpacked {
+            input: Some(open(path)?.0),
+            opened: Box::new(io::empty()),
+            openpgp,
+        };
+        let sealed = self.house.archive.seal(&mut input, &self.house.keys).map_err(InboundError::from)?;
         let arrived = Arrived {
             archived: sealed.archived,
             partner: partner.cloned(),
@@ -268,7 +279,7 @@ pub fn deliver(house: &mut House, output: &Output) -> Result<Delivery, Failure> 
     Ok(delivery)
 }
 
-fn open(path: &Path) -> Result<(Box<dyn Read>, u64), Failure> {
+fn open(path: &Path) -> Result<(Box<dyn Read + Send>, u64), Failure> {
     if path.as_os_str() == "-" {
         return Ok((Box::new(io::stdin()), 0));
     }
@@ -286,6 +297,22 @@ fn open(path: &Path) -> Result<(Box<dyn Read>, u64), Failure> {
         return Err(Failure::usage(format!("{}: is a directory, expected a file", path.display())));
     }
     Ok((Box::new(file), metadata.len()))
+}
+
+/// A file that is opened where it is packed, when it is first read: standard input may have nothing yet.
+struct Unpacked<'o> {
+    input: Option<Box<dyn Read + Send>>,
+    opened: Box<dyn Read + Send>,
+    openpgp: &'o OpenPgp,
+}
+
+impl Read for Unpacked<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if let Some(input) = self.input.take() {
+            self.opened = unpack::opened(input, self.openpgp)?;
+        }
+        self.opened.read(into)
+    }
 }
 
 fn describe(path: &Path, report: &FileReport, output: &Output) -> io::Result<()> {

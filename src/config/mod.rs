@@ -11,6 +11,7 @@ mod document;
 mod door;
 mod enrolment;
 mod kafka;
+mod openpgp;
 mod partner;
 mod payer;
 mod values;
@@ -30,7 +31,8 @@ pub use document::{ConfigError, ENVIRONMENT_PREFIX, Origin};
 pub use door::Door;
 pub use enrolment::{Enrolment, Payees};
 pub use kafka::{Kafka, Sasl, Tls};
-pub use partner::{Acknowledgements, Channel, Folder, Partner, Profile, SeverityProfile, Sftp};
+pub use openpgp::OpenPgp;
+pub use partner::{Acknowledgements, Channel, Fallback, Folder, Partner, Profile, SeverityProfile, Sftp};
 pub use payer::{Address, BankAccount, Contact, Payer};
 pub use values::{
     AccountNumber, AckPolicy, Completion, Compression, InterchangeParty, LedgerKind, Period, RoutingNumber, SaslMechanism, Schedule, Secret, Usage,

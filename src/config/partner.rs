@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::document::{ConfigError, Keys, nearest};
 use super::enrolment::Enrolment;
+use super::openpgp::OpenPgp;
 use super::values::{AckPolicy, Completion, InterchangeParty, Period, Usage};
 use crate::finding::{Check, Severity, SnipLevel};
 use crate::ids::PartnerId;
@@ -30,6 +31,21 @@ pub struct Partner {
     /// Where a file goes that the ledger has; it is deleted when there is no such folder.
     pub processed: Option<String>,
     pub remit: Enrolment,
+    /// `None`: it only posts its claims, and has its answers with the response (`[service.door]`).
+    pub channel: Option<Channel>,
+    /// Where it goes on while that channel fails.
+    pub fallback: Option<Fallback>,
+    /// How its OpenPGP messages are opened.
+    pub pgp: Option<OpenPgp>,
+}
+
+/// `[partner.fallback]`: a second channel of the same partner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fallback {
+    /// As [`Partner::processed`], there.
+    pub processed: Option<String>,
+    /// How long the channel fails before this one is used; `None`: only by hand.
+    pub fail_over_after: Option<Period>,
     pub channel: Channel,
 }
 
@@ -82,9 +98,6 @@ impl Default for Acknowledgements {
 pub enum Channel {
     Sftp(Sftp),
     Folder(Folder),
-    /// None of its own: the partner posts its claims, and has its answers with the response
-    /// (`[service.door]`).
-    Door,
 }
 
 /// `[partner.sftp]`: we are the client. Key authentication only; the server's key is pinned.
@@ -156,18 +169,28 @@ impl Partner {
         let processed = keys.text("processed", "a folder beside the inbound one", some_text)?;
         let sftp = Sftp::read(keys.section("sftp")?)?;
         let folder = Folder::read(keys.section("folder")?)?;
+        let fail_over_after = keys.text("fail_over_after", FAIL_OVER_AFTER, fail_over_period)?;
+        let fallback = Fallback::read(keys.section("fallback")?, fail_over_after)?;
+        let pgp = OpenPgp::read(keys.section("pgp")?)?;
         let isa13_days = read_duplicate(keys.section("duplicate")?)?;
         let ack = Acknowledgements::read(keys.section("ack")?)?;
         let severity = SeverityProfile::read(keys.section("severity")?)?;
         let remit = Enrolment::read(keys.section("remit")?)?;
         keys.finish()?;
-        let channel = match (sftp, folder) {
-            (Some(sftp), None) => Some(Channel::Sftp(sftp)),
-            (None, Some(folder)) => Some(Channel::Folder(folder)),
-            (None, None) => (door.is_some() && door == id.as_ref()).then_some(Channel::Door),
-            (Some(_), Some(_)) => return Err(keys.refuse("folder", "set beside sftp", "one channel for each partner")),
-        };
-        if channel == Some(Channel::Door) && !remit.payees.is_empty() {
+        let channel = Channel::of(&keys, sftp, folder)?;
+        match &fallback {
+            None if fail_over_after.is_some() => {
+                return Err(keys.refuse(
+                    "fail_over_after",
+                    "set without a fallback",
+                    "[partner.fallback.sftp] or [partner.fallback.folder]",
+                ));
+            }
+            Some(fallback) if Some(&fallback.channel) == channel.as_ref() => return Err(keys.refuse("fallback", "the channel itself", "another channel")),
+            Some(_) | None => {}
+        }
+        let only_posts = channel.is_none() && fallback.is_none() && door.is_some() && door == id.as_ref();
+        if only_posts && !remit.payees.is_empty() {
             return Err(keys.refuse(
                 "remit.payees",
                 "set without a channel",
@@ -189,8 +212,48 @@ impl Partner {
             stall_after: stall_after.unwrap_or(Period::from_secs(900)),
             processed,
             remit,
-            channel: keys.required("sftp", "[partner.sftp] or [partner.folder]", channel)?,
+            channel: match channel {
+                None if only_posts => None,
+                channel => Some(keys.required("sftp", "[partner.sftp] or [partner.folder]", channel)?),
+            },
+            fallback,
+            pgp,
         })
+    }
+}
+
+const FAIL_OVER_AFTER: &str = "a time such as 15m, or 0 for only by hand";
+
+fn fail_over_period(text: &str) -> Option<Option<Period>> {
+    if text == "0" { Some(None) } else { Period::parse(text).map(Some) }
+}
+
+impl Channel {
+    fn of(keys: &Keys<'_>, sftp: Option<Sftp>, folder: Option<Folder>) -> Result<Option<Channel>, ConfigError> {
+        match (sftp, folder) {
+            (Some(sftp), None) => Ok(Some(Channel::Sftp(sftp))),
+            (None, Some(folder)) => Ok(Some(Channel::Folder(folder))),
+            (None, None) => Ok(None),
+            (Some(_), Some(_)) => Err(keys.refuse("folder", "set beside sftp", "one channel for each partner, and one to fall back to")),
+        }
+    }
+}
+
+impl Fallback {
+    fn read(mut keys: Keys<'_>, fail_over_after: Option<Option<Period>>) -> Result<Option<Fallback>, ConfigError> {
+        let processed = keys.text("processed", "a folder beside the inbound one", some_text)?;
+        let sftp = Sftp::read(keys.section("sftp")?)?;
+        let folder = Folder::read(keys.section("folder")?)?;
+        if !keys.is_present() {
+            return Ok(None);
+        }
+        keys.finish()?;
+        let channel = Channel::of(&keys, sftp, folder)?;
+        Ok(Some(Fallback {
+            processed,
+            fail_over_after: fail_over_after.unwrap_or(Some(Period::from_secs(900))),
+            channel: keys.required("sftp", "[partner.fallback.sftp] or [partner.fallback.folder]", channel)?,
+        }))
     }
 }
 

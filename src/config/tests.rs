@@ -70,8 +70,14 @@ fn the_examples_are_read_as_they_are_written() {
     };
     assert_eq!(office_ally.profile.usage, Some(Usage::Production));
     assert_eq!(office_ally.poll, Period::from_secs(15));
-    assert!(matches!(&office_ally.channel, Channel::Sftp(sftp) if sftp.port == 22 && sftp.host_keys.len() == 1));
-    assert!(matches!(&dropbox.channel, Channel::Folder(folder) if folder.inbound == Path::new("/srv/claims/in")));
+    assert!(matches!(&office_ally.channel, Some(Channel::Sftp(sftp)) if sftp.port == 22 && sftp.host_keys.len() == 1));
+    assert!(matches!(&dropbox.channel, Some(Channel::Folder(folder)) if folder.inbound == Path::new("/srv/claims/in")));
+    let fallback = |partner: &Partner| partner.fallback.clone().unwrap();
+    assert_eq!(fallback(office_ally).fail_over_after, Some(Period::from_secs(900)));
+    assert!(matches!(fallback(office_ally).channel, Channel::Folder(_)) && matches!(fallback(dropbox).channel, Channel::Sftp(_)));
+    assert_eq!(office_ally.pgp.as_ref().unwrap().signers, ["0123456789ABCDEF0123456789ABCDEF01234567"]);
+    let by_hand = parsed(&text.replace("fail_over_after = \"15m\"", "fail_over_after = \"0\""), &[]).unwrap();
+    assert_eq!(fallback(&by_hand.partners[0]).fail_over_after, None);
     assert_eq!(config.partner_of(&dropbox.isa_sender, &dropbox.isa_receiver), Some(dropbox));
     assert_eq!(config.partner_named("officeally"), Some(office_ally));
     let door = config.service.door.as_ref().unwrap();
@@ -236,6 +242,34 @@ fn errors_say_where_what_and_the_way_out() {
             "configuration: partner.remit.payees is \"*\" for p0 and p2, expected one partner for each payee",
         ),
         (
+            &format!("[[partner]]\n{pair}\n[partner.pgp]\nkey_file = \"k\"\nsigners = [\"{}\"]", "0a".repeat(20)),
+            "claimstream.toml line 8: partner.pgp.signer_keys is missing, expected the path of the public keys of signers",
+        ),
+        (
+            &format!("[[partner]]\n{pair}\n[partner.pgp]\nkey_file = \"k\"\nsigner_keys = \"k\""),
+            "claimstream.toml line 8: partner.pgp.signer_keys is set without signers, expected both or none",
+        ),
+        (
+            &format!("[[partner]]\n{pair}\n[partner.pgp]\nkey_file = \"k\"\nsigners = [\"0A\"]"),
+            "claimstream.toml line 10: partner.pgp.signers is of type array, expected fingerprints of 40 or 64 hexadecimal digits",
+        ),
+        (
+            &format!("[[partner]]\nfail_over_after = \"1h\"\n{pair}"),
+            "claimstream.toml line 1: partner.fail_over_after is set without a fallback, expected [partner.fallback.sftp] or [partner.fallback.folder]",
+        ),
+        (
+            &format!("[[partner]]\nfail_over_after = \"soon\"\n{pair}"),
+            "claimstream.toml line 2: partner.fail_over_after is \"soon\", expected a time such as 15m, or 0 for only by hand",
+        ),
+        (
+            &format!("[[partner]]\n{pair}\n[partner.fallback]\nprocessed = \"p\""),
+            "claimstream.toml line 8: partner.fallback.sftp is missing, expected [partner.fallback.sftp] or [partner.fallback.folder]",
+        ),
+        (
+            &format!("[[partner]]\n{pair}\n[partner.fallback.folder]\nin = \"i\"\nout = \"o\""),
+            "claimstream.toml line 1: partner.fallback is the channel itself, expected another channel",
+        ),
+        (
             "a = ",
             "claimstream.toml line 1: not TOML: string values must be quoted, expected literal string",
         ),
@@ -314,9 +348,9 @@ fn a_file_that_cannot_be_read_is_named() {
 fn only_the_partner_of_the_door_needs_no_channel() {
     let door = "[service.door]\npartner = \"a\"\ntoken_file = \"t\"\n[[partner]]\nid = \"a\"\nisa_sender = \"ZZ:11\"\nisa_receiver = \"ZZ:22\"\n";
     let channel = |text: &str| parsed(text, &[]).unwrap().partners[0].channel.clone();
-    assert_eq!(channel(door), Channel::Door);
+    assert_eq!(channel(door), None);
     assert!(matches!(
         channel(&format!("{door}[partner.folder]\nin = \"i\"\nout = \"o\"")),
-        Channel::Folder(_)
+        Some(Channel::Folder(_))
     ));
 }

@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use super::channel::{Listing, RemoteName};
+use super::openpgp::framing::{self, Form};
 use super::unpack::{self, Packing};
 use crate::clock::Timestamp;
 use crate::config::Completion;
@@ -22,7 +23,7 @@ use crate::x12::separators::{ISA_BYTES, Separators};
 pub enum Tail {
     /// The last segment is the IEA of an interchange, or the partner shows in its own way that it is done.
     Whole,
-    /// Begins as gzip or zip does: whether it is whole shows when it is opened.
+    /// Begins as gzip, zip or an OpenPGP message does: whether it is whole shows when it is opened.
     Packed,
     /// Anything else that begins with an ISA.
     Open,
@@ -58,6 +59,8 @@ struct Look {
     tail: Tail,
     since: Timestamp,
     is_reported: bool,
+    /// It was opened, and ended too early.
+    is_cut_short: bool,
 }
 
 impl Upload {
@@ -70,11 +73,9 @@ impl Upload {
     /// A file that shrank, grew or was written anew is waited for from the beginning.
     pub fn look(&mut self, bytes: u64, modified: i64, tail: Tail, at: Timestamp, stall_after: Duration) -> Verdict {
         let unchanged = self.seen.filter(|seen| seen.bytes == bytes && seen.modified == modified);
-        // An archive that was found cut short stays so until it changes.
-        let tail = match (unchanged.map(|seen| seen.tail), tail) {
-            (Some(Tail::Open), Tail::Packed) => Tail::Open,
-            (_, tail) => tail,
-        };
+        // What was found cut short stays so until it changes, whatever its name or a marker says.
+        let is_cut_short = unchanged.is_some_and(|seen| seen.is_cut_short);
+        let tail = if is_cut_short { Tail::Open } else { tail };
         let Some(seen) = unchanged.filter(|seen| seen.tail == tail) else {
             self.seen = Some(Look {
                 bytes,
@@ -82,6 +83,7 @@ impl Upload {
                 tail,
                 since: at,
                 is_reported: false,
+                is_cut_short: false,
             });
             return Verdict::Waiting;
         };
@@ -98,11 +100,11 @@ impl Upload {
         }
     }
 
-    /// An archive that was taken as whole ended too early when it was opened
+    /// A packed file that was taken as whole ended too early when it was opened
     /// ([`UnpackError::Truncated`](unpack::UnpackError::Truncated)): it is waited for until it changes.
     pub fn was_cut_short(&mut self) {
         if let Some(seen) = &mut self.seen {
-            seen.tail = Tail::Open;
+            (seen.tail, seen.is_cut_short) = (Tail::Open, true);
         }
     }
 }
@@ -124,11 +126,24 @@ pub fn by_listing(complete: Completion, name: &RemoteName, listing: &Listing) ->
     }
 }
 
+/// As [`tail_of`], for a file that has this name: one that is called an OpenPGP message and shows none yet is
+/// waited for, since nothing else would be in it.
+pub fn tail_of_named(name: &RemoteName, first: &[u8], last: &[u8]) -> Tail {
+    match tail_of(first, last) {
+        Tail::NotX12 if has_extension(name.as_str(), &["pgp", "gpg", "asc"]) => Tail::Open,
+        tail => tail,
+    }
+}
+
 /// A name under which clients upload before they rename: `.x`, `x.tmp`, `x.part`, `x.filepart`.
 pub fn is_temporary(name: &RemoteName) -> bool {
     let name = name.as_str();
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    name.starts_with('.') || ["tmp", "part", "filepart"].iter().any(|word| extension.eq_ignore_ascii_case(word))
+    name.starts_with('.') || has_extension(name, &["tmp", "part", "filepart"])
+}
+
+fn has_extension(name: &str, extensions: &[&str]) -> bool {
+    let of_name = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    extensions.iter().any(|extension| of_name.eq_ignore_ascii_case(extension))
 }
 
 /// The name of a marker. Where a partner uses markers, that is no claim file: don't look at it as one.
@@ -160,7 +175,8 @@ const MARKERS: [&str; 4] = [".done", ".ok", ".DONE", ".OK"];
 /// what its separators are; then SE, GE and IEA must all three stand there with the same two separators.
 pub fn tail_of(first: &[u8], last: &[u8]) -> Tail {
     match unpack::packing(first) {
-        Packing::Gzip | Packing::Zip => return Tail::Packed,
+        Packing::OpenPgp(Form::Armored) if !framing::shows_end(last) => return Tail::Open,
+        Packing::Gzip | Packing::Zip | Packing::OpenPgp(_) => return Tail::Packed,
         Packing::Plain => {}
     }
     let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);

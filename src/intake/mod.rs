@@ -6,6 +6,7 @@ pub mod channel;
 pub mod completeness;
 pub mod data_directory;
 pub mod drop_folder;
+pub mod openpgp;
 pub mod sftp;
 pub mod unpack;
 pub mod verification;

@@ -1,13 +1,18 @@
-//! Files that arrive compressed are opened on the way in: gzip with any number of members, zip with any
-//! number of entries, in the order in which they stand and as one stream.
+//! Files that arrive packed are opened on the way in: gzip with any number of members, zip with any number
+//! of entries, in the order in which they stand and as one stream; an OpenPGP message, and what it holds
+//! of these.
 //!
 //! Nothing is written and no name of an entry is used. What unpacks out of proportion is refused while
 //! it is read, in constant memory. An archive within an archive stays one, and is then no X12.
 
 use std::io::{self, BufReader, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::openpgp::framing::{Form, Recognised, recognise};
+use super::openpgp::{OpenPgp, OpenPgpError};
 use super::zip_entries::ZipEntries;
 use crate::limits;
 
@@ -17,14 +22,17 @@ pub enum Packing {
     Plain,
     Gzip,
     Zip,
+    OpenPgp(Form),
 }
 
-/// Looks at the first bytes of a file, four or more where it has them.
+/// Looks at the first bytes of a file, `limits::PACKING_BYTES` where it has them.
 pub fn packing(first: &[u8]) -> Packing {
     if first.starts_with(&GZIP) {
         Packing::Gzip
     } else if first.starts_with(&ZIP) {
         Packing::Zip
+    } else if let Recognised::Message(form) = recognise(first) {
+        Packing::OpenPgp(form)
     } else {
         Packing::Plain
     }
@@ -33,25 +41,48 @@ pub fn packing(first: &[u8]) -> Packing {
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZIP: [u8; 4] = *b"PK\x03\x04";
 
-/// Why a compressed file can't be opened. Inside an [`io::Error`]: [`UnpackError::of`] finds it.
+/// Why a packed file can't be opened. Inside an [`io::Error`]: [`UnpackError::of`] finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnpackError {
     /// Its upload is not whole yet.
-    #[error("the compressed file ends too early")]
+    #[error("the packed file ends too early")]
     Truncated,
     #[error(
-        "the compressed file unpacks to more than {} times its size or {} GiB, which claims don't",
+        "the packed file unpacks to more than {} times its size or {} GiB, which claims don't",
         limits::UNPACKED_RATIO_MAX,
         limits::UNPACKED_BYTES_MAX >> 30
     )]
     Bomb,
-    #[error("the compressed file is damaged")]
+    /// Also an OpenPGP message whose integrity is not proven.
+    #[error("the packed file is damaged, or was changed on its way")]
     Damaged,
     #[error("the zip file is encrypted, has too many entries or is not made with deflate, expected plain deflate or stored entries")]
     Unsupported,
+    #[error(transparent)]
+    OpenPgp(OpenPgpError),
+}
+
+impl From<OpenPgpError> for UnpackError {
+    fn from(error: OpenPgpError) -> UnpackError {
+        UnpackError::OpenPgp(error)
+    }
 }
 
 impl UnpackError {
+    /// A word for a metric: one of few.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            UnpackError::Truncated => "truncated",
+            UnpackError::Bomb => "bomb",
+            UnpackError::Damaged => "damaged",
+            UnpackError::Unsupported | UnpackError::OpenPgp(OpenPgpError::Layers) => "unsupported",
+            UnpackError::OpenPgp(OpenPgpError::NotConfigured | OpenPgpError::Keys(_)) => "no-key",
+            UnpackError::OpenPgp(OpenPgpError::NotEncrypted) => "not-encrypted",
+            UnpackError::OpenPgp(OpenPgpError::NotForUs) => "other-key",
+            UnpackError::OpenPgp(OpenPgpError::NotSigned) => "not-signed",
+        }
+    }
+
     /// What went wrong while unpacking; `None` when the reading of the packed bytes failed.
     pub fn of(error: &io::Error) -> Option<UnpackError> {
         error.get_ref()?.downcast_ref().copied()
@@ -62,65 +93,101 @@ impl From<UnpackError> for io::Error {
     fn from(error: UnpackError) -> io::Error {
         let kind = match error {
             UnpackError::Truncated => io::ErrorKind::UnexpectedEof,
-            UnpackError::Bomb | UnpackError::Damaged | UnpackError::Unsupported => io::ErrorKind::InvalidData,
+            UnpackError::Bomb | UnpackError::Damaged | UnpackError::Unsupported | UnpackError::OpenPgp(_) => io::ErrorKind::InvalidData,
         };
         io::Error::new(kind, error)
     }
 }
 
-/// Unpacks while it is read; what is not packed is handed through.
+/// Unpacks while it is read; what is not packed is handed through. `openpgp` has the keys to messages.
 ///
 /// # Errors
-/// Those of `input`, here and while reading; an [`UnpackError`] while reading what is packed.
-pub fn opened(mut input: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
-    let mut first = Vec::with_capacity(ZIP.len());
-    input.by_ref().take(ZIP.len() as u64).read_to_end(&mut first)?;
-    let begins_only = |mark: &[u8]| !first.is_empty() && first.len() < mark.len() && mark.starts_with(&first);
-    if begins_only(&GZIP) || begins_only(&ZIP) {
-        return Err(UnpackError::Truncated.into());
+/// Those of `input`, here and while reading; an [`UnpackError`] here and while reading what is packed.
+pub fn opened(input: Box<dyn Read + Send>, openpgp: &OpenPgp) -> io::Result<Box<dyn Read + Send>> {
+    let (packing, input) = peeked(input)?;
+    if packing == Packing::Plain {
+        return Ok(input);
     }
-    let packing = packing(&first);
-    let input: Box<dyn Read + Send> = Box::new(Cursor::new(first).chain(input));
-    let content = match packing {
-        Packing::Plain => return Ok(input),
-        Packing::Gzip => Content::Gzip(Box::new(MultiGzDecoder::new(counted(input)))),
-        Packing::Zip => Content::Zip(Box::new(ZipEntries::new(counted(input)))),
+    let counts = Arc::new(Counts::default());
+    let input = Counted {
+        input,
+        counts: Arc::clone(&counts),
+    };
+    let (content, is_within) = match packing {
+        Packing::OpenPgp(form) => {
+            let plain: Box<dyn Read + Send> = Box::new(openpgp.open(Box::new(input), form)?);
+            let (within, plain) = peeked(plain).map_err(of_whole)?;
+            let counted = Counted {
+                input: plain,
+                counts: Arc::default(),
+            };
+            (content_of(within, counted), true)
+        }
+        packing => (content_of(packing, input), false),
     };
     Ok(Box::new(Unpacked {
         content,
+        is_within,
+        counts,
         bytes: 0,
         ended: None,
     }))
 }
 
+/// How a stream is packed, and the stream from its first byte on.
+fn peeked(mut input: Box<dyn Read + Send>) -> io::Result<(Packing, Box<dyn Read + Send>)> {
+    let mut first = Vec::with_capacity(limits::PACKING_BYTES);
+    input.by_ref().take(limits::PACKING_BYTES as u64).read_to_end(&mut first)?;
+    let begins_only = |mark: &[u8]| !first.is_empty() && first.len() < mark.len() && mark.starts_with(&first);
+    if begins_only(&GZIP) || begins_only(&ZIP) || recognise(&first) == Recognised::Perhaps {
+        return Err(UnpackError::Truncated.into());
+    }
+    Ok((packing(&first), Box::new(Cursor::new(first).chain(input))))
+}
+
+fn content_of(packing: Packing, input: Counted) -> Content {
+    let input = BufReader::with_capacity(16 * 1024, input);
+    match packing {
+        Packing::Gzip => Content::Gzip(Box::new(MultiGzDecoder::new(input))),
+        Packing::Zip => Content::Zip(Box::new(ZipEntries::new(input))),
+        // A message within a message stays one, as an archive within an archive does.
+        Packing::Plain | Packing::OpenPgp(_) => Content::Plain(input),
+    }
+}
+
+/// What is packed within a message that is whole will not grow.
+fn of_whole(error: io::Error) -> io::Error {
+    match UnpackError::of(&error) {
+        None if error.kind() == io::ErrorKind::UnexpectedEof => UnpackError::Damaged.into(),
+        _ => error,
+    }
+}
+
 /// The bytes as they arrive. The buffer is small, because the bound on the ratio takes all in it as used.
 pub(super) type Packed = BufReader<Counted>;
-
-fn counted(input: Box<dyn Read + Send>) -> Packed {
-    let counted = Counted {
-        input,
-        bytes: 0,
-        is_broken: false,
-    };
-    BufReader::with_capacity(16 * 1024, counted)
-}
 
 /// Counts what was read, and knows an error of the input from one of its content.
 pub(super) struct Counted {
     input: Box<dyn Read + Send>,
-    bytes: u64,
-    is_broken: bool,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    bytes: AtomicU64,
+    is_broken: AtomicBool,
 }
 
 impl Read for Counted {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self.input.read(into) {
             Ok(count) => {
-                self.bytes += count as u64;
+                self.counts.bytes.fetch_add(count as u64, Ordering::Relaxed);
                 Ok(count)
             }
             Err(error) => {
-                self.is_broken |= error.kind() != io::ErrorKind::Interrupted;
+                let is_broken = error.kind() != io::ErrorKind::Interrupted;
+                self.counts.is_broken.fetch_or(is_broken, Ordering::Relaxed);
                 Err(error)
             }
         }
@@ -128,6 +195,7 @@ impl Read for Counted {
 }
 
 enum Content {
+    Plain(Packed),
     Gzip(Box<MultiGzDecoder<Packed>>),
     Zip(Box<ZipEntries>),
 }
@@ -135,6 +203,10 @@ enum Content {
 /// The unpacked bytes, within their bounds.
 struct Unpacked {
     content: Content,
+    /// Within a message.
+    is_within: bool,
+    /// Of the file as it arrives.
+    counts: Arc<Counts>,
     bytes: u64,
     /// After an error there is only this one: a decoder would go on as if it had come to its end.
     ended: Option<UnpackError>,
@@ -146,6 +218,7 @@ impl Read for Unpacked {
             return Err(error.into());
         }
         let read = match &mut self.content {
+            Content::Plain(plain) => plain.read(into),
             Content::Gzip(gzip) => gzip.read(into),
             Content::Zip(zip) => zip.read(into),
         };
@@ -153,33 +226,47 @@ impl Read for Unpacked {
             Ok(count) => {
                 self.bytes += count as u64;
                 if self.is_out_of_proportion() {
-                    Err(self.end(UnpackError::Bomb))
-                } else {
-                    Ok(count)
+                    return Err(self.end(UnpackError::Bomb));
                 }
+                if count == 0 && self.is_within && !into.is_empty() {
+                    self.finish()?;
+                }
+                Ok(count)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) if self.packed().is_broken => {
+            Err(error) if self.counts.is_broken.load(Ordering::Relaxed) => {
                 self.end(UnpackError::Truncated);
                 Err(error)
             }
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(self.end(UnpackError::Truncated)),
-            Err(error) => Err(self.end(UnpackError::of(&error).unwrap_or(UnpackError::Damaged))),
+            Err(error) => {
+                let is_short = error.kind() == io::ErrorKind::UnexpectedEof && !self.is_within;
+                let otherwise = if is_short { UnpackError::Truncated } else { UnpackError::Damaged };
+                Err(self.end(UnpackError::of(&error).unwrap_or(otherwise)))
+            }
         }
     }
 }
 
 impl Unpacked {
-    fn is_out_of_proportion(&self) -> bool {
-        let proportionate = self.packed().bytes.saturating_mul(limits::UNPACKED_RATIO_MAX);
-        self.bytes > limits::UNPACKED_BYTES_MAX || (self.bytes > limits::UNPACKED_FREE_BYTES && self.bytes > proportionate)
+    /// What is packed within a message ends before the message does: only there is its integrity proven.
+    fn finish(&mut self) -> io::Result<()> {
+        let rest: &mut dyn Read = match &mut self.content {
+            Content::Plain(plain) => plain,
+            Content::Gzip(gzip) => gzip.get_mut(),
+            Content::Zip(zip) => zip.packed(),
+        };
+        match io::copy(rest, &mut io::sink()) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(self.end(UnpackError::Damaged)),
+            Err(error) if self.counts.is_broken.load(Ordering::Relaxed) => Err(error),
+            Err(error) => Err(self.end(UnpackError::of(&error).unwrap_or(UnpackError::Damaged))),
+        }
     }
 
-    fn packed(&self) -> &Counted {
-        match &self.content {
-            Content::Gzip(gzip) => gzip.get_ref().get_ref(),
-            Content::Zip(zip) => zip.packed().get_ref(),
-        }
+    fn is_out_of_proportion(&self) -> bool {
+        let packed = self.counts.bytes.load(Ordering::Relaxed);
+        let proportionate = packed.saturating_mul(limits::UNPACKED_RATIO_MAX);
+        self.bytes > limits::UNPACKED_BYTES_MAX || (self.bytes > limits::UNPACKED_FREE_BYTES && self.bytes > proportionate)
     }
 
     fn end(&mut self, error: UnpackError) -> io::Error {
@@ -205,7 +292,7 @@ mod tests {
 
     fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, UnpackError> {
         let mut content = Vec::new();
-        opened(Box::new(Cursor::new(bytes.to_vec())))
+        opened(Box::new(Cursor::new(bytes.to_vec())), &OpenPgp::default())
             .and_then(|mut reader| reader.read_to_end(&mut content))
             .map(|_| content)
             .map_err(|error| UnpackError::of(&error).unwrap())
@@ -255,7 +342,7 @@ mod tests {
         let packed = gzip(&vec![0; 100 << 20]);
         assert!(packed.len() < 1 << 20);
         let began = std::time::Instant::now();
-        let mut reader = opened(Box::new(Cursor::new(packed))).unwrap();
+        let mut reader = opened(Box::new(Cursor::new(packed)), &OpenPgp::default()).unwrap();
         let mut handed_out = 0;
         let mut buffer = vec![0; limits::READ_BYTES];
         let error = loop {
@@ -292,8 +379,8 @@ mod tests {
     fn a_lost_connection_is_not_taken_for_a_truncated_file() {
         let packed = gzip(b"ISA*00*TEXT~");
         let half = packed[..packed.len() - 5].to_vec();
-        let mut reader = opened(Box::new(Lost(Cursor::new(half)))).unwrap();
-        let error = reader.read_to_end(&mut Vec::new()).unwrap_err();
+        let read = opened(Box::new(Lost(Cursor::new(half))), &OpenPgp::default()).and_then(|mut reader| reader.read_to_end(&mut Vec::new()));
+        let error = read.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
         assert_eq!(UnpackError::of(&error), None);
     }

@@ -55,8 +55,8 @@ impl ZipEntries {
         }
     }
 
-    pub(super) fn packed(&self) -> &Packed {
-        &self.input
+    pub(super) fn packed(&mut self) -> &mut Packed {
+        &mut self.input
     }
 
     /// Begins the next entry, or reads what follows the last one.
@@ -312,6 +312,7 @@ mod tests {
     use zip::write::{SimpleFileOptions, ZipWriter};
 
     use super::*;
+    use crate::intake::openpgp::OpenPgp;
     use crate::intake::unpack::opened;
 
     const PARTS: [&[u8]; 3] = [b"ISA*00*first~", b"", b"ISA*00*second~IEA*1*000000001~"];
@@ -327,7 +328,7 @@ mod tests {
 
     fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, UnpackError> {
         let mut content = Vec::new();
-        opened(Box::new(Slow(Cursor::new(bytes.to_vec()))))
+        opened(Box::new(Slow(Cursor::new(bytes.to_vec()))), &OpenPgp::default())
             .and_then(|mut reader| reader.read_to_end(&mut content))
             .map(|_| content)
             .map_err(|error| UnpackError::of(&error).unwrap())

@@ -277,6 +277,11 @@ pub fn door_answered(status: u16, took: Duration) {
     }
 }
 
+/// A packed file in an inbound folder can't be opened, and stays there.
+pub fn file_refused(partner: &PartnerId, reason: &'static str) {
+    counter!(names::FILES_REFUSED_TOTAL, "partner" => partner.to_string(), "reason" => reason).increment(1);
+}
+
 /// A file in an inbound folder was found whole, this long after it was first seen.
 pub fn file_waited(waited: Duration) {
     histogram!(names::FILE_WAIT_SECONDS).record(waited);

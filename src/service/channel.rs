@@ -15,12 +15,11 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// Connects when it is first used. `None`: the partner has none.
-    pub fn new(channel: &config::Channel) -> Option<Channel> {
+    /// Connects when it is first used.
+    pub fn new(channel: &config::Channel) -> Channel {
         match channel {
-            config::Channel::Sftp(sftp) => Some(Channel::Sftp(Box::new(SftpChannel::new(sftp.clone())))),
-            config::Channel::Folder(folder) => Some(Channel::Folder(DropFolder::new(folder.clone()))),
-            config::Channel::Door => None,
+            config::Channel::Sftp(sftp) => Channel::Sftp(Box::new(SftpChannel::new(sftp.clone()))),
+            config::Channel::Folder(folder) => Channel::Folder(DropFolder::new(folder.clone())),
         }
     }
 

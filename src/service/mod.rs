@@ -11,6 +11,7 @@ mod control;
 mod door;
 mod door_answer;
 mod door_tokens;
+mod fail_over;
 pub mod hand;
 mod http;
 mod partner;
@@ -31,11 +32,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use self::control::Suspensions;
+use self::control::{Choices, Suspensions};
 use self::door::Door;
-use self::partner::Desk;
+use self::partner::{Desk, Said};
 use self::worker::{Job, Reloaded, Worker};
-use crate::config::{Channel, Config, ConfigError, Partner};
+use crate::config::{Config, ConfigError, Partner};
 use crate::ids::PartnerId;
 use crate::ledger::readers::SharedReaders;
 use crate::limits;
@@ -46,7 +47,7 @@ use crate::pipeline::together::Room;
 use crate::sealing::Keys;
 use crate::telemetry::{self, Chain};
 
-pub use self::control::{ControlError, resume, suspend, suspended};
+pub use self::control::{Chosen, ControlError, Side, channels_in_use, choose_channel, chosen_channels, resume, suspend, suspended};
 pub use self::door_tokens::TokenFileError;
 
 /// Jobs that wait for the worker: each is one small message, their files are sealed on disk.
@@ -108,6 +109,7 @@ pub async fn run(mut house: House, read_config: ReadConfig, mut signals: Signals
         released: hears,
     });
     let suspensions = Suspensions::watch(control::directory(&desk.data_dir));
+    let choices = Choices::watch(control::channel_directory(&desk.data_dir));
     let (jobs, waiting) = mpsc::channel(JOBS_WAITING);
     let (finished, mut worker_ended) = mpsc::channel(1);
     let (in_force, reads) = watch::channel(Arc::new(config.clone()));
@@ -138,6 +140,7 @@ pub async fn run(mut house: House, read_config: ReadConfig, mut signals: Signals
         desk,
         jobs: jobs.clone(),
         suspensions,
+        choices,
         tasks: HashMap::new(),
     };
     watching.take_up(&config.partners);
@@ -225,6 +228,7 @@ struct Watching {
     desk: Arc<Desk>,
     jobs: mpsc::Sender<Job>,
     suspensions: Suspensions,
+    choices: Choices,
     tasks: HashMap<PartnerId, Task>,
 }
 
@@ -246,13 +250,17 @@ impl Watching {
             stays
         });
         // Whoever has the door only has no channel to look into.
-        for partner in partners.iter().filter(|partner| partner.channel != Channel::Door) {
+        for partner in partners.iter().filter(|partner| partner.channel.is_some()) {
             let id = partner.profile.id.clone();
             if self.tasks.contains_key(&id) {
                 continue;
             }
             let (ends, ending) = watch::channel(false);
-            let task = partner::supervise(partner.clone(), Arc::clone(&self.desk), self.jobs.clone(), self.suspensions.of(&id), ending);
+            let said = Said {
+                suspension: self.suspensions.of(&id),
+                choice: self.choices.of(&id),
+            };
+            let task = partner::supervise(partner.clone(), Arc::clone(&self.desk), self.jobs.clone(), said, ending);
             let handle = tokio::spawn(task);
             let partner = partner.clone();
             self.tasks.insert(id, Task { partner, ends, handle });

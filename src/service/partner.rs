@@ -18,7 +18,8 @@ use tracing::{error, info, warn};
 
 use self::remittances::{Remittances, content};
 use super::channel::Channel;
-use super::control::Suspension;
+use super::control::{Choice, Suspension};
+use super::fail_over::{FailOver, Place};
 use super::hand::{Hand, InHand};
 use super::stream;
 use super::worker::{Job, upload_delivery};
@@ -29,6 +30,7 @@ use crate::events::fact::{AckBuilt, Fact};
 use crate::intake::archive::{Archive, Archived, Sealed};
 use crate::intake::channel::{ChannelError, Listed, Listing, RemoteName};
 use crate::intake::completeness::{self, Tail, Upload, Verdict};
+use crate::intake::openpgp::{OpenPgp, Stamp};
 use crate::intake::unpack::{self, UnpackError};
 use crate::ledger::readers::SharedReaders;
 use crate::ledger::{Ledger, LedgerError, Seq, Taken};
@@ -77,10 +79,17 @@ enum Trouble {
     Ended,
 }
 
+/// What operators say of a partner.
+#[derive(Clone)]
+pub(super) struct Said {
+    pub(super) suspension: Suspension,
+    pub(super) choice: Choice,
+}
+
 /// Looks after a partner until `ending`; a panic ends one look, not the partner.
-pub async fn supervise(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, suspension: Suspension, ending: watch::Receiver<bool>) {
+pub(super) async fn supervise(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, said: Said, ending: watch::Receiver<bool>) {
     loop {
-        let look_after = look_after(partner.clone(), Arc::clone(&desk), jobs.clone(), suspension.clone(), ending.clone());
+        let look_after = look_after(partner.clone(), Arc::clone(&desk), jobs.clone(), said.clone(), ending.clone());
         match tokio::spawn(look_after).await {
             Err(failed) if failed.is_panic() && !*ending.borrow() => {
                 error!(partner = partner.profile.id.as_str(), "the channel's task panicked, it starts again");
@@ -91,11 +100,18 @@ pub async fn supervise(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job
     }
 }
 
-async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, mut suspension: Suspension, mut ending: watch::Receiver<bool>) {
+async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, said: Said, mut ending: watch::Receiver<bool>) {
     let id = partner.profile.id.clone();
-    let Some(channel) = Channel::new(&partner.channel) else { return };
+    let mut suspension = said.suspension;
+    // Who only posts has no channel to look into.
+    let Some(mut fail_over) = FailOver::new(&partner, said.choice, &desk.data_dir) else {
+        return;
+    };
     let mut round = Round {
-        channel,
+        channel: fail_over.place().channel(),
+        place: fail_over.place().clone(),
+        has_failed: false,
+        openpgp: Arc::new(OpenPgp::new(partner.pgp.clone())),
         partner,
         hand: Hand::new(desk.room),
         desk,
@@ -107,12 +123,12 @@ async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, 
     };
     let mut released = round.desk.released.clone();
     let mut visit = Visit::Look;
+    round.check_keys().await;
     loop {
         if suspension.is_on() {
             // Whatever is open closes with it.
-            if let Some(closed) = Channel::new(&round.partner.channel) {
-                round.channel = closed;
-            }
+            round.channel = round.place.channel();
+            fail_over.close();
             warn!(partner = id.as_str(), "the partner is suspended, nothing is exchanged");
             tokio::select! {
                 biased;
@@ -120,16 +136,24 @@ async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, 
                 () = suspension.becomes(false) => info!(partner = id.as_str(), "the partner goes on"),
             }
         }
+        if fail_over.turns().await {
+            round.go_to(fail_over.place());
+        }
+        let began = Instant::now();
         let next = tokio::select! {
             biased;
             () = ends(&mut ending) => return,
             () = suspension.becomes(true) => continue,
+            () = fail_over.is_asked() => continue,
             next = round.go(visit) => next,
         };
+        fail_over.looked(!round.has_failed, began);
+        let next = Instant::now() + fail_over.at_most(next.saturating_duration_since(Instant::now()));
         visit = tokio::select! {
             biased;
             () = ends(&mut ending) => return,
             () = suspension.becomes(true) => Visit::Look,
+            () = fail_over.is_asked() => Visit::Look,
             () = tokio::time::sleep_until(next.into()) => Visit::Look,
             Ok(()) = released.changed(), if round.troubles == 0 => Visit::Answers(next),
         }
@@ -155,6 +179,11 @@ struct Round {
     jobs: mpsc::Sender<Job>,
     channel: Channel,
     hand: Hand,
+    /// Where that is.
+    place: Place,
+    /// The last look at it.
+    has_failed: bool,
+    openpgp: Arc<OpenPgp>,
     /// Files that are not taken yet.
     uploads: HashMap<RemoteName, Known>,
     /// Answers up to here are with the partner.
@@ -179,9 +208,37 @@ struct Known {
     since: Instant,
     /// As its bytes were when they were last read.
     end: Option<(u64, i64, Tail)>,
+    /// Refused with these bytes, at this time, with these keys: said once, and looked at again when one of
+    /// them changes.
+    refused: Option<(u64, i64, Stamp)>,
+}
+
+/// What came of a file that was to be sealed.
+enum Sealing {
+    Whole(Sealed),
+    /// It ended too early.
+    CutShort,
+    /// It stays where it is.
+    Refused(UnpackError),
 }
 
 impl Round {
+    /// What is wrong with keys is better known before a file needs them.
+    async fn check_keys(&self) {
+        let openpgp = Arc::clone(&self.openpgp);
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || openpgp.check()).await {
+            error!(partner = self.partner.profile.id.as_str(), %error, "OpenPGP messages of the partner cannot be opened");
+        }
+    }
+
+    /// Goes on with the partner's other channel: what is there is not known yet.
+    fn go_to(&mut self, place: &Place) {
+        self.channel = place.channel();
+        self.place = place.clone();
+        self.uploads.clear();
+        self.troubles = 0;
+    }
+
     /// One visit, and when to look next.
     async fn go(&mut self, visit: Visit) -> Instant {
         let poll = self.partner.poll.duration();
@@ -194,6 +251,7 @@ impl Round {
             }
             Visit::Answers(next_look) => self.send_all().await.map(|()| next_look),
         };
+        self.has_failed = matches!(visited, Err(Trouble::Channel(_)));
         match visited {
             Ok(next_look) => {
                 if self.troubles > 0 {
@@ -256,6 +314,11 @@ impl Round {
     }
 
     async fn look_at(&mut self, file: &Listed, listing: &Listing) -> Result<bool, Trouble> {
+        let openpgp = Arc::clone(&self.openpgp);
+        let known = self.known(&file.name);
+        if known.refused.is_some() && known.refused == Some((file.bytes, file.modified, openpgp.stamp())) {
+            return Ok(false);
+        }
         let tail = match completeness::by_listing(self.partner.complete, &file.name, listing) {
             Some(tail) => tail,
             None => self.tail(file).await?,
@@ -285,6 +348,7 @@ impl Round {
         self.uploads.entry(name.clone()).or_insert_with(|| Known {
             upload: Upload::new(),
             end: None,
+            refused: None,
             since: Instant::now(),
         })
     }
@@ -299,7 +363,7 @@ impl Round {
         let first = self.channel.read_at(&file.name, 0, limits::HEAD_BYTES).await?;
         let from = file.bytes.saturating_sub(limits::TAIL_BYTES as u64);
         let last = self.channel.read_at(&file.name, from, limits::TAIL_BYTES).await?;
-        let tail = completeness::tail_of(&first, &last);
+        let tail = completeness::tail_of_named(&file.name, &first, &last);
         self.known(&file.name).end = Some((file.bytes, file.modified, tail));
         Ok(tail)
     }
@@ -307,18 +371,28 @@ impl Round {
     /// Seals a file, to be decided with others.
     async fn take(&mut self, file: &Listed, listing: &Listing) -> Result<(), Trouble> {
         let look = Taken {
-            name: self.desk.keys.token("remote-name", file.name.as_str().as_bytes()),
+            name: self.desk.keys.token("remote-name", &self.place.name_in(file.name.as_str())),
             bytes: file.bytes,
             modified: file.modified,
         };
         let partner = self.partner.profile.id.clone();
         let was_taken = self.read_ledger(move |ledger| ledger.taken(&partner, &look)).await?.is_some();
-        let received_at = Timestamp::now();
-        let sealed = if was_taken { None } else { self.seal(file).await? };
-        if !was_taken && sealed.is_none() {
-            self.known(&file.name).upload.was_cut_short();
-            return Ok(());
-        }
+        let (received_at, keys) = (Timestamp::now(), self.openpgp.stamp());
+        let sealed = if was_taken {
+            None
+        } else {
+            match self.seal(file).await? {
+                Sealing::Whole(sealed) => Some(sealed),
+                Sealing::CutShort => {
+                    self.known(&file.name).upload.was_cut_short();
+                    return Ok(());
+                }
+                Sealing::Refused(why) => {
+                    self.refuse(file, keys, why);
+                    return Ok(());
+                }
+            }
+        };
         let marker = completeness::marker_of(&file.name, listing).filter(|_| self.partner.complete == Completion::Marker);
         let is_full = self.hand.add(InHand {
             file: file.clone(),
@@ -378,18 +452,31 @@ impl Round {
     }
 
     async fn remove(&mut self, name: &RemoteName) -> Result<(), ChannelError> {
-        match &self.partner.processed {
+        match &self.place.processed {
             None => self.channel.remove(name).await,
             Some(folder) => self.channel.rename_into(name, folder).await,
         }
     }
 
-    /// Streams a file into the archive, opened where it is packed. `None`: it ended too early.
-    async fn seal(&mut self, file: &Listed) -> Result<Option<Sealed>, Trouble> {
+    /// A packed file that can't be opened stays, and is said once.
+    fn refuse(&mut self, file: &Listed, keys: Stamp, why: UnpackError) {
+        self.known(&file.name).refused = Some((file.bytes, file.modified, keys));
+        let partner = &self.partner.profile.id;
+        tally::file_refused(partner, why.as_str());
+        error!(
+            partner = partner.as_str(),
+            bytes = file.bytes,
+            error = %why,
+            "a packed file is refused and stays where it is until it or the keys change"
+        );
+    }
+
+    /// Streams a file into the archive, opened where it is packed.
+    async fn seal(&mut self, file: &Listed) -> Result<Sealing, Trouble> {
         let (sender, stream) = stream::pair();
-        let desk = Arc::clone(&self.desk);
+        let (desk, openpgp) = (Arc::clone(&self.desk), Arc::clone(&self.openpgp));
         let sealing = tokio::task::spawn_blocking(move || {
-            let mut input = unpack::opened(Box::new(stream))?;
+            let mut input = unpack::opened(Box::new(stream), &openpgp)?;
             desk.archive.seal(&mut input, &desk.keys)
         });
         let mut offset = 0;
@@ -398,7 +485,7 @@ impl Round {
             let bytes = self.channel.read_at(&file.name, offset, wanted).await?;
             if bytes.is_empty() {
                 // Shorter than a moment ago: somebody writes it anew.
-                return Ok(None);
+                return Ok(Sealing::CutShort);
             }
             offset += bytes.len() as u64;
             if !sender.bytes(bytes).await {
@@ -407,13 +494,10 @@ impl Round {
         }
         sender.end().await;
         match sealing.await.map_err(io::Error::other)? {
-            Ok(sealed) => Ok(Some(sealed)),
+            Ok(sealed) => Ok(Sealing::Whole(sealed)),
             Err(error) => match UnpackError::of(&error) {
-                Some(UnpackError::Truncated) => Ok(None),
-                Some(refused) => {
-                    error!(partner = self.partner.profile.id.as_str(), error = %refused, "a packed file is refused and stays where it is");
-                    Ok(None)
-                }
+                Some(UnpackError::Truncated) => Ok(Sealing::CutShort),
+                Some(refused) => Ok(Sealing::Refused(refused)),
                 None => Err(error.into()),
             },
         }

@@ -36,8 +36,11 @@ metric_names! {
     SFTP_UP describe_gauge Count "claims_sftp_up" "1 when the channel of a partner (SFTP server or folder) answered the last look, else 0; by partner.";
     SFTP_POLL_SECONDS describe_histogram Seconds "claims_sftp_poll_seconds" "One look into the inbound folder of a partner.";
     SFTP_FILES_LISTED describe_gauge Count "claims_sftp_files_listed" "Files in the inbound folder at the last look, by partner.";
+    CHANNEL_FALLBACK describe_gauge Count "claims_channel_fallback" "1 when a partner is served through its fallback, else 0; by partner, for those that have one.";
+    CHANNEL_SWITCHES_TOTAL describe_counter Count "claims_channel_switches_total" "Switches between the two channels of a partner, by partner and to (main, fallback).";
     FILE_WAIT_SECONDS describe_histogram Seconds "claims_file_wait_seconds" "From the first look at a file to its being whole.";
     FILES_TOTAL describe_counter Count "claims_files_total" "Files taken in, by partner and outcome (completed, rejected, duplicate).";
+    FILES_REFUSED_TOTAL describe_counter Count "claims_files_refused_total" "Packed files that could not be opened and stay in their folder, each once until it changes, by partner and reason (bomb, damaged, unsupported, no-key, not-encrypted, other-key, not-signed).";
     FILE_BYTES_TOTAL describe_counter Bytes "claims_file_bytes_total" "Bytes of the files taken in, by partner.";
     PARSE_BYTES_TOTAL describe_counter Bytes "claims_parse_bytes_total" "Bytes that pass 1 has read.";
     PARSE_SECONDS describe_histogram Seconds "claims_parse_seconds" "Pass 1 over one file.";

@@ -7,8 +7,10 @@
 
 mod clearinghouses;
 mod door;
+mod fallback;
 mod folders;
 mod live;
+mod openpgp;
 mod pace;
 mod remittances;
 #[path = "../sftp/server.rs"]
