@@ -24,5 +24,10 @@ USER claimstream
 WORKDIR /var/lib/claimstream
 VOLUME /var/lib/claimstream
 ENV CLAIMSTREAM__SERVICE__DATA_DIR=/var/lib/claimstream
+# For `run`: asks /livez and /readyz on [service] listen. It finds a configuration file by CLAIMSTREAM_CONFIG,
+# so name the file there rather than by --config. Not ready yet (75) is unhealthy to Docker as well; a start
+# has a minute for it.
+HEALTHCHECK --interval=15s --timeout=8s --start-period=60s --retries=3 \
+  CMD ["/usr/local/bin/claimstream", "doctor", "--live"]
 ENTRYPOINT ["/usr/local/bin/claimstream"]
 CMD ["--help"]

@@ -445,6 +445,15 @@ impl fmt::Display for Form {
     }
 }
 
+impl FileDigest {
+    /// By what log lines and traces name a file: the first 16 digits.
+    pub fn trace(&self) -> String {
+        let mut digits = self.hex();
+        digits.truncate(16);
+        digits
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,7 @@
 //! stops one claim, never a file.
 //!
 //! ```text
-//!  SFTP / drop folder / FILE / stdin
+//!  SFTP / drop folder / POST /claims / FILE / stdin
 //!    │
 //!    ▼
 //!  intake        whole? seen before? seal a raw copy first, note the receipt time
@@ -45,8 +45,9 @@
 //! | Tier | Modules | Kind |
 //! |---:|---|---|
 //! | 1 | `limits` `loop_id` `phi` `text_form` | pure |
-//! | 1 | `clock` `failpoints` `telemetry` | rim |
+//! | 1 | `clock` `failpoints` | rim |
 //! | 2 | `ids` `money` `position` | pure |
+//! | 2 | `telemetry` | rim |
 //! | 3 | `finding` | pure |
 //! | 3 | `durable` `sealing` | rim |
 //! | 4 | `config` | rim |
@@ -98,8 +99,9 @@
 //! | `config.rs` | `config/` | reading, values, payer, partners and brokers are five subjects |
 //! | – | [`sealing`] | encryption at rest and tokens serve the archive, the ledger and the reference data alike |
 //! | unknown keys refused by serde | refused by the reading code, which knows what it asked for | serde's errors name neither the nearest key nor an environment variable |
-//! | `[telemetry] otlp_endpoint` | refused unless empty | no exporter is built in, and a setting without effect would mislead |
-//! | `telemetry.rs` | `telemetry/` | log lines for people and for programs, and the metrics, are three subjects |
+//! | `tracing-opentelemetry` for `[telemetry] otlp_endpoint` | a layer of our own before opentelemetry-otlp | it would export every field and log line; ours lets out a closed list, and the trace id of a file is its `trace` |
+//! | `telemetry.rs` | `telemetry/` | log lines for people and for programs, spans and the metrics are subjects of their own |
+//! | files through channels only | also by `POST /claims` ([`service`]) | real-time payment begins with a real-time answer; it is read from the ledger by what writes the outbound files |
 //! | – | [`failpoints`] | every durable step can be made to fail or to be the last one, which `tests/crash` does |
 //! | – | [`durable`] | the archive, the ledger's index, the event log and outbound files all appear whole or not at all |
 //! | – | [`synthetic`] | the demo, the tests and the benches need claims whose outcome is known |

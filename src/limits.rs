@@ -151,6 +151,57 @@ pub const HTTP_SECONDS_MAX: u64 = 10;
 /// Such requests at once: a few scrapers and probes.
 pub const HTTP_CONNECTIONS_MAX: usize = 32;
 
+/// Seconds of one question of `doctor --live`, and bytes of its answer: below what an orchestrator waits.
+pub const PROBE_SECONDS_MAX: u64 = 3;
+pub const PROBE_ANSWER_BYTES_MAX: u64 = 64 * 1024;
+
+/// Bytes of one file posted to the door, at most: it is in memory as a whole, as many times as there are
+/// requests at once. Larger ones belong into a channel. The default, 1 MiB, is some two thousand claims.
+pub const DOOR_FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Requests at once at the door: one worker decides them, one after the other.
+pub const DOOR_WAITING_MAX: usize = 256;
+
+/// Seconds for the bytes of a posted file; a megabyte by a slow line.
+pub const DOOR_UPLOAD_SECONDS_MAX: u64 = 30;
+
+/// Seconds from there to the answer: a large file of a channel may be before it. Who hears nothing posts the
+/// same again.
+pub const DOOR_ANSWER_SECONDS_MAX: u64 = 30;
+
+/// Decisions in one answer: some two KB each. Above it they are in the events only.
+pub const DOOR_DECISIONS_MAX: usize = 250;
+
+/// Bytes of the acknowledgements in one answer: as much as the decisions. Others are in the outbound folder
+/// only.
+pub const DOOR_ACKNOWLEDGEMENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes read and thrown away behind a refusal, and seconds: so that the refusal arrives before the line is cut.
+pub const DOOR_DISCARDED_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const DOOR_DISCARD_SECONDS_MAX: u64 = 2;
+
+/// Bytes of a bearer token: 32 of them can't be guessed (128 bits even in hexadecimal), and a header has to
+/// hold it.
+pub const DOOR_TOKEN_BYTES_MIN: usize = 32;
+pub const DOOR_TOKEN_BYTES_MAX: usize = 512;
+
+/// Tokens in force at once: one for each sender behind the partner, two during a rotation.
+pub const DOOR_TOKENS_MAX: usize = 64;
+
+/// Spans that wait for export, and those of one request: a file has some ten, of a few hundred bytes each.
+pub const SPANS_WAITING_MAX: usize = 4_096;
+pub const SPANS_AT_ONCE: usize = 512;
+
+/// Milliseconds that a span waits for others to go with it.
+pub const SPANS_WAIT_MILLIS: u64 = 1_000;
+
+/// Seconds for one request to the collector, and for the last spans when the process ends.
+pub const COLLECTOR_SECONDS_MAX: u64 = 5;
+pub const FLUSH_SECONDS_MAX: u64 = 3;
+
+/// Bytes of a collector's answer that are read; the status is in the first of them.
+pub const COLLECTOR_ANSWER_BYTES_MAX: u64 = 64 * 1024;
+
 /// What the Kafka client may hold before publishing waits: a round is some thousand records.
 pub const KAFKA_QUEUE_RECORDS_MAX: usize = 100_000;
 pub const KAFKA_QUEUE_KBYTES_MAX: usize = 64 * 1024;

@@ -127,7 +127,7 @@ pub fn run() -> ExitCode {
             Command::Run(_) => (config.telemetry.log, Format::Json),
             _ => (config.telemetry.log.min(LogLevel::Warn), Format::Text),
         };
-        telemetry::init(arguments.log.unwrap_or(level), format);
+        telemetry::init(arguments.log.unwrap_or(level), format, config.telemetry.collector.as_ref());
         match arguments.command {
             Command::Run(command) => command.run(config, Box::new(read_config), &output),
             Command::Partner(command) => command.run(&config, &output),
@@ -151,6 +151,7 @@ pub fn run() -> ExitCode {
             Command::Completions(command) => command.run(&output),
         }
     });
+    telemetry::flush();
     match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => fail(&failure, arguments.json),

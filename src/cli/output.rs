@@ -20,12 +20,16 @@ use crate::telemetry::Chain;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Done,
+    /// The answer is no.
+    Unfinished,
     /// Rejected claims, differences.
     Findings,
     /// Unbalanced 835, conservation not zero.
     Integrity,
     /// Units are in the dead-letter store.
     Partial,
+    /// Not yet.
+    TryAgain,
 }
 
 /// How a delivery lets its command end.
@@ -45,9 +49,11 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(match exit {
             Exit::Done => 0,
+            Exit::Unfinished => 1,
             Exit::Findings => 4,
             Exit::Integrity => 5,
             Exit::Partial => 6,
+            Exit::TryAgain => 75,
         })
     }
 }

@@ -127,7 +127,7 @@ fn list(config: &Config, output: &Output) -> Result<(), Failure> {
     let (chosen, in_use) = (service::chosen_channels(data_dir)?, service::channels_in_use(data_dir)?);
     for partner in &config.partners {
         let id = partner.profile.id.as_str();
-        let channel = shown(&partner.channel);
+        let channel = partner.channel.as_ref().map_or_else(|| "door".to_string(), shown);
         let reason = suspended.get(id);
         let fallback = partner.fallback.as_ref().map(|fallback| Second::of(fallback, chosen.get(id), in_use.get(id)));
         output.object(&json!({

@@ -50,6 +50,7 @@ impl From<ServiceError> for Failure {
             ServiceError::Worker(WorkerError::Inbound(error)) => error.into(),
             ServiceError::Worker(WorkerError::Outbound(error)) => error.into(),
             ServiceError::Worker(WorkerError::Ledger(error)) => error.into(),
+            ServiceError::Tokens(_) => Failure::usage(error),
             ServiceError::Worker(WorkerError::Panicked) | ServiceError::Io(_) | ServiceError::Listen { .. } => Failure::unfinished(error),
         }
     }

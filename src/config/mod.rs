@@ -8,6 +8,7 @@
 //! documentation in `config/claimstream.toml`; the tests here name what is forgotten.
 
 mod document;
+mod door;
 mod enrolment;
 mod kafka;
 mod openpgp;
@@ -23,10 +24,11 @@ use chrono::{NaiveTime, Weekday};
 use serde::Serialize;
 
 use crate::ids::Npi;
-use crate::telemetry::LogLevel;
+use crate::telemetry::{Collector, LogLevel};
 use document::{Document, Keys};
 
 pub use document::{ConfigError, ENVIRONMENT_PREFIX, Origin};
+pub use door::Door;
 pub use enrolment::{Enrolment, Payees};
 pub use kafka::{Kafka, Sasl, Tls};
 pub use openpgp::OpenPgp;
@@ -58,8 +60,10 @@ pub struct Config {
 pub struct Service {
     /// Where everything is kept; `--data-dir` goes before it.
     pub data_dir: PathBuf,
-    /// Health and metrics.
+    /// Health and metrics, and the door where it is on.
     pub listen: SocketAddr,
+    /// Absent: no claims are taken over HTTP.
+    pub door: Option<Door>,
 }
 
 /// `[rules]`.
@@ -106,6 +110,9 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Telemetry {
     pub log: LogLevel,
+    /// Where spans go; absent: nowhere.
+    #[serde(rename = "otlp_endpoint")]
+    pub collector: Option<Collector>,
 }
 
 impl Config {
@@ -142,10 +149,17 @@ impl Config {
         let limits = keys.section("limits")?;
         let telemetry = keys.section("telemetry")?;
         keys.finish()?;
+        let service = Service::read(service)?;
+        let door = service.door.as_ref().map(|door| &door.partner);
+        let partners = partners.into_iter().map(|partner| Partner::read(partner, door)).collect::<Result<_, _>>()?;
+        let partners = enrolment::distinct(distinct(partners, &keys)?, &keys)?;
+        if let Some(id) = door.filter(|id| !partners.iter().any(|partner| partner.profile.id == **id)) {
+            return Err(keys.refuse("service.door.partner", &format!("{:?}", id.as_str()), "the id of a [[partner]]"));
+        }
         Ok(Config {
-            service: Service::read(service)?,
+            service,
             payer: Payer::read(payer)?,
-            partners: enrolment::distinct(distinct(partners.into_iter().map(Partner::read).collect::<Result<_, _>>()?, &keys)?, &keys)?,
+            partners,
             rules: Rules::read(rules)?,
             kafka: Kafka::read(kafka)?,
             ledger: Ledger::read(ledger)?,
@@ -198,10 +212,12 @@ impl Service {
     fn read(mut keys: Keys<'_>) -> Result<Service, ConfigError> {
         let data_dir = keys.path("data_dir")?;
         let listen = keys.text("listen", "an address and port such as 127.0.0.1:9600", |text| text.parse().ok())?;
+        let door = keys.section("door")?;
         keys.finish()?;
         Ok(Service {
             data_dir: data_dir.unwrap_or_else(|| "./claimstream-data".into()),
             listen: listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9600))),
+            door: Door::read(door)?,
         })
     }
 }
@@ -264,10 +280,15 @@ impl Limits {
 impl Telemetry {
     fn read(mut keys: Keys<'_>) -> Result<Telemetry, ConfigError> {
         let log = keys.text("log", "one of off, error, warn, info, debug, trace", |text| text.parse().ok())?;
-        // Refused rather than accepted without effect: no exporter is built in.
-        keys.text("otlp_endpoint", "nothing: this build exports no traces", |text| text.is_empty().then_some(()))?;
+        let collector = keys.text("otlp_endpoint", Collector::EXPECTED, |text| match text {
+            "" => Some(None),
+            text => text.parse().ok().map(Some),
+        })?;
         keys.finish()?;
-        Ok(Telemetry { log: log.unwrap_or_default() })
+        Ok(Telemetry {
+            log: log.unwrap_or_default(),
+            collector: collector.flatten(),
+        })
     }
 }
 

@@ -12,6 +12,8 @@ use super::values::{AckPolicy, Completion, InterchangeParty, Period, Usage};
 use crate::finding::{Check, Severity, SnipLevel};
 use crate::ids::PartnerId;
 
+pub(super) const ID: &str = "a name of 1 to 64 lower-case letters, digits, - and _ (it names a folder)";
+
 /// One `[[partner]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Partner {
@@ -29,7 +31,8 @@ pub struct Partner {
     /// Where a file goes that the ledger has; it is deleted when there is no such folder.
     pub processed: Option<String>,
     pub remit: Enrolment,
-    pub channel: Channel,
+    /// `None`: it only posts its claims, and has its answers with the response (`[service.door]`).
+    pub channel: Option<Channel>,
     /// Where it goes on while that channel fails.
     pub fallback: Option<Fallback>,
     /// How its OpenPGP messages are opened.
@@ -153,8 +156,8 @@ impl Serialize for SeverityProfile {
 }
 
 impl Partner {
-    pub(super) fn read(mut keys: Keys<'_>) -> Result<Partner, ConfigError> {
-        const ID: &str = "a name of 1 to 64 lower-case letters, digits, - and _ (it names a folder)";
+    /// `door`: the partner that needs no channel, because it posts its claims.
+    pub(super) fn read(mut keys: Keys<'_>, door: Option<&PartnerId>) -> Result<Partner, ConfigError> {
         let standard = Profile::default();
         let id = keys.text("id", ID, folder_name)?;
         let isa_sender = keys.text("isa_sender", InterchangeParty::EXPECTED, InterchangeParty::parse)?;
@@ -186,6 +189,14 @@ impl Partner {
             Some(fallback) if Some(&fallback.channel) == channel.as_ref() => return Err(keys.refuse("fallback", "the channel itself", "another channel")),
             Some(_) | None => {}
         }
+        let only_posts = channel.is_none() && fallback.is_none() && door.is_some() && door == id.as_ref();
+        if only_posts && !remit.payees.is_empty() {
+            return Err(keys.refuse(
+                "remit.payees",
+                "set without a channel",
+                "[partner.sftp] or [partner.folder], by which 835s are sent",
+            ));
+        }
         Ok(Partner {
             profile: Profile {
                 id: keys.required("id", ID, id)?,
@@ -201,7 +212,10 @@ impl Partner {
             stall_after: stall_after.unwrap_or(Period::from_secs(900)),
             processed,
             remit,
-            channel: keys.required("sftp", "[partner.sftp] or [partner.folder]", channel)?,
+            channel: match channel {
+                None if only_posts => None,
+                channel => Some(keys.required("sftp", "[partner.sftp] or [partner.folder]", channel)?),
+            },
             fallback,
             pgp,
         })
@@ -336,7 +350,7 @@ fn read_duplicate(mut keys: Keys<'_>) -> Result<Option<u32>, ConfigError> {
     Ok(days)
 }
 
-fn folder_name(text: &str) -> Option<PartnerId> {
+pub(super) fn folder_name(text: &str) -> Option<PartnerId> {
     let fits = (1..=64).contains(&text.len())
         && text
             .bytes()

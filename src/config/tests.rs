@@ -70,8 +70,8 @@ fn the_examples_are_read_as_they_are_written() {
     };
     assert_eq!(office_ally.profile.usage, Some(Usage::Production));
     assert_eq!(office_ally.poll, Period::from_secs(15));
-    assert!(matches!(&office_ally.channel, Channel::Sftp(sftp) if sftp.port == 22 && sftp.host_keys.len() == 1));
-    assert!(matches!(&dropbox.channel, Channel::Folder(folder) if folder.inbound == Path::new("/srv/claims/in")));
+    assert!(matches!(&office_ally.channel, Some(Channel::Sftp(sftp)) if sftp.port == 22 && sftp.host_keys.len() == 1));
+    assert!(matches!(&dropbox.channel, Some(Channel::Folder(folder)) if folder.inbound == Path::new("/srv/claims/in")));
     let fallback = |partner: &Partner| partner.fallback.clone().unwrap();
     assert_eq!(fallback(office_ally).fail_over_after, Some(Period::from_secs(900)));
     assert!(matches!(fallback(office_ally).channel, Channel::Folder(_)) && matches!(fallback(dropbox).channel, Channel::Sftp(_)));
@@ -80,6 +80,8 @@ fn the_examples_are_read_as_they_are_written() {
     assert_eq!(fallback(&by_hand.partners[0]).fail_over_after, None);
     assert_eq!(config.partner_of(&dropbox.isa_sender, &dropbox.isa_receiver), Some(dropbox));
     assert_eq!(config.partner_named("officeally"), Some(office_ally));
+    let door = config.service.door.as_ref().unwrap();
+    assert_eq!((door.partner.as_str(), door.max_bytes, door.max_waiting), ("officeally", 1024 * 1024, 16));
     assert_eq!(config.kafka.unwrap().sasl.unwrap().password.expose(), "hunter2");
     for (check, severity) in [
         (Check::S108, Severity::Warn),
@@ -172,8 +174,8 @@ fn errors_say_where_what_and_the_way_out() {
             "claimstream.toml line 1: partner is of type table, expected sections [[partner]] in the file",
         ),
         (
-            "[telemetry]\notlp_endpoint = \"http://x\"",
-            "claimstream.toml line 2: telemetry.otlp_endpoint is \"http://x\", expected nothing: this build exports no traces",
+            "[telemetry]\notlp_endpoint = \"https://x\"",
+            "claimstream.toml line 2: telemetry.otlp_endpoint is \"https://x\", expected http://host:port of an OpenTelemetry collector, which may speak TLS from there on",
         ),
         (
             "[payer.bank]\nrouting = \"123456780\"",
@@ -210,6 +212,22 @@ fn errors_say_where_what_and_the_way_out() {
         (
             &format!("[[partner]]\n{pair}\n[[partner]]\n{}", pair.replace("\"a\"", "\"b\"")),
             "configuration: partner.isa_sender with isa_receiver is the same for a and b, expected a pair of its own for each partner",
+        ),
+        (
+            &format!("[service.door]\npartner = \"a\"\n[[partner]]\n{pair}"),
+            "claimstream.toml line 1: service.door.token_file is missing, expected the path of a file with a token",
+        ),
+        (
+            &format!("[service.door]\npartner = \"b\"\ntoken_file = \"t\"\n[[partner]]\n{pair}"),
+            "configuration: service.door.partner is \"b\", expected the id of a [[partner]]",
+        ),
+        (
+            "[service.door]\npartner = \"b\"\ntoken_file = \"t\"\n[[partner]]\nid = \"a\"\nisa_sender = \"ZZ:11\"\nisa_receiver = \"ZZ:22\"",
+            "claimstream.toml line 4: partner.sftp is missing, expected [partner.sftp] or [partner.folder]",
+        ),
+        (
+            "[service.door]\npartner = \"a\"\ntoken_file = \"t\"\n[[partner]]\nid = \"a\"\nisa_sender = \"ZZ:11\"\nisa_receiver = \"ZZ:22\"\n[partner.remit]\npayees = [\"*\"]",
+            "claimstream.toml line 4: partner.remit.payees is set without a channel, expected [partner.sftp] or [partner.folder], by which 835s are sent",
         ),
         (
             &format!("[[partner]]\n{pair}\n[partner.remit]\npayees = [\"1234567890\"]"),
@@ -324,4 +342,15 @@ fn errors_of_the_environment_name_the_variable() {
 fn a_file_that_cannot_be_read_is_named() {
     let error = Config::load(Some(Path::new("/nowhere/claimstream.toml")), std::iter::empty()).unwrap_err();
     assert_eq!(error.to_string(), "/nowhere/claimstream.toml: cannot be read");
+}
+
+#[test]
+fn only_the_partner_of_the_door_needs_no_channel() {
+    let door = "[service.door]\npartner = \"a\"\ntoken_file = \"t\"\n[[partner]]\nid = \"a\"\nisa_sender = \"ZZ:11\"\nisa_receiver = \"ZZ:22\"\n";
+    let channel = |text: &str| parsed(text, &[]).unwrap().partners[0].channel.clone();
+    assert_eq!(channel(door), None);
+    assert!(matches!(
+        channel(&format!("{door}[partner.folder]\nin = \"i\"\nout = \"o\"")),
+        Some(Channel::Folder(_))
+    ));
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::digest;
+use tracing::field::Empty;
 
 use crate::durable::{private_file, sync_directories, sync_files};
 use crate::failpoints::reach;
@@ -83,6 +84,7 @@ impl Archive {
     pub fn seal(&self, input: &mut dyn Read, keys: &Keys) -> io::Result<Sealed> {
         // Several files may be on their way in at once.
         static RECEIVED: AtomicU64 = AtomicU64::new(0);
+        let sealing = tracing::info_span!("seal", trace = Empty, bytes = Empty).entered();
         let number = RECEIVED.fetch_add(1, Ordering::Relaxed);
         let temporary = self.directory.join(format!("incoming-{}-{number}.tmp", std::process::id()));
         let file = private_file(&temporary)?.truncate(true).open(&temporary)?;
@@ -90,6 +92,10 @@ impl Archive {
         if written.is_err() {
             // What could not be read to its end is of no use; the next start looks again.
             let _ = std::fs::remove_file(&temporary);
+        }
+        if let Ok((archived, _)) = &written {
+            sealing.record("trace", archived.file.trace());
+            sealing.record("bytes", archived.bytes);
         }
         written.map(|(archived, file)| Sealed {
             archived,

@@ -121,7 +121,8 @@ pub struct Progress {
     /// CLM segments of the whole file whose outcome is in the journal.
     pub claims: u64,
     pub counts: ClaimCounts,
-    /// Journal position of the file's first claim, or of the rejection of a rejected file; 0 = none yet.
+    /// Journal position of the file's first claim, else of what closed it: the rejection of a rejected file,
+    /// the answers of one without readable claims. 0 = none yet.
     pub first_seq: Seq,
 }
 

@@ -128,7 +128,11 @@ impl SqliteLedger {
         Ok(first)
     }
 
-    fn file_row(&self, digest: &FileDigest) -> Result<Option<FileRow>, LedgerError> {
+    /// The file of this digest.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub fn file_row(&self, digest: &FileDigest) -> Result<Option<FileRow>, LedgerError> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT number, digest, partner, bytes, received_at, state, progress FROM file WHERE digest = ?1")?;

@@ -1,6 +1,7 @@
 //! Whether the service works and can take work: what `/livez` and `/readyz` answer.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use metrics::gauge;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
+use crate::intake::data_directory::free_bytes;
 use crate::limits;
 use crate::telemetry as names;
 
@@ -85,6 +87,19 @@ impl Health {
     pub fn beat(&self) {
         gauge!(names::WORKER_BEAT_TIMESTAMP_SECONDS).set(Timestamp::now().unix_seconds() as f64);
         *self.beat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Looks at the disk: below the limit nothing more may be taken in, so that what the ledger has can go
+    /// on.
+    pub fn has_room(&self, data_dir: &Path) -> bool {
+        let has_room = free_bytes(data_dir).map_or(true, |free| free >= limits::DISK_FREE_BYTES_MIN);
+        let state = if has_room {
+            Ok(())
+        } else {
+            Err("nearly full, nothing is taken in".to_string())
+        };
+        self.set(Part::Disk, state);
+        has_room
     }
 
     pub fn is_alive(&self) -> bool {

@@ -171,7 +171,7 @@ pub fn begin(house: &mut House, arrived: &Arrived) -> Result<Begun, InboundError
 /// # Errors
 /// [`InboundError`].
 pub fn begin_again(house: &mut House, row: FileRow, profile: Profile) -> Result<Begun, InboundError> {
-    let span = tracing::info_span!("file", trace = trace(&row.file), partner = row.partner.as_str());
+    let span = tracing::info_span!("file", trace = row.file.trace(), partner = row.partner.as_str());
     let _file = span.clone().entered();
     let survey = survey_archived(house, &row, &profile)?;
     let decided_at = Timestamp::now();
@@ -187,13 +187,16 @@ pub(super) fn take_in_at_once(house: &mut House, seen: &Seen, arrived: &Arrived,
         Admitted::Known(report) => return Ok(report),
         Admitted::Undecided(row, profile) => (row, profile),
     };
-    let _file = tracing::info_span!("file", trace = trace(&row.file), partner = row.partner.as_str()).entered();
+    let _file = tracing::info_span!("file", trace = row.file.trace(), partner = row.partner.as_str()).entered();
     let survey = survey_archived(house, &row, &profile)?;
     let decided_at = Timestamp::now();
     if let Some((reason, byte)) = survey.rejection() {
         return reject(house, &row, &profile, &survey, reason, byte, decided_at);
     }
-    let decided = decide_at_once(house, seen, &row, &profile, &survey, decided_at, undurable)?;
+    let decided = {
+        let _decide = tracing::info_span!("decide", claims = survey.claims()).entered();
+        decide_at_once(house, seen, &row, &profile, &survey, decided_at, undurable)?
+    };
     complete(house, &row, &profile, &survey, decided, decided_at)
 }
 
@@ -214,7 +217,7 @@ fn admit(house: &mut House, arrived: &Arrived) -> Result<Admitted, InboundError>
     Ok(match house.ledger.admit(&arrival)? {
         Admission::Duplicate(row) => {
             tally::file_seen_before(&arrival.partner);
-            tracing::info!(trace = trace(&row.file), partner = arrival.partner.as_str(), "file received before");
+            tracing::info!(trace = row.file.trace(), partner = arrival.partner.as_str(), "file received before");
             Admitted::Known(FileReport {
                 is_duplicate: true,
                 ..FileReport::default()
@@ -272,14 +275,8 @@ pub fn first_interchange(input: &mut dyn Read) -> io::Result<Option<Interchange>
     Ok(first)
 }
 
-/// By what log lines name a file: the beginning of its digest.
-fn trace(file: &crate::ids::FileDigest) -> String {
-    let mut digits = file.hex();
-    digits.truncate(16);
-    digits
-}
-
 fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Survey, InboundError> {
+    let _survey = tracing::info_span!("survey", bytes = row.bytes).entered();
     let mut archived = house.archive.open(&row.file, &house.keys)?;
     let start = Instant::now();
     let mut failed = None;
@@ -442,6 +439,11 @@ pub(super) fn complete(
         counts: done.counts,
         completed_at: at,
     }));
+    if done.first_seq == 0 {
+        // No claim of it has a fact: it begins with its answers.
+        done.first_seq = house.ledger.last_seq()? + 1;
+    }
+    let closing = tracing::info_span!("commit").entered();
     reach("inbound::completion::before-append")?;
     house.ledger.append(&Batch {
         facts,
@@ -458,6 +460,7 @@ pub(super) fn complete(
         ..Batch::default()
     })?;
     reach("inbound::completion::after-append")?;
+    drop(closing);
     tally::file_closed(row, survey, None, outside);
     answers.report(row);
     let ClaimCounts { received, rejected, .. } = done.counts;
@@ -570,6 +573,7 @@ pub(super) fn append(
     if progress.first_seq == 0 {
         progress.first_seq = ledger.last_seq()? + 1;
     }
+    let _commit = tracing::info_span!("commit", claims = batch.facts.len()).entered();
     batch.file = Some((row.number, *progress, FileState::Open));
     batch.delivered.extend(unrecorded.take());
     reach("inbound::claims::before-append")?;

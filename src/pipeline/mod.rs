@@ -13,6 +13,7 @@ pub mod dead_letters;
 pub mod decide;
 pub mod doctor;
 pub mod explain;
+pub mod file_answer;
 pub mod gauges;
 pub mod health;
 pub mod house;

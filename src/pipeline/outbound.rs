@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use rayon::prelude::*;
+use tracing::field::Empty;
 
 use super::answer_writer::{AnswerError, write_acknowledgement, write_remittance};
 use super::house::House;
@@ -65,8 +66,12 @@ impl OutboundError {
 /// [`OutboundError`].
 pub fn deliver(house: &mut House, progress: &dyn Fn(Seq, Seq)) -> Result<Delivery, OutboundError> {
     let mut total = Delivery::default();
+    let delivering = tracing::info_span!("deliver", acknowledgements = Empty, remittances = Empty, events = Empty).entered();
     deliver_files(house, &mut total, progress)?;
     let events = deliver_events(house, &mut total, progress);
+    delivering.record("acknowledgements", total.acknowledgements);
+    delivering.record("remittances", total.remittances);
+    delivering.record("events", total.events);
     close_files(house)?;
     events.map(|()| total)
 }

@@ -269,6 +269,14 @@ pub fn channel_looked(partner: &PartnerId, took: Duration, listed: Option<usize>
     }
 }
 
+/// A request at the door was answered; refusals would make the times of answers look short.
+pub fn door_answered(status: u16, took: Duration) {
+    counter!(names::DOOR_REQUESTS_TOTAL, "status" => status.to_string()).increment(1);
+    if status == 200 {
+        histogram!(names::DOOR_SECONDS).record(took);
+    }
+}
+
 /// A packed file in an inbound folder can't be opened, and stays there.
 pub fn file_refused(partner: &PartnerId, reason: &'static str) {
     counter!(names::FILES_REFUSED_TOTAL, "partner" => partner.to_string(), "reason" => reason).increment(1);

@@ -64,6 +64,7 @@ pub fn take_in_together(
             reports.push(take_in_at_once(house, seen, file, &mut undurable)?);
             also(&mut house.ledger, place)?;
         }
+        let _commit = tracing::info_span!("commit", files = arrived.len()).entered();
         house.ledger.commit_together()?;
         Ok(reports)
     };

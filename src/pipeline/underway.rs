@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 use tracing::Span;
+use tracing::field::Empty;
 
 use super::decide::{Decided, Desk, Pending, shard};
 use super::house::House;
@@ -92,6 +93,7 @@ impl Underway {
     /// [`InboundError`].
     pub fn go_on(&mut self, house: &mut House, seen: &Seen, progress: OnProgress<'_>, others_wait: &dyn Fn() -> bool) -> Result<bool, InboundError> {
         let _file = self.span.clone().entered();
+        let deciding = tracing::info_span!("decide", claims = Empty).entered();
         let House {
             config,
             keys,
@@ -106,10 +108,10 @@ impl Underway {
         let desk = Desk::new((keys, reference, rules, config), &self.row, &self.profile, self.decided_at);
         let (decided, to_commit) = sync_channel::<Vec<Decided>>(1);
         let (committed, to_publish) = sync_channel::<(Seq, Vec<Fact>)>(1);
-        let (row, places) = (&self.row, &mut self.places);
+        let (row, places, of) = (&self.row, &mut self.places, Span::clone(&deciding));
         let (reached, is_over) = thread::scope(|scope| {
             scope.spawn(move || outbox.follow(&readers, &to_publish));
-            let committer = scope.spawn(move || commit(ledger, seen, row, places, &to_commit, &unrecorded, &committed));
+            let committer = scope.spawn(move || of.in_scope(|| commit(ledger, seen, row, places, &to_commit, &unrecorded, &committed)));
             let (mut looked_up, mut is_over) = (Ok(()), true);
             for (byte, batch) in &self.batches {
                 progress(byte, row.bytes);
@@ -130,6 +132,7 @@ impl Underway {
             looked_up.map_err(LedgerError::Index)?;
             Ok::<(Progress, bool), InboundError>((reached, is_over))
         })?;
+        deciding.record("claims", reached.claims - row.progress.claims);
         self.row.progress = reached;
         Ok(is_over)
     }

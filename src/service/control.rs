@@ -254,7 +254,7 @@ impl Suspensions {
 }
 
 /// Whether one partner is cut off.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Suspension {
     partner: PartnerId,
     all: watch::Receiver<BTreeMap<String, String>>,

@@ -61,7 +61,8 @@ impl Place {
 }
 
 impl FailOver {
-    pub(super) fn new(partner: &config::Partner, choice: Choice, data_dir: &Path) -> FailOver {
+    /// `None`: the partner has no channel.
+    pub(super) fn new(partner: &config::Partner, choice: Choice, data_dir: &Path) -> Option<FailOver> {
         let place = |channel: &config::Channel, processed: &Option<String>| Place {
             config: channel.clone(),
             processed: processed.clone(),
@@ -70,7 +71,7 @@ impl FailOver {
         let after = fallback.and_then(|fallback| fallback.fail_over_after).map(config::Period::duration);
         let fail_over = FailOver {
             partner: partner.profile.id.clone(),
-            main: place(&partner.channel, &partner.processed),
+            main: place(partner.channel.as_ref()?, &partner.processed),
             fallback: fallback.map(|fallback| place(&fallback.channel, &fallback.processed)),
             choice,
             data_dir: data_dir.to_path_buf(),
@@ -78,7 +79,7 @@ impl FailOver {
             look: None,
         };
         fail_over.tell("the service began");
-        fail_over
+        Some(fail_over)
     }
 
     /// The channel in use.

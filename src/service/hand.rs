@@ -35,7 +35,7 @@ impl InHand {
                 received_at: self.received_at,
             },
             partner: partner.clone(),
-            look: self.look,
+            look: Some(self.look),
             done,
         };
         (job, taken_in)

@@ -1,15 +1,13 @@
-//! The service's port for operators: `/livez`, `/readyz`, `/metrics`.
+//! The service's port: `/livez`, `/readyz`, `/metrics` for operators, and `/claims` where the door is on.
 //!
 //! One request a connection, so that what bounds a connection bounds a request: bytes, time, and how many
-//! there are at once. Nothing here needs to know who asks, and nothing protected is ever answered; the
-//! default address is local all the same.
+//! there are at once ([`super::visit`]). The operators' paths do not need to know who asks, and answer
+//! nothing protected; the default address is local all the same. The door does ([`super::door`]), and
+//! allows its requests what they need beyond the bounds.
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -17,14 +15,13 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Sleep;
+use tokio::net::TcpListener;
 
+use super::door::{self, Door};
+use super::visit::{Allowance, Bounds, Gate};
 use crate::limits;
 use crate::pipeline::health::Health;
 
@@ -39,46 +36,47 @@ pub async fn serve(
     listener: TcpListener,
     health: Arc<Health>,
     metrics: PrometheusHandle,
+    door: Option<Arc<Door>>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let bounds = Bounds {
         request_bytes: limits::HTTP_REQUEST_BYTES_MAX,
         time: Duration::from_secs(limits::HTTP_SECONDS_MAX),
-        connections: limits::HTTP_CONNECTIONS_MAX,
+        // Whoever waits at the door leaves the operators their places.
+        connections: limits::HTTP_CONNECTIONS_MAX + door.as_ref().map_or(0, |door| door.places()),
+        can_grow: door.is_some(),
     };
-    serve_within(bounds, listener, health, metrics, shutdown).await
+    serve_within(bounds, listener, router(health, metrics.clone(), door), metrics, shutdown).await
 }
 
 async fn serve_within(
     bounds: Bounds,
     listener: TcpListener,
-    health: Arc<Health>,
-    metrics: PrometheusHandle,
+    router: Router,
+    recorder: PrometheusHandle,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let recorder = metrics.clone();
     let upkeep = tokio::spawn(async move {
         loop {
             tokio::time::sleep(UPKEEP_EVERY).await;
             recorder.run_upkeep();
         }
     });
-    let door = Door {
-        listener,
-        bounds,
-        places: Arc::new(Semaphore::new(bounds.connections)),
-    };
-    let served = axum::serve(door, router(health, metrics)).with_graceful_shutdown(shutdown).await;
+    let visitors = router.into_make_service_with_connect_info::<Allowance>();
+    let served = axum::serve(Gate::new(listener, bounds), visitors).with_graceful_shutdown(shutdown).await;
     upkeep.abort();
     served
 }
 
-fn router(health: Arc<Health>, metrics: PrometheusHandle) -> Router {
-    Router::new()
+fn router(health: Arc<Health>, metrics: PrometheusHandle, door: Option<Arc<Door>>) -> Router {
+    let mut routes = Router::new()
         .route("/livez", get(alive).with_state(Arc::clone(&health)))
         .route("/readyz", get(ready).with_state(health))
-        .route("/metrics", get(scraped).with_state(metrics))
-        .layer(map_response(last_of_its_connection))
+        .route("/metrics", get(scraped).with_state(metrics));
+    if let Some(door) = door {
+        routes = routes.route("/claims", post(door::claims).fallback(door::other_method).with_state(door));
+    }
+    routes.layer(map_response(last_of_its_connection))
 }
 
 async fn alive(State(health): State<Arc<Health>>) -> Response {
@@ -108,97 +106,10 @@ async fn last_of_its_connection(mut response: Response) -> Response {
     response
 }
 
-/// What a stranger may use of us.
-#[derive(Debug, Clone, Copy)]
-struct Bounds {
-    request_bytes: usize,
-    /// From the connection to the last byte of the answer.
-    time: Duration,
-    connections: usize,
-}
-
-/// Lets in as many as there are places; the others wait in the listener's queue.
-#[derive(Debug)]
-struct Door {
-    listener: TcpListener,
-    bounds: Bounds,
-    places: Arc<Semaphore>,
-}
-
-impl axum::serve::Listener for Door {
-    type Io = Visit;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Visit, SocketAddr) {
-        // The semaphore is never closed.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        let (stream, address) = axum::serve::Listener::accept(&mut self.listener).await;
-        let visit = Visit {
-            stream,
-            bytes_left: self.bounds.request_bytes,
-            end: Box::pin(tokio::time::sleep(self.bounds.time)),
-            _place: place,
-        };
-        (visit, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-/// A connection within its bounds: beyond them it fails, and is closed.
-#[derive(Debug)]
-struct Visit {
-    stream: TcpStream,
-    bytes_left: usize,
-    end: Pin<Box<Sleep>>,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl Visit {
-    fn in_time(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        match self.end.as_mut().poll(context) {
-            Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
-            Poll::Pending => Ok(()),
-        }
-    }
-}
-
-impl AsyncRead for Visit {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.in_time(context)?;
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        match self.bytes_left.checked_sub(buffer.filled().len() - before) {
-            Some(left) => {
-                self.bytes_left = left;
-                polled
-            }
-            None => Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
-        }
-    }
-}
-
-impl AsyncWrite for Visit {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.in_time(context)?;
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::TcpStream as StdStream;
+    use std::net::{SocketAddr, TcpStream as StdStream};
     use std::time::Instant;
 
     use super::*;
@@ -217,6 +128,7 @@ mod tests {
         request_bytes: 8 * 1024,
         time: Duration::from_secs(10),
         connections: 32,
+        can_grow: false,
     };
 
     fn service(bounds: Bounds, health: Health) -> Service {
@@ -226,7 +138,8 @@ mod tests {
         let health = Arc::new(health);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let metrics = telemetry::install_metrics().unwrap();
-        let served = runtime.spawn(serve_within(bounds, listener, Arc::clone(&health), metrics, async {
+        let router = router(Arc::clone(&health), metrics.clone(), None);
+        let served = runtime.spawn(serve_within(bounds, listener, router, metrics, async {
             let _ = stopped.await;
         }));
         Service {
@@ -282,6 +195,7 @@ mod tests {
             ("GET", "/metrics/", "404"),
             ("GET", "/../etc/passwd", "404"),
             ("POST", "/debug", "404"),
+            ("POST", "/claims", "404"),
         ] {
             let answer = service.ask(&format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"));
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{method} {path}: {answer}");
@@ -323,10 +237,17 @@ mod tests {
 
     #[test]
     fn slow_and_large_requests_are_cut_off() {
-        let bounds = Bounds {
-            time: Duration::from_millis(500),
-            ..BOUNDS
-        };
+        // Also where a request could be allowed more: these are not.
+        for can_grow in [false, true] {
+            cuts_off(Bounds {
+                time: Duration::from_millis(500),
+                can_grow,
+                ..BOUNDS
+            });
+        }
+    }
+
+    fn cuts_off(bounds: Bounds) {
         let service = service(bounds, Health::new());
         let start = Instant::now();
         assert_eq!(service.ask("GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: "), "");

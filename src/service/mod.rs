@@ -8,11 +8,16 @@
 
 mod channel;
 mod control;
+mod door;
+mod door_answer;
+mod door_tokens;
 mod fail_over;
 pub mod hand;
-pub mod http;
+mod http;
 mod partner;
+pub mod probe;
 mod stream;
+mod visit;
 pub mod worker;
 
 use std::collections::HashMap;
@@ -28,6 +33,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use self::control::{Choices, Suspensions};
+use self::door::Door;
 use self::partner::{Desk, Said};
 use self::worker::{Job, Reloaded, Worker};
 use crate::config::{Config, ConfigError, Partner};
@@ -42,6 +48,7 @@ use crate::sealing::Keys;
 use crate::telemetry::{self, Chain};
 
 pub use self::control::{Chosen, ControlError, Side, channels_in_use, choose_channel, chosen_channels, resume, suspend, suspended};
+pub use self::door_tokens::TokenFileError;
 
 /// Jobs that wait for the worker: each is one small message, their files are sealed on disk.
 const JOBS_WAITING: usize = 64;
@@ -59,6 +66,8 @@ pub enum ServiceError {
     Io(#[from] std::io::Error),
     #[error("{address}: cannot listen there")]
     Listen { address: std::net::SocketAddr, source: std::io::Error },
+    #[error("the door's tokens cannot be used")]
+    Tokens(#[from] TokenFileError),
     #[error(transparent)]
     Worker(#[from] worker::WorkerError),
 }
@@ -86,13 +95,6 @@ pub async fn run(mut house: House, read_config: ReadConfig, mut signals: Signals
     info!(address = %listener.local_addr()?, "health and metrics are answered");
     let patience = config.kafka.as_ref().map_or(Duration::ZERO, |kafka| kafka.give_up_after.duration());
     let health = Arc::new(Health::silent_for(Duration::from_secs(limits::WORKER_SILENT_SECONDS_MAX) + patience));
-    let (answering, ends) = watch::channel(());
-    let door = http::serve(listener, Arc::clone(&health), metrics, async move {
-        let mut ends = ends;
-        // Ends with what it watches.
-        while ends.changed().await.is_ok() {}
-    });
-    let door = tokio::spawn(door);
     let (released, hears) = watch::channel(());
     let refdata = house.directory.refdata();
     let desk = Arc::new(Desk {
@@ -110,7 +112,23 @@ pub async fn run(mut house: House, read_config: ReadConfig, mut signals: Signals
     let choices = Choices::watch(control::channel_directory(&desk.data_dir));
     let (jobs, waiting) = mpsc::channel(JOBS_WAITING);
     let (finished, mut worker_ended) = mpsc::channel(1);
-    let worker = Worker::new(house, health, released);
+    let (in_force, reads) = watch::channel(Arc::new(config.clone()));
+    let door = match config.service.door.clone() {
+        None => None,
+        Some(settings) => {
+            let suspension = suspensions.of(&settings.partner);
+            let door = Arc::new(Door::open(settings, Arc::clone(&desk), suspension, jobs.clone(), reads)?);
+            tokio::spawn(Arc::clone(&door).watch_disk());
+            Some(door)
+        }
+    };
+    let (answering, ends) = watch::channel(());
+    let answers = tokio::spawn(http::serve(listener, Arc::clone(&health), metrics, door.clone(), async move {
+        let mut ends = ends;
+        // Ends with what it watches.
+        while ends.changed().await.is_ok() {}
+    }));
+    let worker = Worker::new(house, health, released, in_force);
     let runtime = tokio::runtime::Handle::current();
     let thread = std::thread::Builder::new().name("worker".into()).spawn(move || {
         let served = worker.work(&runtime, waiting);
@@ -143,6 +161,7 @@ pub async fn run(mut house: House, read_config: ReadConfig, mut signals: Signals
                 match read_again(config, refdata.clone(), Arc::clone(&watching.desk.keys)).await {
                     Ok(reloaded) => {
                         watching.take_up(&reloaded.config.partners);
+                        door.iter().for_each(|door| door.read_again());
                         if jobs.send(Job::Reload(Box::new(reloaded))).await.is_err() {
                             break;
                         }
@@ -154,11 +173,12 @@ pub async fn run(mut house: House, read_config: ReadConfig, mut signals: Signals
     }
     info!("the service ends");
     interrupt.store(true, Ordering::Relaxed);
+    door.iter().for_each(|door| door.close());
     watching.let_go().await;
     drop((watching, jobs));
     let served = tokio::task::spawn_blocking(move || thread.join()).await;
     drop(answering);
-    if let Ok(Err(error)) = door.await {
+    if let Ok(Err(error)) = answers.await {
         warn!(%error, "health and metrics were no longer answered");
     }
     match served {
@@ -229,7 +249,8 @@ impl Watching {
             }
             stays
         });
-        for partner in partners {
+        // Whoever has the door only has no channel to look into.
+        for partner in partners.iter().filter(|partner| partner.channel.is_some()) {
             let id = partner.profile.id.clone();
             if self.tasks.contains_key(&id) {
                 continue;
@@ -272,5 +293,6 @@ pub(crate) fn needs_a_restart(before: &Config, after: &Config) -> Vec<&'static s
     note(before.kafka != after.kafka, "[kafka]");
     note(before.ledger != after.ledger, "[ledger]");
     note(before.phi != after.phi, "[phi]");
+    note(before.telemetry != after.telemetry, "[telemetry]");
     keys
 }

@@ -30,13 +30,12 @@ use crate::events::fact::{AckBuilt, Fact};
 use crate::intake::archive::{Archive, Archived, Sealed};
 use crate::intake::channel::{ChannelError, Listed, Listing, RemoteName};
 use crate::intake::completeness::{self, Tail, Upload, Verdict};
-use crate::intake::data_directory::free_bytes;
 use crate::intake::openpgp::{OpenPgp, Stamp};
 use crate::intake::unpack::{self, UnpackError};
 use crate::ledger::readers::SharedReaders;
 use crate::ledger::{Ledger, LedgerError, Seq, Taken};
 use crate::limits;
-use crate::pipeline::health::{Health, Part};
+use crate::pipeline::health::Health;
 use crate::pipeline::tally;
 use crate::pipeline::together::Room;
 use crate::sealing::Keys;
@@ -104,7 +103,10 @@ pub(super) async fn supervise(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sen
 async fn look_after(partner: Partner, desk: Arc<Desk>, jobs: mpsc::Sender<Job>, said: Said, mut ending: watch::Receiver<bool>) {
     let id = partner.profile.id.clone();
     let mut suspension = said.suspension;
-    let mut fail_over = FailOver::new(&partner, said.choice, &desk.data_dir);
+    // Who only posts has no channel to look into.
+    let Some(mut fail_over) = FailOver::new(&partner, said.choice, &desk.data_dir) else {
+        return;
+    };
     let mut round = Round {
         channel: fail_over.place().channel(),
         place: fail_over.place().clone(),
@@ -570,13 +572,7 @@ impl Round {
 
     /// Below the limit nothing more is taken in: what the ledger has must be able to go on.
     fn has_room(&self) -> bool {
-        let has_room = free_bytes(&self.desk.data_dir).map_or(true, |free| free >= limits::DISK_FREE_BYTES_MIN);
-        let state = if has_room {
-            Ok(())
-        } else {
-            Err("nearly full, nothing is taken in".to_string())
-        };
-        self.desk.health.set(Part::Disk, state);
+        let has_room = self.desk.health.has_room(&self.desk.data_dir);
         if !has_room {
             error!(partner = self.partner.profile.id.as_str(), "the disk is nearly full, nothing is taken in");
         }

@@ -86,8 +86,8 @@ pub struct SentRemits {
 pub struct FileJob {
     pub arrived: Arrived,
     pub partner: PartnerId,
-    /// What the channel showed of it.
-    pub look: Taken,
+    /// What the channel showed of it; `None`: it was posted.
+    pub look: Option<Taken>,
     /// Told when the ledger has the file; dropped when it has not.
     pub done: oneshot::Sender<FileReport>,
 }
@@ -121,6 +121,8 @@ pub struct Worker {
     health: Arc<Health>,
     /// Tells the partners' tasks that there may be answers to send.
     released: watch::Sender<()>,
+    /// What [`Job::Reload`] made of the configuration.
+    in_force: watch::Sender<Arc<Config>>,
     gauges: Gauges,
     gauged: Option<Instant>,
 }
@@ -143,7 +145,7 @@ struct EventsWait {
 }
 
 impl Worker {
-    pub fn new(house: House, health: Arc<Health>, released: watch::Sender<()>) -> Worker {
+    pub fn new(house: House, health: Arc<Health>, released: watch::Sender<()>, in_force: watch::Sender<Arc<Config>>) -> Worker {
         let next_payment = next_run(&house.config.remit.schedule, house.config.payer.timezone, Timestamp::now());
         Worker {
             house,
@@ -155,6 +157,7 @@ impl Worker {
             events: EventsWait::default(),
             health,
             released,
+            in_force,
             gauges: Gauges::default(),
             gauged: None,
         }
@@ -192,6 +195,7 @@ impl Worker {
             };
             match job {
                 Ok(None) => return self.leave(),
+                Ok(Some(Job::File(file))) if !self.knows(&file.partner) => {}
                 Ok(Some(Job::File(file))) => self.files(&seen, *file, &mut jobs)?,
                 Ok(Some(Job::PutAway { partner, look })) => self.put_away.push((partner, look)),
                 Ok(Some(Job::Sent { partner, through, done })) => self.sent(&partner, through, done)?,
@@ -237,6 +241,7 @@ impl Worker {
         let mut files = vec![first];
         while let Ok(job) = jobs.try_recv() {
             match job {
+                Job::File(file) if !self.knows(&file.partner) => {}
                 Job::File(file) if room.take(file.arrived.archived.bytes) => files.push(*file),
                 other => {
                     self.next = Some(other);
@@ -254,6 +259,15 @@ impl Worker {
             self.is_in(file, report);
         }
         Ok(())
+    }
+
+    /// Not one that a new configuration has no more: its file is left to whoever sent it.
+    fn knows(&self, partner: &PartnerId) -> bool {
+        let is_known = self.house.config.partner_named(partner.as_str()).is_some();
+        if !is_known {
+            warn!(partner = partner.as_str(), "the partner is not configured any more, its file is not taken in");
+        }
+        is_known
     }
 
     /// Takes a large file in as far as its claims; they are decided in turns.
@@ -388,6 +402,7 @@ impl Worker {
         };
         self.next_payment = next_run(&config.remit.schedule, config.payer.timezone, Timestamp::now());
         (self.house.rules, self.house.reference, self.house.config) = (rules, reference, config);
+        self.in_force.send_replace(Arc::new(self.house.config.clone()));
         gauges::describe(&self.house.directory, self.house.rules.digest());
         let (refdata, rules) = (self.house.reference.digest(), self.house.rules.digest());
         info!(%refdata, %rules, "configuration, rules and reference data are read again");
@@ -397,7 +412,7 @@ impl Worker {
 /// What the ledger is to know of a file beside its claims, and of those before it.
 fn taken(file: &FileJob, put_away: Vec<(PartnerId, Taken)>) -> Batch {
     Batch {
-        taken: Some((file.partner.clone(), file.look, file.arrived.archived.file)),
+        taken: file.look.map(|look| (file.partner.clone(), look, file.arrived.archived.file)),
         put_away,
         ..Batch::default()
     }

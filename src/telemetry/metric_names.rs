@@ -77,6 +77,9 @@ metric_names! {
     REFDATA_AGE_SECONDS describe_gauge Seconds "claims_refdata_age_seconds" "Since the last load of reference data; absent when there was none.";
     WORKER_BEAT_TIMESTAMP_SECONDS describe_gauge Seconds "claims_worker_beat_timestamp_seconds" "When the worker last said that it is alive, in seconds since 1970.";
     PART_READY describe_gauge Count "claims_part_ready" "1 when a part of the service is ready, else 0; by part.";
+    DOOR_REQUESTS_TOTAL describe_counter Count "claims_door_requests_total" "Requests to POST /claims, by HTTP status.";
+    DOOR_SECONDS describe_histogram Seconds "claims_door_seconds" "From the head of a posted file to its answer, refusals left out.";
+    SPANS_DROPPED_TOTAL describe_counter Count "claims_spans_dropped_total" "Spans that were not exported, by reason (queue: too many waited; collector: it did not take them).";
     BUILD_INFO describe_gauge Count "claims_build_info" "Always 1; which program and rule pack decide, by version and rules.";
 }
 
@@ -140,7 +143,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), METRICS.len());
-        assert!(histograms().all(|name| name.ends_with("_seconds")) && histograms().count() == 7);
+        assert!(histograms().all(|name| name.ends_with("_seconds")) && histograms().count() == 8);
     }
 
     #[test]

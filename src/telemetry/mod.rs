@@ -1,11 +1,14 @@
-//! What operators see: log lines, the panic hook, metric names.
+//! What operators see: log lines, spans, the panic hook, metric names.
 //!
 //! Logs go to stderr, without colour (so `NO_COLOR` has nothing to switch off): text for a person at a
 //! terminal, JSON lines for the service. Our own modules log at the chosen level; libraries at warnings at
 //! most, since they don't know what must not be shown.
 
+mod collector;
+mod exporting;
 mod json_lines;
 mod metric_names;
+mod spans;
 
 use std::error::Error;
 use std::fmt;
@@ -19,6 +22,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+pub use collector::Collector;
+pub use exporting::flush;
 use json_lines::{JsonLine, JsonMembers};
 pub use metric_names::*;
 
@@ -114,8 +119,9 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// Sends log lines to stderr from here on and installs the panic hook. A second call changes nothing.
-pub fn init(level: LogLevel, format: Format) {
+/// Sends log lines to stderr and spans to the collector from here on, and installs the panic hook. A second
+/// call changes nothing.
+pub fn init(level: LogLevel, format: Format, collector: Option<&Collector>) {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
@@ -124,8 +130,17 @@ pub fn init(level: LogLevel, format: Format) {
         Format::Text => lines.boxed(),
         Format::Json => lines.event_format(JsonLine).fmt_fields(JsonMembers).boxed(),
     };
+    let exporting = collector.map(exporting::begin);
+    let (spans, failed) = match exporting {
+        None => (None, None),
+        Some(Ok(queue)) => (Some(spans::ExportedSpans::new(queue).with_filter(spans::of_ours())), None),
+        Some(Err(error)) => (None, Some(error)),
+    };
     // An error means that a subscriber is already there, as in tests: it stays.
-    let _ = tracing_subscriber::registry().with(lines).with(targets(level)).try_init();
+    let _ = tracing_subscriber::registry().with(lines.with_filter(targets(level))).with(spans).try_init();
+    if let Some(error) = failed {
+        tracing::error!(error = %Chain(&error), "spans are not exported");
+    }
     panic::set_hook(Box::new(move |panic| {
         let line = match format {
             Format::Text => panic_line(panic),

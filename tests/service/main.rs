@@ -6,8 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod clearinghouses;
+mod door;
 mod fallback;
 mod folders;
+mod live;
 mod openpgp;
 mod pace;
 mod remittances;
@@ -18,4 +20,5 @@ mod signals;
 #[path = "../house/site.rs"]
 #[allow(dead_code, reason = "the whole house uses more of it")]
 mod site;
+mod spans;
 mod town;
