@@ -111,6 +111,8 @@
 //! | delivery after deciding | events leave while the next claims are decided, from the facts in memory | a slow broker slows intake, and half of what was read again is not read at all |
 //! | OpenPGP by a library | decrypted by one, and followed by `intake::openpgp::framing` | to a decryption a message that is still on its way is one that was changed |
 //! | one channel for each partner | two, and `service::fail_over` between them | a clearinghouse that is down for weeks must not stop its claims |
+//! | the claims of a file stand together in the journal | those of other files may stand between them, and a 277CA picks its own | a file of 2 GB must not hold up a small one |
+//! | a second process is refused | one that writes is; looks and loads of reference data go on beside the service | operators ask while it works |
 //! | zip by a library | `intake::zip_entries` | the library's stream reader refuses entries whose sizes follow them, as every packer to a pipe writes |
 //! | one position for all that a partner is sent | acknowledgements by position, 835s by what the ledger's index says of each | a payee that is enrolled late has its earlier 835s sent, and what was said of an 835 is found by its control number |
 //! | duplicates in an LSM store | `ledger::line_index`: sorted runs with a filter each, chained, rebuilt from the ledger's own runs | two hundred lines, no second database to keep in step |
@@ -136,9 +138,10 @@
 //!   a new variant), looked-up facts apart from what answers repeat, tokens and echoes without allocations.
 //! - **Memory of `ingest`** is seven batches of claims, some tables, and what grows slowly with a file: its
 //!   findings (bounded) and the filters of its lines (nine bits each).
-//! - **The service** has one worker: the claims of a file stand together in the journal, so files take turns,
-//!   and each has its own syncs. Taking several small files into one transaction, and a journal in which the
-//!   claims of two files may alternate, are the two steps towards TARGETS.
+//! - **The service** has one worker. Small files that wait are taken in together, large ones take turns of a
+//!   tenth of a second with everything else ([`pipeline`]`::underway`); the first reading of a large file, before
+//!   its claims are decided, is the one thing that is not done in turns (some 85 MB a second). Each answer put into
+//!   a drop folder is one more file of ext4, which is what bounds many small files.
 //! - **835s at partners.** `ledger::remits` has a row for each, from its building to the last word of its partner;
 //!   what is missing is sending a rejected one again, and taking one off the list of what is chased by hand.
 //! - **Authorization units** consumed are accumulated per row, kept in memory for rows that were used.
