@@ -340,11 +340,12 @@ pub trait Ledger {
     /// [`LedgerError`]; [`LedgerError::Inconsistent`] when there is none.
     fn fact(&self, seq: Seq) -> Result<Fact, LedgerError>;
 
-    /// When an accepted interchange of this sender and receiver with this ISA13 was last received.
+    /// When an accepted interchange of this sender and receiver with this ISA13 was last received, in another
+    /// file than the one of this number.
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn control_number_received(&self, sender: &str, receiver: &str, isa13: &str) -> Result<Option<Timestamp>, LedgerError>;
+    fn control_number_received(&self, sender: &str, receiver: &str, isa13: &str, other_than: i64) -> Result<Option<Timestamp>, LedgerError>;
 
     /// The line fingerprints of every batch that begins after a position, oldest batch first, with the
     /// batch's own position.

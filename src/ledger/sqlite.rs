@@ -282,11 +282,11 @@ impl Ledger for SqliteLedger {
         })
     }
 
-    fn control_number_received(&self, sender: &str, receiver: &str, isa13: &str) -> Result<Option<Timestamp>, LedgerError> {
+    fn control_number_received(&self, sender: &str, receiver: &str, isa13: &str, other_than: i64) -> Result<Option<Timestamp>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT received_at FROM control_number JOIN file ON file.number = control_number.file WHERE sender = ?1 AND receiver = ?2 AND isa13 = ?3",
+            "SELECT received_at FROM control_number JOIN file ON file.number = control_number.file WHERE sender = ?1 AND receiver = ?2 AND isa13 = ?3 AND file.number != ?4",
         )?;
-        let received: Option<i64> = statement.query_row(params![sender, receiver, isa13], |row| row.get(0)).optional()?;
+        let received: Option<i64> = statement.query_row(params![sender, receiver, isa13, other_than], |row| row.get(0)).optional()?;
         Ok(received.map(Timestamp::from_unix_seconds))
     }
 

@@ -177,7 +177,15 @@ pub fn begin_again(house: &mut House, row: FileRow, profile: Profile) -> Result<
     let decided_at = Timestamp::now();
     match survey.rejection() {
         Some((reason, byte)) => reject(house, &row, &profile, &survey, reason, byte, decided_at).map(Begun::Done),
-        None => Underway::begin(house, row, profile, survey, decided_at, span).map(|file| Begun::Underway(Box::new(file))),
+        None => {
+            // Before its claims: whoever comes with the same numbers while they are decided repeats them.
+            house.ledger.append(&Batch {
+                control_numbers: control_numbers(&survey),
+                file: Some((row.number, row.progress, FileState::Open)),
+                ..Batch::default()
+            })?;
+            Underway::begin(house, row, profile, survey, decided_at, span).map(|file| Begun::Underway(Box::new(file)))
+        }
     }
 }
 
@@ -282,7 +290,9 @@ fn survey_archived(house: &House, row: &FileRow, profile: &Profile) -> Result<Su
     let mut failed = None;
     let mut result = survey(&mut archived, &profile.severity, &mut |interchange, position| {
         let (sender, receiver) = (&interchange.sender, &interchange.receiver);
-        let received_at = house.ledger.control_number_received(sender, receiver, interchange.control_number.as_str());
+        let received_at = house
+            .ledger
+            .control_number_received(sender, receiver, interchange.control_number.as_str(), row.number);
         let received_at = received_at.unwrap_or_else(|error| {
             failed = Some(error);
             None
@@ -383,6 +393,22 @@ fn report(survey: &Survey, counts: ClaimCounts, rejected: Option<RejectReason>) 
     }
 }
 
+/// Sender, receiver and ISA13 of the interchanges that are accepted.
+fn control_numbers(survey: &Survey) -> Vec<(String, String, String)> {
+    let accepted = survey.interchanges.iter().filter(|interchange| interchange.is_accepted());
+    accepted
+        .map(|accepted| {
+            let Interchange {
+                sender,
+                receiver,
+                control_number,
+                ..
+            } = &accepted.interchange;
+            (sender.to_string(), receiver.to_string(), control_number.to_string())
+        })
+        .collect()
+}
+
 /// What pass 2 came to.
 pub(super) struct DecidedClaims {
     pub progress: Progress,
@@ -418,16 +444,6 @@ pub(super) fn complete(
     note_rejections(row.file, &mut answered, profile, &house.ledger)?;
     let mut numbers = Numbers::after_last(&house.ledger, Counter::Interchange)?;
     let mut facts = acknowledgements(&mut numbers, row, profile, survey, None, &answered, at);
-    let interchanges = survey.interchanges.iter().filter(|interchange| interchange.is_accepted());
-    let control_numbers = interchanges
-        .map(|accepted| {
-            (
-                accepted.interchange.sender.to_string(),
-                accepted.interchange.receiver.to_string(),
-                accepted.interchange.control_number.to_string(),
-            )
-        })
-        .collect();
     let report = report(survey, done.counts, None);
     let mut answers = remit_answers::find(&house.ledger, row, survey)?;
     facts.append(&mut answers.facts);
@@ -448,7 +464,7 @@ pub(super) fn complete(
     house.ledger.append(&Batch {
         facts,
         counters: vec![numbers.used()],
-        control_numbers,
+        control_numbers: control_numbers(survey),
         file: Some((
             row.number,
             Progress {
