@@ -7,7 +7,7 @@
 use std::hint::black_box;
 
 use claimstream::claim::{Assembled, Assembler};
-use claimstream::guide::walker::{Placed, Walker};
+use claimstream::guide::walker::Walker;
 use claimstream::ids::Form;
 use claimstream::limits;
 use claimstream::money::Money;
@@ -28,8 +28,8 @@ fn parse(bytes: &[u8], mut each: impl FnMut(Assembled)) -> usize {
     for_each_segment(bytes, limits::READ_BYTES, |segment| {
         segments += 1;
         if segment.at.ordinal > 0 {
-            let Placed { loop_id, starts_loop, .. } = walker.accept(segment);
-            if let Some(assembled) = assembler.accept(segment, loop_id, starts_loop) {
+            let place = walker.place(segment);
+            if let Some(assembled) = assembler.accept(segment, place.loop_id, place.starts_loop) {
                 each(assembled);
             }
         }

@@ -8,14 +8,17 @@ use crate::finding::{Check, Finding};
 use crate::loop_id::LoopId;
 use crate::money::{Money, Quantity};
 
-use super::{element, invalid, whole};
+use super::{Found, element, invalid, whole};
 
-pub(super) fn findings(claim: &Claim) -> impl Iterator<Item = Finding> + '_ {
-    [claim_charge(claim), accommodation_days(claim)]
-        .into_iter()
-        .flatten()
-        .chain(claim.other_payers.iter().filter_map(move |payer| other_payer_balance(claim, payer)))
-        .chain(claim.lines.iter().flat_map(other_payer_line_balance))
+pub(super) fn check(claim: &Claim, found: &mut Found) {
+    found.add(claim_charge(claim));
+    found.add(accommodation_days(claim));
+    for payer in &claim.other_payers {
+        found.add(other_payer_balance(claim, payer));
+    }
+    for line in &claim.lines {
+        other_payer_line_balance(line, found);
+    }
 }
 
 /// S301. CLM02 is the sum of SV102 or SV203.
@@ -49,7 +52,7 @@ fn other_payer_balance(claim: &Claim, payer: &OtherPayer) -> Option<Finding> {
 
 /// S303. What another payer paid and adjusted on a line is the line's charge. A payer that split the
 /// line answers with several 2430 loops: together they make the charge.
-fn other_payer_line_balance(line: &ServiceLine) -> impl Iterator<Item = Finding> + '_ {
+fn other_payer_line_balance(line: &ServiceLine, found: &mut Found) {
     let of_payer = |payer_id: &str| -> Money {
         let accounted = |adjudication: &LineAdjudication| adjudication.paid + sum(&adjudication.adjustments);
         line.other_payers
@@ -58,12 +61,12 @@ fn other_payer_line_balance(line: &ServiceLine) -> impl Iterator<Item = Finding>
             .map(accounted)
             .sum()
     };
-    line.other_payers
-        .iter()
-        .enumerate()
-        .filter(|(place, adjudication)| !line.other_payers.iter().take(*place).any(|earlier| earlier.payer_id == adjudication.payer_id))
-        .filter(move |(_, adjudication)| of_payer(&adjudication.payer_id) != line.charge)
-        .map(|(_, adjudication)| Finding::status(Check::S303, invalid(672).and(710), element(LoopId::L2430, adjudication.at, 2)).on_line(line.number))
+    for (place, adjudication) in line.other_payers.iter().enumerate() {
+        let is_first = !line.other_payers.iter().take(place).any(|earlier| earlier.payer_id == adjudication.payer_id);
+        let differs = is_first && of_payer(&adjudication.payer_id) != line.charge;
+        let position = element(LoopId::L2430, adjudication.at, 2);
+        found.add(differs.then(|| Finding::status(Check::S303, invalid(672).and(710), position).on_line(line.number)));
+    }
 }
 
 /// S304. Covered (value code 80) and non-covered (81) days are the units of the accommodation lines.

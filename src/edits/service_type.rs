@@ -10,19 +10,19 @@ use crate::claim::{Claim, ClaimDetail};
 use crate::finding::{Check, Finding};
 use crate::loop_id::LoopId;
 
-use super::{component, disagrees, element, missing, procedure_family, shape};
+use super::{Found, component, disagrees, element, missing, procedure_family, shape};
 
-pub(super) fn findings(claim: &Claim) -> impl Iterator<Item = Finding> + '_ {
-    let detail = claim.institutional();
-    detail
-        .map(|detail| [long_term_care(claim, detail), status_of_frequency(claim, detail)])
-        .into_iter()
-        .flatten()
-        .flatten()
-        .chain(claim.lines.iter().filter_map(move |line| match &claim.detail {
+pub(super) fn check(claim: &Claim, found: &mut Found) {
+    if let Some(detail) = claim.institutional() {
+        found.add(long_term_care(claim, detail));
+        found.add(status_of_frequency(claim, detail));
+    }
+    for line in &claim.lines {
+        found.add(match &claim.detail {
             ClaimDetail::Professional(_) => equipment(line),
             ClaimDetail::Institutional(detail) => visit_procedure(detail, line).or_else(|| outpatient_accommodation(detail, line)),
-        }))
+        });
+    }
 }
 
 /// S601. Skilled nursing and intermediate care are paid by the day: some line is room and board or

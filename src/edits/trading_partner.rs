@@ -4,23 +4,19 @@ use crate::claim::Claim;
 use crate::finding::{Check, Finding};
 use crate::loop_id::LoopId;
 
-use super::{EditContext, Lookup, ProviderLookup, element, invalid, returned, whole};
+use super::{EditContext, Found, Lookup, ProviderLookup, element, invalid, returned, whole};
 
 /// CLM20 values that Medi-Cal takes as a reason for delay; the others are adjudicated without
 /// (DOMAIN A4).
 const DELAY_REASONS: &[&[u8]] = &[b"1", b"3", b"4", b"5", b"6", b"7", b"10", b"11", b"15"];
 
-pub(super) fn findings(claim: &Claim, context: &EditContext<'_>) -> impl Iterator<Item = Finding> + use<> {
-    [
-        payer(claim, context),
-        member(claim, context.member),
-        billing_provider(claim, context.billing_provider),
-        filing_indicator(claim, context),
-        channel(claim, context),
-        delay_reason(claim),
-    ]
-    .into_iter()
-    .flatten()
+pub(super) fn check(claim: &Claim, context: &EditContext<'_>, found: &mut Found) {
+    found.add(payer(claim, context));
+    found.add(member(claim, context.member));
+    found.add(billing_provider(claim, context.billing_provider));
+    found.add(filing_indicator(claim, context));
+    found.add(channel(claim, context));
+    found.add(delay_reason(claim));
 }
 
 /// S701. The claim was meant for us.

@@ -13,7 +13,7 @@ use crate::finding::{Check, ElementError, Finding, ReportCode, SegmentError};
 use crate::limits;
 use crate::loop_id::LoopId;
 use crate::position::Position;
-use crate::tables::guides::{Guide, GuideLoop, KeyPlace, LoopIndex, PackedCode, Slot, TagEntry, TagNumber};
+use crate::tables::guides::{Guide, GuideLoop, KeyPlace, LoopIndex, PackedCode, Slot, Step, TagEntry, TagNumber};
 use crate::x12::segment::Segment;
 
 /// Walks one transaction set. Hand it every segment from ST to SE; whether there is an SE, and what it
@@ -23,12 +23,19 @@ pub struct Walker<'g> {
     guide: &'g Guide,
     /// The open loops, outermost first; never empty.
     open: Vec<OpenLoop<'g>>,
+    /// The row of the last slot in [`Guide::step`], while every open loop stands where that expects it.
+    row: Option<u16>,
+    /// Loops were taken as read: nothing is where the table of steps expects it.
+    astray: bool,
     /// Where in `open` a loop stands that came out of order: on top of the loops it interrupts, which
     /// go on when it ends.
     interrupting: Option<usize>,
     hierarchy: OpenLevels,
     /// LX01 of the open service line.
     line: Option<u16>,
+    /// What was found at the last segment.
+    closed: Vec<Finding>,
+    findings: Vec<Finding>,
 }
 
 /// Where a segment stands and what is wrong with it. Allocates nothing when nothing is.
@@ -46,11 +53,21 @@ pub struct Placed {
     pub findings: Vec<Finding>,
 }
 
+/// Where a segment stands: [`Placed`] without its findings.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place<'g> {
+    pub loop_id: Option<LoopId>,
+    pub starts_loop: bool,
+    slot: Option<&'g Slot>,
+}
+
 /// One open loop. Bits of the masks are slots of `guide`.
 #[derive(Debug)]
 struct OpenLoop<'g> {
     guide: &'g GuideLoop,
     index: LoopIndex,
+    /// The slot met last in its place.
+    last: u8,
     /// Slots that may still come.
     onwards: u64,
     met: u64,
@@ -73,9 +90,13 @@ impl<'g> Walker<'g> {
         let mut walker = Walker {
             guide,
             open: Vec::with_capacity(2 * limits::LOOP_DEPTH_MAX),
+            row: None,
+            astray: false,
             interrupting: None,
             hierarchy: OpenLevels::default(),
             line: None,
+            closed: Vec::new(),
+            findings: Vec::new(),
         };
         walker.push(Guide::ROOT);
         // ST starts the root, and no loop around it can have taken it.
@@ -86,33 +107,63 @@ impl<'g> Walker<'g> {
         walker
     }
 
-    /// Takes the next segment of the set.
+    /// Takes the next segment of the set and checks its elements.
     pub fn accept(&mut self, segment: &Segment<'_>) -> Placed {
-        let mut placed = Placed::default();
+        let Place { loop_id, starts_loop, slot } = self.place(segment);
+        if let (Some(slot), Some(loop_id)) = (slot, loop_id) {
+            element_check::check(self.guide, slot, segment, loop_id, &mut self.findings);
+            self.name_line(loop_id);
+        }
+        Placed {
+            loop_id,
+            starts_loop,
+            closed: std::mem::take(&mut self.closed),
+            findings: std::mem::take(&mut self.findings),
+        }
+    }
+
+    /// Takes the next segment of a set whose findings are known: where it stands, and no more.
+    #[inline]
+    pub fn place(&mut self, segment: &Segment<'_>) -> Place<'g> {
+        self.closed.clear();
+        self.findings.clear();
         let (number, key_place) = match self.guide.tag(segment.tag()) {
             Some(TagEntry::Used { number, key }) if segment.id().len() <= 3 => (number, key),
             entry => {
-                placed.findings.push(unknown_tag(entry, segment));
-                return placed;
+                self.findings.push(unknown_tag(entry, segment));
+                return Place::default();
             }
         };
         let key = key_place.map_or(PackedCode::EMPTY, |place| key_of(segment, place));
+        match self.row.and_then(|row| self.guide.step(row, number, key)) {
+            Some(Step { closes, place }) => {
+                let depth = self.open.len().saturating_sub(1 + usize::from(closes));
+                let around = self.open.get(depth).map(|open| open.guide);
+                match around.and_then(|guide| guide.slot(u32::from(place))) {
+                    Some(slot) => self.enter(depth, u32::from(place), slot, segment, true),
+                    None => Place::default(),
+                }
+            }
+            None => self.search(number, key_place, key, segment),
+        }
+    }
+
+    fn search(&mut self, number: TagNumber, key_place: Option<KeyPlace>, key: PackedCode, segment: &Segment<'_>) -> Place<'g> {
         match (self.find(number, key), key_place) {
-            (Found::InPlace(depth, place, slot), _) => self.enter(depth, place, slot, segment, true, &mut placed),
-            (Found::OutOfOrder(depth, place, slot), _) => self.enter(depth, place, slot, segment, false, &mut placed),
-            (Found::WrongCode(depth, slots), Some(key_place)) => self.report_wrong_code(depth, slots, key_place, key, segment, &mut placed),
+            (Found::InPlace(depth, place, slot), _) => self.enter(depth, place, slot, segment, true),
+            (Found::OutOfOrder(depth, place, slot), _) => self.enter(depth, place, slot, segment, false),
+            (Found::WrongCode(depth, slots), Some(key_place)) => self.report_wrong_code(depth, slots, key_place, key, segment),
             (Found::WrongCode(..) | Found::Nowhere, _) => match self.guide.hierarchical_loop(key).filter(|_| segment.is("HL")) {
-                Some(index) => self.enter_hierarchy(index, segment, &mut placed),
-                None => self.report_unplaced(segment, &mut placed),
+                Some(index) => self.enter_hierarchy(index, segment),
+                None => self.report_unplaced(segment),
             },
         }
-        placed
     }
 
     #[inline]
     fn find(&self, tag: TagNumber, key: PackedCode) -> Found<'g> {
         for (depth, open) in self.open.iter().enumerate().rev() {
-            if let Some((place, slot)) = open.slot_for(open.guide.slots_of(tag) & open.onwards, key) {
+            if let Some((place, slot)) = open.guide.slot_for(open.guide.slots_of(tag) & open.onwards, key) {
                 return Found::InPlace(depth, place, slot);
             }
         }
@@ -126,13 +177,13 @@ impl<'g> Walker<'g> {
         const STARTER: u64 = 1;
         let part = self.open.iter().rposition(|open| is_part(open.guide.id)).unwrap_or(0);
         for (depth, open) in self.open.iter().enumerate().skip(part).rev() {
-            if let Some((place, slot)) = open.slot_for(open.guide.slots_of(tag) & !STARTER, key) {
+            if let Some((place, slot)) = open.guide.slot_for(open.guide.slots_of(tag) & !STARTER, key) {
                 return Found::OutOfOrder(depth, place, slot);
             }
         }
         for (depth, open) in self.open.iter().enumerate().rev() {
             let slots = open.guide.slots_of(tag) & !STARTER;
-            if let Some((place, slot)) = open.slot_for(slots, key) {
+            if let Some((place, slot)) = open.guide.slot_for(slots, key) {
                 return Found::OutOfOrder(depth, place, slot);
             }
             let segments = (0..).zip(&open.guide.slots).filter(|(_, slot)| slot.enters.is_none());
@@ -145,50 +196,59 @@ impl<'g> Walker<'g> {
     }
 
     /// The segment takes `slot` of the open loop at `depth`, entering a child loop when it starts one.
-    fn enter(&mut self, depth: usize, place: u32, slot: &'g Slot, segment: &Segment<'_>, in_order: bool, placed: &mut Placed) {
+    #[inline]
+    fn enter(&mut self, depth: usize, place: u32, slot: &'g Slot, segment: &Segment<'_>, in_order: bool) -> Place<'g> {
         if in_order {
-            self.close_above(depth, segment, placed);
+            self.close_above(depth, segment);
         } else if slot.enters.is_some() {
-            self.interrupt(depth, segment, placed);
+            self.interrupt(depth, segment);
         }
-        let line = self.line;
-        let Some(open) = self.open.get_mut(depth) else { return };
+        let Some(open) = self.open.get_mut(depth) else { return Place::default() };
         let mut loop_id = open.guide.id;
-        let bit = 1u64 << place;
         if in_order {
             open.onwards = slot.onwards;
+            open.last = u8::try_from(place).unwrap_or(u8::MAX);
             let missing = slot.passed & !open.met & !open.excused;
             if missing != 0 {
                 open.excused |= missing;
-                report_missing(self.guide, open.guide, missing, segment, line, &mut placed.findings);
+                report_missing(self.guide, open.guide, missing, segment, self.line, &mut self.findings);
             }
         }
-        let over = open.count(bit, slot);
+        let over = open.count(1 << place, slot);
         if let Some(index) = slot.enters {
             self.push(index);
             loop_id = self.open.last().map_or(loop_id, |open| open.guide.id);
-            placed.starts_loop = true;
             if loop_id == LoopId::L2400 {
                 self.line = line_number(segment.element(1));
             }
-        } else {
-            placed.starts_loop = place == 0;
         }
-        placed.loop_id = Some(loop_id);
         if over || !in_order {
-            let error = match (in_order, slot.enters) {
-                (false, _) => (Check::S110, SegmentError::OutOfOrder),
-                (true, Some(_)) => (Check::S204, SegmentError::LoopOverMaximum),
-                (true, None) => (Check::S204, SegmentError::SegmentOverMaximum),
-            };
-            let position = Position::of_segment(Some(loop_id), segment.at);
-            placed.findings.push(Finding::new(error.0, ReportCode::Segment(error.1), position));
+            self.report_order(loop_id, slot, in_order, segment);
         }
-        if let Some(hierarchy) = self.open.last().and_then(|open| open.guide.hierarchy).filter(|_| slot.enters.is_some()) {
-            self.hierarchy.open(hierarchy, loop_id, segment, &mut placed.findings);
+        let innermost = self.open.last();
+        let known = innermost.filter(|_| !self.astray && self.interrupting.is_none());
+        self.row = known.map(|open| open.guide.first_row + u16::from(open.last));
+        if let Some(hierarchy) = innermost.and_then(|open| open.guide.hierarchy).filter(|_| slot.enters.is_some()) {
+            self.hierarchy.open(hierarchy, loop_id, segment, &mut self.findings);
         }
-        element_check::check(self.guide, slot, segment, loop_id, &mut placed.findings);
-        self.name_line(loop_id, &mut placed.findings);
+        self.name_line(loop_id);
+        Place {
+            loop_id: Some(loop_id),
+            starts_loop: slot.enters.is_some() || place == 0,
+            slot: Some(slot),
+        }
+    }
+
+    /// One too many, or behind its place.
+    #[cold]
+    fn report_order(&mut self, loop_id: LoopId, slot: &Slot, in_order: bool, segment: &Segment<'_>) {
+        let (check, error) = match (in_order, slot.enters) {
+            (false, _) => (Check::S110, SegmentError::OutOfOrder),
+            (true, Some(_)) => (Check::S204, SegmentError::LoopOverMaximum),
+            (true, None) => (Check::S204, SegmentError::SegmentOverMaximum),
+        };
+        let position = Position::of_segment(Some(loop_id), segment.at);
+        self.findings.push(Finding::new(check, ReportCode::Segment(error), position));
     }
 
     fn push(&mut self, index: LoopIndex) {
@@ -196,6 +256,7 @@ impl<'g> Walker<'g> {
         self.open.push(OpenLoop {
             guide,
             index,
+            last: 0,
             onwards: guide.slot(0).map_or(0, |starter| starter.onwards),
             met: 1,
             excused: 0,
@@ -205,10 +266,10 @@ impl<'g> Walker<'g> {
 
     /// Makes room for a loop out of order: one at a time, so the stack stays bounded.
     #[cold]
-    fn interrupt(&mut self, depth: usize, segment: &Segment<'_>, placed: &mut Placed) {
+    fn interrupt(&mut self, depth: usize, segment: &Segment<'_>) {
         match self.interrupting {
-            Some(at) if depth >= at => self.close_above(depth, segment, placed),
-            Some(at) => self.close_above(at - 1, segment, placed),
+            Some(at) if depth >= at => self.close_above(depth, segment),
+            Some(at) => self.close_above(at - 1, segment),
             None => {}
         }
         self.interrupting = self.interrupting.or(Some(self.open.len()));
@@ -216,15 +277,18 @@ impl<'g> Walker<'g> {
 
     /// Closes the loops inside the one at `depth`.
     #[inline]
-    fn close_above(&mut self, depth: usize, segment: &Segment<'_>, placed: &mut Placed) {
+    fn close_above(&mut self, depth: usize, segment: &Segment<'_>) {
+        if self.open.len() <= depth + 1 {
+            return;
+        }
         while self.open.len() > depth + 1 {
             let Some(closed) = self.open.pop() else { return };
             let missing = closed.guide.required & !closed.met & !closed.excused;
             if missing != 0 {
-                report_missing(self.guide, closed.guide, missing, segment, self.line, &mut placed.closed);
+                report_missing(self.guide, closed.guide, missing, segment, self.line, &mut self.closed);
             }
             if let Some(hierarchy) = closed.guide.hierarchy {
-                placed.closed.extend(self.hierarchy.close(hierarchy));
+                self.closed.extend(self.hierarchy.close(hierarchy));
             }
             if closed.guide.id == LoopId::L2400 {
                 self.line = None;
@@ -236,12 +300,13 @@ impl<'g> Walker<'g> {
     /// An HL whose parent is not open: reported, then entered below parents that are taken as read, so
     /// that what follows still finds its place.
     #[cold]
-    fn enter_hierarchy(&mut self, index: LoopIndex, segment: &Segment<'_>, placed: &mut Placed) {
+    fn enter_hierarchy(&mut self, index: LoopIndex, segment: &Segment<'_>) -> Place<'g> {
+        self.astray = true;
         let above = |index: &LoopIndex| Some(self.guide.loop_at(*index)?.hierarchy?.parent);
         let mut path: Vec<LoopIndex> = std::iter::successors(Some(index), above).take(limits::LOOP_DEPTH_MAX).collect();
         path.reverse();
         let shared = self.open.iter().zip(&path).take_while(|(open, index)| open.index == **index).count();
-        self.close_above(shared.saturating_sub(1), segment, placed);
+        self.close_above(shared.saturating_sub(1), segment);
         for parent in path.iter().skip(shared).take_while(|each| **each != index) {
             self.excuse_child(*parent);
             self.push(*parent);
@@ -251,9 +316,11 @@ impl<'g> Walker<'g> {
         }
         let slots = self.open.last().map_or(&[][..], |open| &open.guide.slots);
         if let Some((place, slot)) = (0..).zip(slots).find(|(_, slot)| slot.enters == Some(index)) {
-            self.enter(self.open.len() - 1, place, slot, segment, true, placed);
-            placed.findings.push(hierarchy::broken(segment.position_of(placed.loop_id, 3)));
+            let placed = self.enter(self.open.len() - 1, place, slot, segment, true);
+            self.findings.push(hierarchy::broken(segment.position_of(placed.loop_id, 3)));
+            return placed;
         }
+        Place::default()
     }
 
     /// The child loop is taken as met by the innermost loop.
@@ -266,13 +333,13 @@ impl<'g> Walker<'g> {
 
     /// S202 at the code that tells equal tags apart (S201 when it is empty).
     #[cold]
-    fn report_wrong_code(&mut self, depth: usize, slots: u64, key_place: KeyPlace, key: PackedCode, segment: &Segment<'_>, placed: &mut Placed) {
-        let Some(open) = self.open.get_mut(depth) else { return };
+    fn report_wrong_code(&mut self, depth: usize, slots: u64, key_place: KeyPlace, key: PackedCode, segment: &Segment<'_>) -> Place<'g> {
+        let Some(open) = self.open.get_mut(depth) else { return Place::default() };
         // One of them may be the required one, misspelt: its absence is not reported as well.
         open.excused |= slots;
-        placed.loop_id = Some(open.guide.id);
+        let loop_id = open.guide.id;
         let finding = if segment.elements().all(|(_, value)| value.is_empty()) {
-            empty_segment(placed.loop_id, segment)
+            empty_segment(Some(loop_id), segment)
         } else {
             let (check, error) = match key {
                 PackedCode::EMPTY => (Check::S201, ElementError::RequiredMissing),
@@ -280,17 +347,20 @@ impl<'g> Walker<'g> {
             };
             let position = Position {
                 component: key_place.component,
-                ..segment.position_of(placed.loop_id, usize::from(key_place.element))
+                ..segment.position_of(Some(loop_id), usize::from(key_place.element))
             };
             Finding::new(check, ReportCode::Element(error), position)
         };
-        let loop_id = open.guide.id;
-        placed.findings.push(finding);
-        self.name_line(loop_id, &mut placed.findings);
+        self.findings.push(finding);
+        self.name_line(loop_id);
+        Place {
+            loop_id: Some(loop_id),
+            ..Place::default()
+        }
     }
 
     #[cold]
-    fn report_unplaced(&self, segment: &Segment<'_>, placed: &mut Placed) {
+    fn report_unplaced(&mut self, segment: &Segment<'_>) -> Place<'g> {
         let finding = if segment.elements().all(|(_, value)| value.is_empty()) {
             empty_segment(None, segment)
         } else if segment.is("HL") {
@@ -302,14 +372,15 @@ impl<'g> Walker<'g> {
                 Position::of_segment(None, segment.at),
             )
         };
-        placed.findings.push(finding);
+        self.findings.push(finding);
+        Place::default()
     }
 
     /// Findings inside a service line name it.
     #[inline]
-    fn name_line(&self, loop_id: LoopId, findings: &mut [Finding]) {
-        if !findings.is_empty() && in_line(loop_id) {
-            findings
+    fn name_line(&mut self, loop_id: LoopId) {
+        if !self.findings.is_empty() && in_line(loop_id) {
+            self.findings
                 .iter_mut()
                 .filter(|finding| finding.position.loop_id.is_some_and(in_line))
                 .for_each(|finding| finding.line = self.line);
@@ -317,20 +388,7 @@ impl<'g> Walker<'g> {
     }
 }
 
-impl<'g> OpenLoop<'g> {
-    /// The first slot among `candidates` that takes the key.
-    #[inline]
-    fn slot_for(&self, mut candidates: u64, key: PackedCode) -> Option<(u32, &'g Slot)> {
-        while candidates != 0 {
-            let place = candidates.trailing_zeros();
-            if let Some(slot) = self.guide.slot(place).filter(|slot| slot.takes(key)) {
-                return Some((place, slot));
-            }
-            candidates &= candidates - 1;
-        }
-        None
-    }
-
+impl OpenLoop<'_> {
     /// Counts one more of a slot; true when that is too many.
     #[inline]
     fn count(&mut self, bit: u64, slot: &Slot) -> bool {
@@ -373,7 +431,11 @@ fn in_line(loop_id: LoopId) -> bool {
 }
 
 fn line_number(text: &[u8]) -> Option<u16> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    let digits = (1..=5).contains(&text.len()).then_some(text)?;
+    digits.iter().try_fold(0u16, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 /// One finding for each slot of `missing`, at the segment where its absence showed.

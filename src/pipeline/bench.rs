@@ -144,7 +144,7 @@ fn parse(bytes: &[u8]) -> usize {
             }
         }
         if let Some((walker, assembler)) = &mut current {
-            let placed = walker.accept(segment);
+            let placed = walker.place(segment);
             claims += usize::from(assembler.accept(segment, placed.loop_id, placed.starts_loop).is_some());
         }
     });

@@ -118,7 +118,7 @@ impl SetInReading<'_> {
 
 fn step<E>(current: &mut Option<SetInReading<'_>>, segment: &Segment<'_>, each: EachClaim<'_, E>) -> Result<(), E> {
     let Some(set) = current else { return Ok(()) };
-    let placed = set.walker.accept(segment);
+    let placed = set.walker.place(segment);
     let ended = set.assembler.accept(segment, placed.loop_id, placed.starts_loop);
     set.hand_out(ended, segment, each)
 }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use super::guide_loops::compile_loops;
+use super::guide_ways::Ways;
 use super::guides::{ElementKind, ElementShape, Guide, KeyPlace, PackedCode, Shape, ShapeIndex, TagEntry, TagNumber, TagTable, Usage};
 use crate::finding::Check;
 use crate::ids::{ContentDigest, Form};
@@ -100,6 +101,7 @@ impl Guide {
         Ok(Guide {
             form,
             digest: digest(form, files),
+            ways: Ways::of(&loops),
             loops,
             shapes: shapes.all.into(),
             tags,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::guide_files::{GuideError, GuideErrorKind, Keys, LoopRow, SegmentRow, Shapes, bits, fault, rows};
-use super::guides::{GuideLoop, Hierarchy, LoopIndex, Note, NoteKind, Slot, TagNumber, Usage};
+use super::guides::{GuideLoop, Hierarchy, LoopIndex, Note, NoteKind, Slot, Usage};
 use crate::finding::Check;
 use crate::limits;
 use crate::loop_id::LoopId;
@@ -16,7 +16,6 @@ const STARTER: u64 = 1;
 struct Draft {
     position: u32,
     required: bool,
-    tag_number: TagNumber,
     line: u64,
     slot: Slot,
 }
@@ -48,6 +47,11 @@ pub(super) fn compile_loops(text: &str, segments: &[(u64, SegmentRow)], shapes: 
     let hierarchies: Vec<_> = compiled.iter().map(|each| tree.hierarchy(each, &compiled)).collect();
     for (each, hierarchy) in compiled.iter_mut().zip(hierarchies) {
         each.hierarchy = hierarchy;
+    }
+    let mut rows = 0;
+    for each in &mut compiled {
+        each.first_row = rows;
+        rows += u16::try_from(each.slots.len()).unwrap_or(0);
     }
     Ok(compiled.into())
 }
@@ -126,10 +130,10 @@ fn draft(line: u64, row: &SegmentRow, shapes: &Shapes, keys: &Keys) -> Result<Dr
     Ok(Draft {
         position: row.position,
         required: row.usage == Usage::Required,
-        tag_number,
         line,
         slot: Slot {
             tag: SegmentTag::of(&row.tag),
+            tag_number,
             key: shapes
                 .key_codes(shape, key)
                 .ok_or_else(|| fault("segments", line, GuideErrorKind::KeyWithoutCodes))?,
@@ -188,7 +192,7 @@ fn compile_loop(id: LoopId, mut drafts: Vec<Draft>, tags: usize) -> Result<Guide
     }
     let required = bits(drafts.iter().map(|draft| draft.required));
     let by_tag = (0..tags)
-        .map(|number| bits(drafts.iter().map(|draft| usize::from(draft.tag_number.0) == number)))
+        .map(|number| bits(drafts.iter().map(|draft| usize::from(draft.slot.tag_number.0) == number)))
         .collect();
     let positions: Vec<u32> = drafts.iter().map(|draft| draft.position).collect();
     let mut counters = 0;
@@ -216,5 +220,6 @@ fn compile_loop(id: LoopId, mut drafts: Vec<Draft>, tags: usize) -> Result<Guide
         required,
         by_tag,
         hierarchy: None,
+        first_row: 0,
     })
 }

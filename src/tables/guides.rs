@@ -14,6 +14,8 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 pub use super::guide_files::{GuideError, GuideErrorKind, GuideFiles};
+pub use super::guide_ways::Step;
+use super::guide_ways::Ways;
 use crate::finding::Check;
 use crate::ids::{ContentDigest, Form};
 use crate::loop_id::LoopId;
@@ -28,6 +30,7 @@ pub struct Guide {
     pub(super) loops: Box<[GuideLoop]>,
     pub(super) shapes: Box<[Shape]>,
     pub(super) tags: TagTable,
+    pub(super) ways: Ways,
 }
 
 /// The embedded guide of a form; its aliases (X222A2, X223A3) use the same tables.
@@ -63,6 +66,13 @@ impl Guide {
         self.tags.get(tag)
     }
 
+    /// Where a segment leads from the slot with this row, if it stands in its place and what is around the
+    /// slot's loop is known from the loop alone. Rows count from a loop's [`GuideLoop::first_row`].
+    #[inline]
+    pub fn step(&self, row: u16, tag: TagNumber, key: PackedCode) -> Option<Step> {
+        self.ways.step(row, tag, key)
+    }
+
     /// The hierarchical loop of an HL03 value.
     pub fn hierarchical_loop(&self, level: PackedCode) -> Option<LoopIndex> {
         let found = self.loops.iter().position(|each| each.hierarchy.is_some() && each.starter_key() == [level])?;
@@ -88,6 +98,8 @@ pub struct GuideLoop {
     pub(super) by_tag: Box<[u64]>,
     /// Place in the HL hierarchy when an HL starts the loop.
     pub hierarchy: Option<Hierarchy>,
+    /// Of the slots of all loops counted on, the number of this loop's first.
+    pub first_row: u16,
 }
 
 /// Place of a loop in the HL hierarchy.
@@ -112,6 +124,19 @@ impl GuideLoop {
         self.slots.get(place as usize)
     }
 
+    /// The first slot among `candidates` that takes the key.
+    #[inline]
+    pub fn slot_for(&self, mut candidates: u64, key: PackedCode) -> Option<(u32, &Slot)> {
+        while candidates != 0 {
+            let place = candidates.trailing_zeros();
+            if let Some(slot) = self.slot(place).filter(|slot| slot.takes(key)) {
+                return Some((place, slot));
+            }
+            candidates &= candidates - 1;
+        }
+        None
+    }
+
     fn starter_key(&self) -> &[PackedCode] {
         self.slots.first().map_or(&[], |slot| &slot.key)
     }
@@ -121,6 +146,7 @@ impl GuideLoop {
 #[derive(Debug)]
 pub struct Slot {
     pub tag: SegmentTag,
+    pub(super) tag_number: TagNumber,
     /// The codes of the tag's key that belong here; empty = any.
     pub key: Box<[PackedCode]>,
     /// The child loop that the segment starts.
@@ -292,6 +318,11 @@ impl PackedCode {
     pub const EMPTY: PackedCode = PackedCode(0);
     /// What is longer than any code; equals none.
     pub const TOO_LONG: PackedCode = PackedCode(u64::MAX);
+
+    #[inline]
+    pub(super) fn packed(self) -> u64 {
+        self.0
+    }
 
     #[inline]
     pub fn of(bytes: &[u8]) -> PackedCode {

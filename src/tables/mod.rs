@@ -5,6 +5,7 @@ pub mod code_sets;
 mod csv_table;
 mod guide_files;
 mod guide_loops;
+mod guide_ways;
 pub mod guides;
 pub mod period;
 pub mod reasons;

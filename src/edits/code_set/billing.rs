@@ -5,7 +5,7 @@ use crate::claim::Claim;
 use crate::claim::diagnosis::ClaimCode;
 use crate::claim::institutional::InstitutionalClaim;
 use crate::claim::service_line::ServiceLine;
-use crate::edits::{CodeLookup, component, element, invalid, shape, whole};
+use crate::edits::{CodeLookup, Found, component, element, invalid, shape, whole};
 use crate::finding::{Check, Finding};
 use crate::ids::{Form, NubcCode, PlaceOfService};
 use crate::loop_id::LoopId;
@@ -25,34 +25,37 @@ pub(super) fn revenue_code(form: Form, line: &ServiceLine, sets: &dyn CodeLookup
 }
 
 /// S507. Type of bill, frequency, admission type, point of origin and patient status.
-pub(super) fn bill_codes(claim: &Claim, detail: &InstitutionalClaim) -> [Option<Finding>; 5] {
+pub(super) fn bill_codes(claim: &Claim, detail: &InstitutionalClaim, found: &mut Found) {
     let bill = |place| component(LoopId::L2300, claim.at, 5, place);
     let admission = |number| element(LoopId::L2300, detail.admission_codes_at, number);
-    [
+    for (code, is_valid, status, position) in [
         (detail.facility_type, shape::is_facility_type as fn(&[u8]) -> bool, 228, bill(1)),
         (claim.frequency, shape::is_bill_frequency, 228, bill(3)),
         (detail.admission_type, shape::is_admission_type, 231, admission(1)),
         (detail.admission_source, shape::is_admission_source, 229, admission(2)),
         (detail.patient_status, shape::is_patient_status, 234, admission(3)),
-    ]
-    .map(|(code, is_valid, status, position)| {
+    ] {
         let passes = code.is_none_or(|code| is_valid(code.as_bytes()));
-        (!passes).then(|| Finding::status(Check::S507, invalid(status), position))
-    })
+        found.add((!passes).then(|| Finding::status(Check::S507, invalid(status), position)));
+    }
 }
 
 /// S507. Value, condition and occurrence codes.
-pub(super) fn nubc_codes(detail: &InstitutionalClaim) -> impl Iterator<Item = Finding> + '_ {
-    let check = |at: SegmentPosition, code: NubcCode, status: u16| {
-        (!shape::is_two_characters(code.as_bytes())).then(|| Finding::status(Check::S507, invalid(status), whole(LoopId::L2300, at)))
+pub(super) fn nubc_codes(detail: &InstitutionalClaim, found: &mut Found) {
+    let mut check = |at: SegmentPosition, code: NubcCode, status: u16| {
+        let passes = shape::is_two_characters(code.as_bytes());
+        found.add((!passes).then(|| Finding::status(Check::S507, invalid(status), whole(LoopId::L2300, at))));
     };
-    let values = detail.value_codes.iter().filter_map(move |value| check(value.at, value.code, 725));
-    let others = detail.codes.iter().filter_map(move |code| match *code {
-        ClaimCode::Condition { at, code } => check(at, code, 460),
-        ClaimCode::Occurrence { at, code, .. } => check(at, code, 719),
-        ClaimCode::OccurrenceSpan { at, code, .. } => check(at, code, 721),
-    });
-    values.chain(others)
+    for value in &detail.value_codes {
+        check(value.at, value.code, 725);
+    }
+    for code in &detail.codes {
+        match *code {
+            ClaimCode::Condition { at, code } => check(at, code, 460),
+            ClaimCode::Occurrence { at, code, .. } => check(at, code, 719),
+            ClaimCode::OccurrenceSpan { at, code, .. } => check(at, code, 721),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::is_known;
 use crate::claim::diagnosis::{Diagnosis, DiagnosisKind, InpatientProcedure};
 use crate::claim::institutional::InstitutionalClaim;
 use crate::claim::service_line::ServiceLine;
-use crate::edits::{CodeLookup, CodeVerdict, component, element, invalid, procedure_element, shape, whole};
+use crate::edits::{CodeLookup, CodeVerdict, Found, component, element, invalid, procedure_element, shape, whole};
 use crate::finding::{Check, ClaimStatus, Finding};
 use crate::ids::Form;
 use crate::loop_id::LoopId;
@@ -16,7 +16,7 @@ use crate::phi::Purpose;
 const ICD_10_FROM: Option<NaiveDate> = NaiveDate::from_ymd_opt(2015, 10, 1);
 
 /// S502, S513. ICD-10-CM, billable, effective on the last day of service; and its POA value.
-pub(super) fn diagnosis_code(diagnosis: &Diagnosis, through: NaiveDate, sets: &dyn CodeLookup) -> impl Iterator<Item = Finding> + use<> {
+pub(super) fn diagnosis_code(diagnosis: &Diagnosis, through: NaiveDate, sets: &dyn CodeLookup, found: &mut Found) {
     let place = |place| component(LoopId::L2300, diagnosis.at, diagnosis.element, place);
     let status = invalid(match diagnosis.kind {
         DiagnosisKind::Principal => 254,
@@ -40,12 +40,8 @@ pub(super) fn diagnosis_code(diagnosis: &Diagnosis, through: NaiveDate, sets: &d
     let has_poa = diagnosis
         .present_on_admission
         .is_none_or(|present| shape::is_present_on_admission(present.as_bytes()));
-    [
-        failure.map(|status| Finding::status(Check::S502, status, place(2))),
-        (!has_poa).then(|| Finding::status(Check::S513, invalid(688), place(9))),
-    ]
-    .into_iter()
-    .flatten()
+    found.add(failure.map(|status| Finding::status(Check::S502, status, place(2))));
+    found.add((!has_poa).then(|| Finding::status(Check::S513, invalid(688), place(9))));
 }
 
 /// S503. HCPCS or CPT, valid on the day; on a prospective-payment line (revenue 002x) a HIPPS code.
@@ -74,29 +70,27 @@ pub(super) fn procedure_code(form: Form, line: &ServiceLine, on: NaiveDate, sets
 }
 
 /// S504.
-pub(super) fn modifiers<'a>(form: Form, line: &'a ServiceLine, on: NaiveDate, sets: &'a dyn CodeLookup) -> impl Iterator<Item = Finding> + use<'a> {
-    line.modifiers.iter().zip(3..).filter_map(move |(modifier, place)| {
-        let modifier = (*modifier)?;
+pub(super) fn modifiers(form: Form, line: &ServiceLine, on: NaiveDate, sets: &dyn CodeLookup, found: &mut Found) {
+    for (modifier, place) in line.modifiers.iter().zip(3..) {
+        let Some(modifier) = *modifier else { continue };
         let passes = shape::is_two_characters(modifier.as_bytes()) && is_known(sets.modifier(modifier, on));
         let position = component(LoopId::L2400, line.at, procedure_element(form), place);
-        (!passes).then(|| Finding::status(Check::S504, invalid(453), position))
-    })
+        found.add((!passes).then(|| Finding::status(Check::S504, invalid(453), position).on_line(line.number)));
+    }
 }
 
 /// S508. ICD-10-PCS since ICD-10 is sent.
-pub(super) fn inpatient_procedures<'a>(
-    detail: &'a InstitutionalClaim,
-    through: NaiveDate,
-    sets: &'a dyn CodeLookup,
-) -> impl Iterator<Item = Finding> + use<'a> {
-    let check = move |procedure: &InpatientProcedure| {
+pub(super) fn inpatient_procedures(detail: &InstitutionalClaim, through: NaiveDate, sets: &dyn CodeLookup, found: &mut Found) {
+    let check = |procedure: &InpatientProcedure| {
         let code = procedure.code.expose_for(Purpose::Adjudicate);
         let on = procedure.date.unwrap_or(through);
         let passes = shape::is_inpatient_procedure(code.as_bytes()) && is_known(sets.inpatient_procedure(*code, on));
         let status = invalid(if procedure.is_principal { 465 } else { 490 }).and(700);
         (!passes).then(|| Finding::status(Check::S508, status, whole(LoopId::L2300, procedure.at)))
     };
-    detail.procedures.iter().filter(move |_| Some(through) >= ICD_10_FROM).filter_map(check)
+    for procedure in detail.procedures.iter().filter(|_| Some(through) >= ICD_10_FROM) {
+        found.add(check(procedure));
+    }
 }
 
 /// S510.

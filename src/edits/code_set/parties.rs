@@ -5,37 +5,38 @@ use super::is_known;
 use crate::claim::Claim;
 use crate::claim::other_payer::InboundAdjustment;
 use crate::claim::party::{Address, Provider, ProviderRole};
-use crate::edits::{CodeLookup, element, invalid, shape, whole};
+use crate::edits::{CodeLookup, Found, element, invalid, shape, whole};
 use crate::finding::{Check, Finding};
 use crate::ids::{Form, Taxonomy};
 use crate::loop_id::LoopId;
-use crate::phi::Purpose;
+use crate::phi::{Phi, Purpose};
 use crate::position::Position;
 
 /// S509. Taxonomies of the billing provider and of the claim's and its lines' providers.
-pub(super) fn taxonomies<'a>(claim: &'a Claim, sets: &'a dyn CodeLookup) -> impl Iterator<Item = Finding> + use<'a> {
-    let check = move |taxonomy: Option<Taxonomy>, entity: &str, position: Position| {
+pub(super) fn taxonomies(claim: &Claim, sets: &dyn CodeLookup, found: &mut Found) {
+    let check = |taxonomy: Option<Taxonomy>, entity: &str, position: Position| {
         let passes = taxonomy.is_none_or(|taxonomy| shape::is_taxonomy(taxonomy.as_bytes()) && is_known(sets.taxonomy(taxonomy)));
         (!passes).then(|| Finding::status(Check::S509, invalid(145).of(entity), position))
     };
-    let of_provider = move |provider: &Provider, is_on_line: bool| {
+    let of_provider = |provider: &Provider, is_on_line: bool| {
         let position = whole(provider_loop(claim.form, provider.role, is_on_line), provider.at);
         check(provider.taxonomy, provider.role.entity(), position)
     };
     let billing = &claim.billing_provider;
-    let on_lines = claim.lines.iter().flat_map(move |line| {
-        let findings = line.providers.iter().filter_map(move |provider| of_provider(provider, true));
-        findings.map(|finding| finding.on_line(line.number))
-    });
-    check(billing.taxonomy, "85", whole(LoopId::L2010AA, billing.at))
-        .into_iter()
-        .chain(claim.providers.iter().filter_map(move |provider| of_provider(provider, false)))
-        .chain(on_lines)
+    found.add(check(billing.taxonomy, "85", whole(LoopId::L2010AA, billing.at)));
+    for provider in &claim.providers {
+        found.add(of_provider(provider, false));
+    }
+    for line in &claim.lines {
+        for provider in &line.providers {
+            found.add(of_provider(provider, true).map(|finding| finding.on_line(line.number)));
+        }
+    }
 }
 
 /// S511. States and ZIPs of billing provider, subscriber and patient. The billing provider's ZIP is
 /// S419's; an address without a state is foreign, one in Canada has no ZIP.
-pub(super) fn addresses(claim: &Claim) -> impl Iterator<Item = Finding> + '_ {
+pub(super) fn addresses(claim: &Claim, found: &mut Found) {
     let state = |address: &Address, loop_id, at, entity: &str| {
         let passes = address.state.is_empty() || shape::is_state_or_province(&address.state);
         (!passes).then(|| Finding::status(Check::S511, invalid(501).of(entity), element(loop_id, at, 2)))
@@ -44,37 +45,32 @@ pub(super) fn addresses(claim: &Claim) -> impl Iterator<Item = Finding> + '_ {
         let passes = !shape::is_us_state(&address.state) || shape::is_zip(&address.zip);
         (!passes).then(|| Finding::status(Check::S511, invalid(500).of(entity), element(loop_id, at, 3)))
     };
-    let person = move |address: &Address, loop_id, at, entity: &str| [state(address, loop_id, at, entity), zip(address, loop_id, at, entity)];
     let (provider, subscriber) = (&claim.billing_provider, &claim.subscriber);
-    [state(&provider.address, LoopId::L2010AA, provider.city_at, "85")]
-        .into_iter()
-        .chain(person(
-            subscriber.address.expose_for(Purpose::Adjudicate),
-            LoopId::L2010BA,
-            subscriber.city_at,
-            "IL",
-        ))
-        .chain(
-            claim
-                .patient
-                .iter()
-                .flat_map(move |patient| person(patient.address.expose_for(Purpose::Adjudicate), LoopId::L2010CA, patient.city_at, "QC")),
-        )
-        .flatten()
+    found.add(state(&provider.address, LoopId::L2010AA, provider.city_at, "85"));
+    let mut person = |address: &Phi<Address>, loop_id, at, entity: &str| {
+        let address = address.expose_for(Purpose::Adjudicate);
+        found.add(state(address, loop_id, at, entity));
+        found.add(zip(address, loop_id, at, entity));
+    };
+    person(&subscriber.address, LoopId::L2010BA, subscriber.city_at, "IL");
+    if let Some(patient) = &claim.patient {
+        person(&patient.address, LoopId::L2010CA, patient.city_at, "QC");
+    }
 }
 
 /// S512. Group and reason of another payer's adjustments.
-pub(super) fn adjustments<'a>(adjustments: &'a [InboundAdjustment], loop_id: LoopId, sets: &'a dyn CodeLookup) -> impl Iterator<Item = Finding> + use<'a> {
-    adjustments.iter().flat_map(move |adjustment| {
+pub(super) fn adjustments(adjustments: &[InboundAdjustment], loop_id: LoopId, line: Option<u16>, sets: &dyn CodeLookup, found: &mut Found) {
+    for adjustment in adjustments {
         let has_reason = adjustment
             .reason
             .is_some_and(|reason| shape::is_adjustment_reason(reason.as_bytes()) && is_known(sets.adjustment_reason(reason)));
-        let findings = [
-            (adjustment.group.is_none()).then(|| Finding::status(Check::S512, invalid(696), element(loop_id, adjustment.at, 1))),
-            (!has_reason).then(|| Finding::status(Check::S512, invalid(521), whole(loop_id, adjustment.at))),
-        ];
-        findings.into_iter().flatten()
-    })
+        let about = |status: u16, position| Finding {
+            line,
+            ..Finding::status(Check::S512, invalid(status), position)
+        };
+        found.add(adjustment.group.is_none().then(|| about(696, element(loop_id, adjustment.at, 1))));
+        found.add((!has_reason).then(|| about(521, whole(loop_id, adjustment.at))));
+    }
 }
 
 /// The loop in which a provider of a role stands: 2310x on the claim, 2420x on a line.

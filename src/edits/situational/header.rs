@@ -3,22 +3,20 @@
 
 use crate::claim::Claim;
 use crate::claim::other_payer::{LineAdjudication, OtherPayer};
-use crate::edits::{component, disagrees, element, invalid, missing, shape, whole};
+use crate::edits::{Found, component, disagrees, element, invalid, missing, shape, whole};
 use crate::finding::{Check, Finding};
 use crate::loop_id::LoopId;
 
-pub(super) fn findings(claim: &Claim) -> impl Iterator<Item = Finding> + '_ {
-    [
-        original_claim(claim),
-        patient_loop(claim),
-        other_payer_present(claim),
-        attachment_control(claim),
-    ]
-    .into_iter()
-    .chain(subscriber_demographics(claim))
-    .chain(billing_address(claim))
-    .flatten()
-    .chain(claim.other_payers.iter().filter_map(move |payer| adjudication_date(claim, payer)))
+pub(super) fn check(claim: &Claim, found: &mut Found) {
+    found.add(original_claim(claim));
+    found.add(patient_loop(claim));
+    found.add(other_payer_present(claim));
+    found.add(attachment_control(claim));
+    subscriber_demographics(claim, found);
+    billing_address(claim, found);
+    for payer in &claim.other_payers {
+        found.add(adjudication_date(claim, payer));
+    }
 }
 
 /// S401. A replacement or void names the claim it acts on.
@@ -34,13 +32,14 @@ fn patient_loop(claim: &Claim) -> Option<Finding> {
 }
 
 /// S402. A subscriber who is the patient has a birth date and a sex.
-fn subscriber_demographics(claim: &Claim) -> [Option<Finding>; 2] {
+fn subscriber_demographics(claim: &Claim, found: &mut Found) {
     let subscriber = &claim.subscriber;
     let lacking = |is_lacking: bool, second: u16| {
         (subscriber.is_patient && is_lacking)
             .then(|| Finding::status(Check::S402, disagrees(155).of("IL").and(second), whole(LoopId::L2010BA, subscriber.name_at)))
     };
-    [lacking(subscriber.birth_date.is_none(), 158), lacking(subscriber.sex.is_none(), 157)]
+    found.add(lacking(subscriber.birth_date.is_none(), 158));
+    found.add(lacking(subscriber.sex.is_none(), 157));
 }
 
 /// S403. Whoever is not first to pay learns who is.
@@ -71,16 +70,13 @@ fn attachment_control(claim: &Claim) -> Option<Finding> {
 
 /// S419. The billing provider is somewhere: a street, and a nine-digit ZIP. Without a state the
 /// address is foreign and has no ZIP.
-fn billing_address(claim: &Claim) -> [Option<Finding>; 2] {
+fn billing_address(claim: &Claim, found: &mut Found) {
     let provider = &claim.billing_provider;
     let address = &provider.address;
     let has_long_zip = address.zip.len() == 9 && shape::is_zip(&address.zip);
-    [
-        shape::is_post_office_box(&address.street)
-            .then(|| Finding::status(Check::S419, invalid(503).of("85"), element(LoopId::L2010AA, provider.street_at, 1))),
-        (shape::is_us_state(&address.state) && !has_long_zip)
-            .then(|| Finding::status(Check::S419, invalid(500).of("85"), element(LoopId::L2010AA, provider.city_at, 3))),
-    ]
+    let about = |at, number, status: u16| Finding::status(Check::S419, invalid(status).of("85"), element(LoopId::L2010AA, at, number));
+    found.add(shape::is_post_office_box(&address.street).then(|| about(provider.street_at, 1, 503)));
+    found.add((shape::is_us_state(&address.state) && !has_long_zip).then(|| about(provider.city_at, 3, 500)));
 }
 
 #[cfg(test)]

@@ -7,35 +7,37 @@ use crate::claim::Claim;
 use crate::claim::diagnosis::{DiagnosisKind, InpatientProcedure};
 use crate::claim::institutional::InstitutionalClaim;
 use crate::claim::party::ProviderRole;
-use crate::edits::{disagrees, element, invalid, missing, shape, whole};
+use crate::edits::{Found, disagrees, element, invalid, missing, shape, whole};
 use crate::finding::{Check, ClaimStatus, Finding};
 use crate::ids::Qualifier;
 use crate::loop_id::LoopId;
 use crate::position::Position;
 
-pub(super) fn findings<'a>(claim: &'a Claim, detail: &'a InstitutionalClaim, received_on: NaiveDate) -> impl Iterator<Item = Finding> + use<'a> {
-    admission(claim, detail)
-        .into_iter()
-        .chain([discharge_hour(claim, detail), reason_for_visit(claim, detail), attending_provider(claim)])
-        .chain(statement(detail, received_on))
-        .chain(detail.procedures.iter().map(move |procedure| procedure_in_future(procedure, received_on)))
-        .flatten()
+pub(super) fn check(claim: &Claim, detail: &InstitutionalClaim, received_on: NaiveDate, found: &mut Found) {
+    admission(claim, detail, found);
+    found.add(discharge_hour(claim, detail));
+    found.add(reason_for_visit(claim, detail));
+    found.add(attending_provider(claim));
+    statement(detail, received_on, found);
+    for procedure in &detail.procedures {
+        found.add(procedure_in_future(procedure, received_on));
+    }
 }
 
 /// S404. An inpatient bill has admission date, type, point of origin and diagnosis.
-fn admission(claim: &Claim, detail: &InstitutionalClaim) -> [Option<Finding>; 4] {
+fn admission(claim: &Claim, detail: &InstitutionalClaim, found: &mut Found) {
     if !detail.is_inpatient() {
-        return [None; 4];
+        return;
     }
-    let lacking = |is_lacking: bool, status: u16, position: Position| is_lacking.then(|| Finding::status(Check::S404, missing(status), position));
+    let mut lacking = |is_lacking: bool, status: u16, position: Position| {
+        found.add(is_lacking.then(|| Finding::status(Check::S404, missing(status), position)));
+    };
     let codes = |number| element(LoopId::L2300, detail.admission_codes_at, number);
     let has_diagnosis = claim.diagnoses.iter().any(|diagnosis| diagnosis.kind == DiagnosisKind::Admitting);
-    [
-        lacking(detail.admission.is_none(), 189, whole(LoopId::L2300, claim.at)),
-        lacking(detail.admission_type.is_none(), 231, codes(1)),
-        lacking(detail.admission_source.is_none(), 229, codes(2)),
-        lacking(!has_diagnosis, 232, whole(LoopId::L2300, claim.at)),
-    ]
+    lacking(detail.admission.is_none(), 189, whole(LoopId::L2300, claim.at));
+    lacking(detail.admission_type.is_none(), 231, codes(1));
+    lacking(detail.admission_source.is_none(), 229, codes(2));
+    lacking(!has_diagnosis, 232, whole(LoopId::L2300, claim.at));
 }
 
 /// S405. Who has left a hospital did so at some hour. Not asked of skilled nursing (21x), of interim
@@ -70,22 +72,15 @@ fn attending_provider(claim: &Claim) -> Option<Finding> {
 }
 
 /// S417, S418. The statement is in order, and neither it nor the admission is in the future.
-fn statement(detail: &InstitutionalClaim, received_on: NaiveDate) -> [Option<Finding>; 3] {
+fn statement(detail: &InstitutionalClaim, received_on: NaiveDate, found: &mut Found) {
     let about = |check: Check, status: ClaimStatus, at| Finding::status(check, status, element(LoopId::L2300, at, 3));
-    [
-        detail
-            .statement
-            .filter(|statement| !statement.value.is_ordered())
-            .map(|statement| about(Check::S417, disagrees(187).and(188), statement.at)),
-        detail
-            .statement
-            .filter(|statement| statement.value.through > received_on)
-            .map(|statement| about(Check::S418, invalid(510).and(188), statement.at)),
-        detail
-            .admission
-            .filter(|admission| admission.value > received_on)
-            .map(|admission| about(Check::S418, invalid(510).and(189), admission.at)),
-    ]
+    if let Some(statement) = detail.statement {
+        found.add((!statement.value.is_ordered()).then(|| about(Check::S417, disagrees(187).and(188), statement.at)));
+        found.add((statement.value.through > received_on).then(|| about(Check::S418, invalid(510).and(188), statement.at)));
+    }
+    if let Some(admission) = detail.admission {
+        found.add((admission.value > received_on).then(|| about(Check::S418, invalid(510).and(189), admission.at)));
+    }
 }
 
 /// S418.

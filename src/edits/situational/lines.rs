@@ -7,7 +7,7 @@ use crate::claim::Claim;
 use crate::claim::diagnosis::DiagnosisKind;
 use crate::claim::institutional::InstitutionalClaim;
 use crate::claim::service_line::ServiceLine;
-use crate::edits::{component, disagrees, element, invalid, missing, procedure_element, procedure_family, whole};
+use crate::edits::{Found, component, disagrees, element, invalid, missing, procedure_element, procedure_family, whole};
 use crate::finding::{Check, ClaimStatus, Finding};
 use crate::ids::Form;
 use crate::loop_id::LoopId;
@@ -16,16 +16,19 @@ use crate::position::Position;
 /// Since this day of service Medi-Cal asks for the NDC of drugs given by a physician (DOMAIN A5).
 const DRUG_CODES_FROM: Option<NaiveDate> = NaiveDate::from_ymd_opt(2009, 4, 1);
 
-pub(super) fn findings(claim: &Claim, line: &ServiceLine, received_on: NaiveDate) -> impl Iterator<Item = Finding> + use<> {
-    let of_form = match claim.form {
-        Form::Professional => [anesthesia_minutes(line), laboratory_number(claim, line), diagnosis_pointer(claim, line)],
-        Form::Institutional => [outpatient_date(claim, line), None, None],
-    };
-    of_form
-        .into_iter()
-        .chain([unlisted_description(claim.form, line), drug_quantity(line), drug_code(claim, line)])
-        .chain(dates(claim, line, received_on))
-        .flatten()
+pub(super) fn check(claim: &Claim, line: &ServiceLine, received_on: NaiveDate, found: &mut Found) {
+    match claim.form {
+        Form::Professional => {
+            found.add(anesthesia_minutes(line));
+            found.add(laboratory_number(claim, line));
+            found.add(diagnosis_pointer(claim, line));
+        }
+        Form::Institutional => found.add(outpatient_date(claim, line)),
+    }
+    found.add(unlisted_description(claim.form, line));
+    found.add(drug_quantity(line));
+    found.add(drug_code(claim, line));
+    dates(claim, line, received_on, found);
 }
 
 /// S407. An outpatient procedure has its own day.
@@ -93,20 +96,17 @@ fn drug_code(claim: &Claim, line: &ServiceLine) -> Option<Finding> {
 
 /// S417, S418. Service dates are in order, inside the statement of an institutional claim, and not in
 /// the future.
-fn dates(claim: &Claim, line: &ServiceLine, received_on: NaiveDate) -> [Option<Finding>; 2] {
-    let Some(service) = line.service else {
-        return [None, None];
-    };
+fn dates(claim: &Claim, line: &ServiceLine, received_on: NaiveDate, found: &mut Found) {
+    let Some(service) = line.service else { return };
     let statement = claim.institutional().and_then(|detail| detail.statement).map(|statement| statement.value);
     let is_inside = statement
         .filter(|statement| statement.is_ordered())
         .is_none_or(|statement| statement.contains(service.value.from) && statement.contains(service.value.through));
     let position = element(LoopId::L2400, service.at, 3);
     let is_future = service.value.from > received_on || service.value.through > received_on;
-    [
-        (!service.value.is_ordered() || !is_inside).then(|| about(line, Check::S417, disagrees(187).and(188), position)),
-        is_future.then(|| about(line, Check::S418, invalid(510).and(187), position)),
-    ]
+    let is_disordered = !service.value.is_ordered() || !is_inside;
+    found.add(is_disordered.then(|| about(line, Check::S417, disagrees(187).and(188), position)));
+    found.add(is_future.then(|| about(line, Check::S418, invalid(510).and(187), position)));
 }
 
 /// Outpatient care, home health and clinics: not the inpatient, intermediate-care and swing-bed types

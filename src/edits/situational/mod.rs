@@ -6,17 +6,16 @@ mod lines;
 mod professional;
 
 use crate::claim::{Claim, ClaimDetail};
-use crate::edits::EditContext;
-use crate::finding::Finding;
+use crate::edits::{EditContext, Found};
 
-pub(super) fn findings<'a>(claim: &'a Claim, context: &EditContext<'_>) -> impl Iterator<Item = Finding> + use<'a> {
+pub(super) fn check(claim: &Claim, context: &EditContext<'_>, found: &mut Found) {
     let received_on = context.received_on;
-    let (professional, institutional) = match &claim.detail {
-        ClaimDetail::Professional(detail) => (Some(professional::findings(claim, detail, received_on)), None),
-        ClaimDetail::Institutional(detail) => (None, Some(institutional::findings(claim, detail, received_on))),
-    };
-    header::findings(claim)
-        .chain(professional.into_iter().flatten())
-        .chain(institutional.into_iter().flatten())
-        .chain(claim.lines.iter().flat_map(move |line| lines::findings(claim, line, received_on)))
+    header::check(claim, found);
+    match &claim.detail {
+        ClaimDetail::Professional(detail) => professional::check(claim, detail, received_on, found),
+        ClaimDetail::Institutional(detail) => institutional::check(claim, detail, received_on, found),
+    }
+    for line in &claim.lines {
+        lines::check(claim, line, received_on, found);
+    }
 }

@@ -6,35 +6,32 @@ use chrono::NaiveDate;
 use crate::claim::Claim;
 use crate::claim::party::ProviderRole;
 use crate::claim::professional::ProfessionalClaim;
-use crate::edits::{component, element, invalid, missing, procedure_family, whole};
+use crate::edits::{Found, component, element, invalid, missing, procedure_family, whole};
 use crate::finding::{Check, Finding};
 use crate::loop_id::LoopId;
 
-pub(super) fn findings(claim: &Claim, detail: &ProfessionalClaim, received_on: NaiveDate) -> impl Iterator<Item = Finding> + use<> {
-    accident(claim, detail)
-        .into_iter()
-        .chain(ambulance(claim, detail))
-        .chain([accident_in_future(claim, detail, received_on)])
-        .flatten()
+pub(super) fn check(claim: &Claim, detail: &ProfessionalClaim, received_on: NaiveDate, found: &mut Found) {
+    accident(claim, detail, found);
+    ambulance(claim, detail, found);
+    found.add(accident_in_future(claim, detail, received_on));
 }
 
 /// S409. An auto (AA) or other (OA) accident has its day; an auto accident in this country its state.
 /// Employment (EM) alone may be an illness.
-fn accident(claim: &Claim, detail: &ProfessionalClaim) -> [Option<Finding>; 2] {
+fn accident(claim: &Claim, detail: &ProfessionalClaim, found: &mut Found) {
     let is_caused_by = |cause: &[u8]| detail.related_causes.iter().flatten().any(|related| related.as_bytes() == cause);
     let is_auto = is_caused_by(b"AA");
     let is_accident = is_auto || is_caused_by(b"OA");
-    [
-        (is_accident && detail.accident_date.is_none()).then(|| Finding::status(Check::S409, missing(727), element(LoopId::L2300, claim.at, 11))),
-        (is_auto && detail.accident_state.is_none() && detail.accident_country.is_none())
-            .then(|| Finding::status(Check::S409, missing(728), component(LoopId::L2300, claim.at, 11, 4))),
-    ]
+    let is_undated = is_accident && detail.accident_date.is_none();
+    let is_nowhere = is_auto && detail.accident_state.is_none() && detail.accident_country.is_none();
+    found.add(is_undated.then(|| Finding::status(Check::S409, missing(727), element(LoopId::L2300, claim.at, 11))));
+    found.add(is_nowhere.then(|| Finding::status(Check::S409, missing(728), component(LoopId::L2300, claim.at, 11, 4))));
 }
 
 /// S411. A transport says why (CR1, CRC) and from where to where (2310E and 2310F, or 2420G and H).
-fn ambulance(claim: &Claim, detail: &ProfessionalClaim) -> [Option<Finding>; 2] {
+fn ambulance(claim: &Claim, detail: &ProfessionalClaim, found: &mut Found) {
     if !claim.lines.iter().any(|line| line.procedure.is_some_and(procedure_family::is_ambulance)) {
-        return [None, None];
+        return;
     }
     let has_place = |role: ProviderRole| {
         let on_lines = || claim.lines.iter().flat_map(|line| &line.providers);
@@ -42,10 +39,8 @@ fn ambulance(claim: &Claim, detail: &ProfessionalClaim) -> [Option<Finding>; 2] 
     };
     let is_certified = detail.has_ambulance_transport && detail.has_ambulance_certification;
     let is_located = has_place(ProviderRole::AmbulancePickUp) && has_place(ProviderRole::AmbulanceDropOff);
-    [
-        (!is_certified).then(|| Finding::status(Check::S411, missing(337), whole(LoopId::L2300, claim.at))),
-        (!is_located).then(|| Finding::status(Check::S411, missing(266), whole(LoopId::L2300, claim.at))),
-    ]
+    found.add((!is_certified).then(|| Finding::status(Check::S411, missing(337), whole(LoopId::L2300, claim.at))));
+    found.add((!is_located).then(|| Finding::status(Check::S411, missing(266), whole(LoopId::L2300, claim.at))));
 }
 
 /// S418.
