@@ -407,10 +407,14 @@ impl OpenLoop<'_> {
 
 #[inline]
 fn key_of(segment: &Segment<'_>, place: KeyPlace) -> PackedCode {
-    let element = segment.element(usize::from(place.element));
+    let number = usize::from(place.element);
     match place.component {
-        0 => PackedCode::of(element),
+        0 => match segment.element_word(number) {
+            Some((word, length)) => PackedCode::at_start_of(word, length),
+            None => PackedCode::of(segment.element(number)),
+        },
         component => {
+            let element = segment.element(number);
             let separator = segment.separators.component;
             let mut components = element.split(|byte| *byte == separator);
             PackedCode::of(components.nth(usize::from(component) - 1).unwrap_or_default())

@@ -11,7 +11,8 @@ use crate::limits;
 #[derive(Debug)]
 pub(super) struct Ways {
     columns: Columns,
-    steps: Box<[Option<Step>]>,
+    /// Rows of [`Step::packed`].
+    steps: Box<[u16]>,
 }
 
 /// A move of the walk: how many of the innermost loops end, and the slot that the segment takes in the loop
@@ -20,6 +21,14 @@ pub(super) struct Ways {
 pub struct Step {
     pub closes: u8,
     pub place: u8,
+}
+
+const NO_STEP: u16 = u16::MAX;
+
+impl Step {
+    fn packed(self) -> u16 {
+        u16::from_be_bytes([self.closes, self.place])
+    }
 }
 
 impl Ways {
@@ -37,7 +46,7 @@ impl Ways {
         for (index, each) in loops.iter().enumerate() {
             for slot in &each.slots {
                 let chain = chain(loops, index, slot.onwards);
-                steps.extend(columns.known.iter().map(|(tag, key)| step(&chain, *tag, *key)));
+                steps.extend(columns.known.iter().map(|(tag, key)| step(&chain, *tag, *key).map_or(NO_STEP, Step::packed)));
             }
         }
         Ways { columns, steps: steps.into() }
@@ -46,7 +55,8 @@ impl Ways {
     #[inline]
     pub(super) fn step(&self, row: u16, tag: TagNumber, key: PackedCode) -> Option<Step> {
         let column = self.columns.get(tag, key)?;
-        *self.steps.get(usize::from(row) * self.columns.known.len() + usize::from(column))?
+        let [closes, place] = self.steps.get(usize::from(row) * self.columns.known.len() + usize::from(column))?.to_be_bytes();
+        (place != u8::MAX).then_some(Step { closes, place })
     }
 }
 
@@ -78,34 +88,35 @@ fn step(chain: &[(&GuideLoop, u64)], tag: TagNumber, key: PackedCode) -> Option<
     })
 }
 
-/// Numbers of tags and codes, by open addressing: one multiplication and mostly one probe.
+/// Columns of tags and codes, by open addressing: one multiplication and mostly one probe.
 #[derive(Debug)]
 struct Columns {
     known: Vec<(TagNumber, PackedCode)>,
-    places: Box<[Option<(u64, u16)>; PLACES]>,
+    /// The number of a tag and code above, its column from 1 in the lower sixteen bits; 0 is free.
+    places: Box<[u64; PLACES]>,
 }
 
-const PLACES: usize = 2048;
+const PLACES: usize = 1024;
 
 impl Columns {
     fn new() -> Columns {
         Columns {
             known: Vec::new(),
-            places: Box::new([None; PLACES]),
+            places: Box::new([0; PLACES]),
         }
     }
 
     /// What does not fit is left to the search.
     fn insert(&mut self, tag: TagNumber, key: PackedCode) {
-        let (Some(number), Ok(column)) = (number(tag, key), u16::try_from(self.known.len())) else {
+        let (Some(number), Ok(column)) = (number(tag, key), u16::try_from(self.known.len() + 1)) else {
             return;
         };
         if self.get(tag, key).is_some() || self.known.len() >= PLACES / 2 {
             return;
         }
-        let free = probes(number).find(|place| self.places.get(*place).is_some_and(Option::is_none));
+        let free = probes(number).find(|place| self.places.get(*place) == Some(&0));
         if let Some(place) = free.and_then(|place| self.places.get_mut(place)) {
-            *place = Some((number, column));
+            *place = number << 16 | u64::from(column);
             self.known.push((tag, key));
         }
     }
@@ -115,9 +126,9 @@ impl Columns {
         let number = number(tag, key)?;
         for place in probes(number) {
             match self.places.get(place) {
-                Some(Some((known, column))) if *known == number => return Some(*column),
-                Some(Some(_)) => {}
-                _ => return None,
+                Some(entry) if *entry >> 16 == number => return (*entry as u16).checked_sub(1),
+                Some(0) | None => return None,
+                Some(_) => {}
             }
         }
         None
@@ -133,7 +144,7 @@ fn number(tag: TagNumber, key: PackedCode) -> Option<u64> {
 
 #[inline]
 fn probes(number: u64) -> impl Iterator<Item = usize> {
-    let start = (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53) as usize;
+    let start = (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize;
     (0..PLACES).map(move |step| (start + step) % PLACES)
 }
 

@@ -335,6 +335,14 @@ impl PackedCode {
             _ => PackedCode(bytes.iter().fold(0, |packed, byte| packed << 8 | u64::from(*byte))),
         }
     }
+
+    /// The same of the first `length` bytes of a word, without a branch on the length: no processor foresees
+    /// how long the next code is.
+    #[inline]
+    pub fn at_start_of(word: [u8; 8], length: usize) -> PackedCode {
+        let missing = 8usize.checked_sub(length).map(|bytes| 8 * bytes as u32);
+        missing.map_or(PackedCode::TOO_LONG, |bits| PackedCode(u64::from_be_bytes(word).checked_shr(bits).unwrap_or(0)))
+    }
 }
 
 #[cfg(test)]
@@ -397,6 +405,22 @@ mod tests {
 
     #[test]
     fn codes_pack_without_collisions() {
+        for text in ["", "A", "HC", "472", "ABCD", "ABCDEFGH", "ABCDEFGHI"] {
+            let word: Vec<u8> = text.bytes().chain(*b"*padding").take(8).collect();
+            assert_eq!(
+                PackedCode::at_start_of(word.try_into().unwrap(), text.len()),
+                PackedCode::of(text.as_bytes()),
+                "{text}"
+            );
+        }
+        for text in ["", "A", "HC", "472", "ABCD", "ABCDEFGH", "ABCDEFGHI"] {
+            let word: Vec<u8> = text.bytes().chain(*b"*padding").take(8).collect();
+            assert_eq!(
+                PackedCode::at_start_of(word.try_into().unwrap(), text.len()),
+                PackedCode::of(text.as_bytes()),
+                "{text}"
+            );
+        }
         for (one, other) in [("1", "01"), ("AB", "BA"), ("", "0"), ("ABCDEFGH", "ABCDEFGHI")] {
             assert_ne!(PackedCode::of(one.as_bytes()), PackedCode::of(other.as_bytes()));
         }

@@ -11,6 +11,8 @@ use crate::position::{Position, SegmentPosition, SegmentTag};
 pub struct Segment<'a> {
     /// Identifier to last element, without the terminator.
     pub bytes: &'a [u8],
+    /// The same and what is buffered behind it.
+    ahead: &'a [u8],
     /// Offsets of the element separators, counted from `base`.
     marks: &'a [u32],
     base: u32,
@@ -55,6 +57,16 @@ impl<'a> Segment<'a> {
         };
         let end = self.marks.get(number).map_or(self.bytes.len(), |mark| (mark - self.base) as usize);
         self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// The first eight bytes of element `number`, whatever follows it included, and its length; `None` when it
+    /// is absent or stands at the end of the buffer.
+    #[inline]
+    pub fn element_word(&self, number: usize) -> Option<([u8; 8], usize)> {
+        let start = (self.marks.get(number.checked_sub(1)?)? - self.base) as usize + 1;
+        let end = self.marks.get(number).map_or(self.bytes.len(), |mark| (mark - self.base) as usize);
+        let word = self.ahead.get(start..)?.first_chunk()?;
+        Some((*word, end.checked_sub(start)?))
     }
 
     /// Component `place` (from 1) of element `number`; empty when absent.
@@ -147,7 +159,7 @@ pub enum OutOfBounds {
 ///
 /// # Errors
 /// `Incomplete` when the terminator is not in the buffer yet; `Failure` when a bound is broken.
-#[inline]
+#[inline(always)]
 pub fn segment(input: Marked<'_>) -> IResult<Marked<'_>, Segment<'_>, OutOfBounds> {
     let Some((terminator, ends)) = input.ends.split_first() else {
         return if input.bytes.len() > limits::SEGMENT_BYTES_MAX {
@@ -168,6 +180,7 @@ pub fn segment(input: Marked<'_>) -> IResult<Marked<'_>, Segment<'_>, OutOfBound
     let (bytes, rest) = input.bytes.split_at_checked(end).unwrap_or((input.bytes, &[]));
     let mut segment = Segment {
         bytes,
+        ahead: input.bytes,
         marks,
         base: input.base,
         separators: input.separators,

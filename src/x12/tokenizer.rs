@@ -137,7 +137,7 @@ impl Tokenizer {
     /// # Errors
     /// [`TokenError`] where the bytes stop being X12.
     #[allow(clippy::should_implement_trait)] // lends from its own buffer, so it can't be an Iterator
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self) -> Result<Step<'_>, TokenError> {
         self.skip_line_ends()?;
         if self.separators.is_none() || self.unread().first_chunk() == Some(b"ISA") {
