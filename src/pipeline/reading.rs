@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use crate::x12::segment::Segment;
-use crate::x12::tokenizer::{Step, TokenError, Tokenizer};
+use crate::x12::tokenizer::{Pause, TokenError, Tokenizer};
 
 /// Why reading stopped.
 #[derive(Debug, thiserror::Error)]
@@ -21,10 +21,9 @@ pub enum ReadError {
 pub fn for_each_segment<E: From<ReadError>>(input: &mut dyn Read, mut each: impl FnMut(&Segment<'_>) -> Result<(), E>) -> Result<(), E> {
     let mut tokenizer = Tokenizer::default();
     loop {
-        match tokenizer.next().map_err(ReadError::from)? {
-            Step::Segment(segment) => each(&segment)?,
-            Step::End => return Ok(()),
-            Step::NeedInput => {
+        match tokenizer.each(&mut each)?.map_err(ReadError::from)? {
+            Pause::End => return Ok(()),
+            Pause::NeedInput => {
                 let count = loop {
                     match input.read(tokenizer.space()) {
                         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

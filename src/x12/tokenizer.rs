@@ -5,10 +5,13 @@
 //! the delimiters of `buffer[start..marked]`, and `marks.ends[next_end..]` say which of them end a
 //! segment; everything before `start` has been handed out or skipped.
 
+use std::convert::Infallible;
+
 use super::delimiters::Marks;
 use super::segment::{Marked, OutOfBounds, Segment, segment};
 use super::separators::{ISA_BYTES, Separators, SeparatorsError};
 use crate::limits;
+use crate::position::SegmentTag;
 
 /// What the tokenizer can say at this moment.
 #[derive(Debug)]
@@ -17,6 +20,15 @@ pub enum Step<'a> {
     /// Fill [`Tokenizer::space`] and call [`Tokenizer::filled`], or [`Tokenizer::finish`].
     NeedInput,
     /// Every byte was read, and the last one belonged to a whole segment or was filler.
+    End,
+}
+
+/// Why no more segments were handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// As [`Step::NeedInput`].
+    NeedInput,
+    /// As [`Step::End`].
     End,
 }
 
@@ -137,7 +149,6 @@ impl Tokenizer {
     /// # Errors
     /// [`TokenError`] where the bytes stop being X12.
     #[allow(clippy::should_implement_trait)] // lends from its own buffer, so it can't be an Iterator
-    #[inline(always)]
     pub fn next(&mut self) -> Result<Step<'_>, TokenError> {
         self.skip_line_ends()?;
         if self.separators.is_none() || self.unread().first_chunk() == Some(b"ISA") {
@@ -152,14 +163,7 @@ impl Tokenizer {
             self.mark(separators);
         }
         let byte = self.byte();
-        let input = Marked {
-            bytes: self.buffer.get(self.start..self.end).unwrap_or_default(),
-            base: u32::try_from(self.start).unwrap_or(0),
-            marks: self.marks.places.get(self.next_mark..).unwrap_or_default(),
-            ends: self.marks.ends.get(self.next_end..).unwrap_or_default(),
-            first: u32::try_from(self.next_mark).unwrap_or(0),
-            separators,
-        };
+        let input = marked_input(&self.buffer, &self.marks, (self.start, self.end), (self.next_mark, self.next_end), separators);
         match segment(input) {
             Ok((rest, mut segment)) => {
                 self.start = self.end - rest.bytes.len();
@@ -181,6 +185,59 @@ impl Tokenizer {
             }
             Err(error) => self.without_segment(&error),
         }
+    }
+
+    /// Hands every whole segment of the buffer to `each`, until it returns an error of its own, and says what
+    /// [`Tokenizer::next`] would say then.
+    ///
+    /// # Errors
+    /// Those of `each`; inside, [`TokenError`] where the bytes stop being X12.
+    #[inline(always)]
+    pub fn each<E>(&mut self, mut each: impl FnMut(&Segment<'_>) -> Result<(), E>) -> Result<Result<Pause, TokenError>, E> {
+        loop {
+            self.run(&mut each)?;
+            match self.next() {
+                Ok(Step::Segment(segment)) => each(&segment)?,
+                Ok(Step::NeedInput) => return Ok(Ok(Pause::NeedInput)),
+                Ok(Step::End) => return Ok(Ok(Pause::End)),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+
+    /// The segments of a set that follow each other without anything that is more than a segment. The cursors stay
+    /// in registers: going through memory for each segment takes as long as cutting it.
+    #[inline(always)]
+    fn run<E>(&mut self, each: &mut impl FnMut(&Segment<'_>) -> Result<(), E>) -> Result<(), E> {
+        let is_line_end = |byte: u8| matches!(byte, b'\r' | b'\n');
+        let plain = |separators: &Separators| !is_line_end(separators.element) && !is_line_end(separators.segment);
+        let Some(separators) = self.separators.filter(plain).filter(|_| self.ordinal > 0 && self.marked == self.end) else {
+            return Ok(());
+        };
+        let (offset, mut ordinal, mut result) = (self.offset, self.ordinal, Ok(()));
+        let mut input = marked_input(&self.buffer, &self.marks, (self.start, self.end), (self.next_mark, self.next_end), separators);
+        while result.is_ok() {
+            // More than those of a line are counted as filler by `next`.
+            let line_ends = input.bytes.iter().take(2).take_while(|byte| is_line_end(**byte)).count();
+            input.bytes = input.bytes.get(line_ends..).unwrap_or_default();
+            input.base += line_ends as u32;
+            let Ok((rest, mut segment)) = segment(input) else { break };
+            if may_be_envelope(segment.at.tag) {
+                break;
+            }
+            ordinal += 1;
+            segment.at.byte = offset + u64::from(input.base);
+            segment.at.ordinal = ordinal;
+            result = each(&segment);
+            input = rest;
+        }
+        let (start, next_mark, next_end) = (
+            self.end - input.bytes.len(),
+            self.marks.places.len() - input.marks.len(),
+            self.marks.ends.len() - input.ends.len(),
+        );
+        (self.start, self.next_mark, self.next_end, self.ordinal) = (start, next_mark, next_end, ordinal);
+        result
     }
 
     /// The rest of the buffer is no whole segment.
@@ -307,6 +364,33 @@ impl Tokenizer {
     }
 }
 
+/// What is left to be cut: the bytes of a range, their marks from the given places on.
+#[inline(always)]
+fn marked_input<'b>(buffer: &'b [u8], marks: &'b Marks, (start, end): (usize, usize), (mark, end_mark): (usize, usize), separators: Separators) -> Marked<'b> {
+    Marked {
+        bytes: buffer.get(start..end).unwrap_or_default(),
+        base: u32::try_from(start).unwrap_or(0),
+        marks: marks.places.get(mark..).unwrap_or_default(),
+        ends: marks.ends.get(end_mark..).unwrap_or_default(),
+        first: u32::try_from(mark).unwrap_or(0),
+        separators,
+    }
+}
+
+/// Whether a segment may be one of the envelope's: a longer identifier may begin like one.
+#[inline(always)]
+fn may_be_envelope(tag: SegmentTag) -> bool {
+    const TAGS: [SegmentTag; 6] = [
+        SegmentTag::of("ISA"),
+        SegmentTag::of("GS"),
+        SegmentTag::of("ST"),
+        SegmentTag::of("SE"),
+        SegmentTag::of("GE"),
+        SegmentTag::of("IEA"),
+    ];
+    TAGS.iter().any(|envelope| envelope.packed() == tag.packed())
+}
+
 enum Entered {
     Yes,
     NeedInput,
@@ -321,10 +405,13 @@ pub fn for_each_segment(bytes: &[u8], chunk: usize, mut each: impl FnMut(&Segmen
     let mut tokenizer = Tokenizer::default();
     let mut rest = bytes;
     loop {
-        match tokenizer.next()? {
-            Step::Segment(ref segment) => each(segment),
-            Step::NeedInput if rest.is_empty() => tokenizer.finish(),
-            Step::NeedInput => {
+        let Ok(pause) = tokenizer.each(|segment| {
+            each(segment);
+            Ok::<(), Infallible>(())
+        });
+        match pause? {
+            Pause::NeedInput if rest.is_empty() => tokenizer.finish(),
+            Pause::NeedInput => {
                 let space = tokenizer.space();
                 let count = rest.len().min(space.len()).min(chunk.max(1));
                 let (now, later) = rest.split_at(count);
@@ -334,7 +421,7 @@ pub fn for_each_segment(bytes: &[u8], chunk: usize, mut each: impl FnMut(&Segmen
                 tokenizer.filled(count);
                 rest = later;
             }
-            Step::End => return Ok(()),
+            Pause::End => return Ok(()),
         }
     }
 }
