@@ -75,6 +75,7 @@ impl EnvelopeReader {
                 events.push(Event::GroupBegan(group, findings));
                 events
             }
+            b"GE" if self.group.is_none() => self.stray(segment),
             b"GE" => {
                 let mut events = self.close_set(segment);
                 if let Some((group, sets)) = self.group.take() {
@@ -297,6 +298,7 @@ mod tests {
             (format!("{ISA}{GS}{ST}{se}NM1*85~REF*G1~GE*1*7~IEA*1*000000001~"), vec!["AK905:6"]),
             (format!("{ISA}NM1*85~{GS}{ST}{se}GE*1*7~IEA*1*000000001~"), vec!["TA1:022"]),
             (format!("{ISA}{ST}{se}IEA*0*000000001~"), vec!["TA1:022"]),
+            (format!("{ISA}{GS}{ST}{se}GE*1*7~GE*1*7~IEA*1*000000001~"), vec!["TA1:022"]),
             (format!("{ISA}{GS}{ST}{se}GE*1*7~{ST}{se}IEA*1*000000001~"), vec!["TA1:022"]),
             (format!("{ISA}{GS}{ST}{se}GE*1*8~IEA*1*000000001~"), vec!["AK905:4"]),
             (format!("{ISA}{GS}{ST}{se}GE*2*7~IEA*1*000000001~"), vec!["AK905:5"]),

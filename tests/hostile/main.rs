@@ -9,3 +9,4 @@ mod corpus;
 mod huge;
 mod invariants;
 mod mutation;
+mod verdicts;
