@@ -9,6 +9,8 @@ const SMALL: &str = "\u{feff}ISA*00*          *00*          *ZZ*S              *
     ST*837~\r\nN1*ISA~SE*3~IEA*1~\r\n ISA|00|          |00|          |ZZ|S              |ZZ|R              |260116|0930|!|00501|000000002|0|T|>\n\
     ST|837\nSE|2\n\nIEA|1\n";
 
+const LARGE: &str = include_str!("../../fixtures/valid/837p--three-claims-of-two-members.x12");
+
 /// Where each segment stands, with its ordinal and the sum of its elements' lengths; and how reading ended.
 type Reading = (Vec<(u64, u32, u32, usize)>, Option<TokenError>);
 
@@ -75,10 +77,12 @@ fn every_cut_of_a_file_that_ends_anywhere() {
 
 #[test]
 fn ten_thousand_chunkings_of_a_large_file() {
-    let file = include_str!("../../fixtures/valid/837p--three-claims-of-two-members.x12");
-    let bytes = file.repeat(67_000 / file.len()).into_bytes();
+    // Long texts for most of the buffer, so that it is small segments that its end cuts.
+    let texts = format!("NTE*ADD*{}~", "N".repeat(2_000)).repeat(31);
+    let bytes = (LARGE.replacen("GS*HC", &(texts + "GS*HC"), 1) + &LARGE.repeat(9)).into_bytes();
+    assert!(bytes.len() > 65_536 + 5_000);
     let expected = whole(&bytes);
-    assert!(expected.1.is_none() && expected.0.len() > 2_000);
+    assert!(expected.1.is_none() && expected.0.len() > 400);
     (0u64..10_000).into_par_iter().for_each(|seed| {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         let mut draw = |bound: usize| {
