@@ -9,4 +9,6 @@ mod corpus;
 mod huge;
 mod invariants;
 mod mutation;
+mod structure;
+mod values;
 mod verdicts;
