@@ -220,8 +220,11 @@ impl Tokenizer {
         let (offset, mut ordinal, mut result) = (self.offset, self.ordinal, Ok(()));
         let mut input = marked_input(&self.buffer, &self.marks, (self.start, self.end), (self.next_mark, self.next_end), separators);
         while result.is_ok() {
-            // More than those of a line are counted as filler by `next`.
-            let line_ends = input.bytes.iter().take(2).take_while(|byte| is_line_end(**byte)).count();
+            // More than those of one line are filler, which `next` counts.
+            let line_ends = input.bytes.iter().take(3).take_while(|byte| is_line_end(**byte)).count();
+            if line_ends > 2 {
+                break;
+            }
             input.bytes = input.bytes.get(line_ends..).unwrap_or_default();
             input.base += line_ends as u32;
             let Ok((rest, mut segment)) = segment(input) else { break };
