@@ -20,7 +20,6 @@ use crate::x12::separators::Separators;
 pub struct SourceText {
     packed: Vec<u8>,
     separators: Option<Separators>,
-    segments: u32,
     is_cut: bool,
 }
 
@@ -43,19 +42,31 @@ impl SourceText {
     /// dropped as are all after it.
     #[inline]
     pub(super) fn push(&mut self, segment: &Segment<'_>, loop_id: Option<LoopId>, starts_loop: bool) -> bool {
-        let length = segment.bytes.len();
-        if self.packed.len() + HEAD_BYTES + length > limits::CLAIM_TEXT_BYTES_MAX || self.is_cut {
+        let (start, length) = (self.packed.len(), segment.bytes.len());
+        let end = start + HEAD_BYTES + length;
+        if end > self.packed.capacity() && !self.make_room(end) {
             return std::mem::replace(&mut self.is_cut, true);
         }
-        let mut head = u128::from(segment.at.byte) | u128::from(segment.at.ordinal) << 64;
-        head |= (length as u128 & 0xffff) << 96;
-        head |= u128::from(loop_id.map_or(UNPLACED, |loop_id| loop_id as u8)) << 112;
-        head |= u128::from(starts_loop) << 120;
-        self.packed.reserve(HEAD_BYTES + length);
-        self.packed.extend_from_slice(&head.to_le_bytes());
+        let loop_number = loop_id.map_or(UNPLACED, |loop_id| loop_id as u8);
+        let place = u64::from(segment.at.ordinal) | (length as u64 & 0xffff) << 32 | u64::from(loop_number) << 48 | u64::from(starts_loop) << 56;
+        self.packed.extend_from_slice(&segment.at.byte.to_le_bytes());
+        self.packed.extend_from_slice(&place.to_le_bytes());
         self.packed.extend_from_slice(segment.bytes);
-        self.segments += 1;
         self.separators = Some(segment.separators);
+        true
+    }
+
+    /// Room up to `end`, unless that is beyond the bound; nothing is kept after what was not.
+    #[cold]
+    fn make_room(&mut self, end: usize) -> bool {
+        let kept = self.packed.len();
+        if self.is_cut || end > limits::CLAIM_TEXT_BYTES_MAX {
+            // Full: the next segment asks again, however short it is.
+            self.packed.shrink_to_fit();
+            return false;
+        }
+        let wanted = end.max(2 * kept).max(limits::CLAIM_TEXT_BYTES_TYPICAL / 2).min(limits::CLAIM_TEXT_BYTES_MAX);
+        self.packed.reserve_exact(wanted - kept);
         true
     }
 
@@ -64,13 +75,13 @@ impl SourceText {
         self.packed.len()
     }
 
-    /// How many segments are kept.
+    /// How many segments are kept; counts them.
     pub fn len(&self) -> usize {
-        self.segments as usize
+        self.segments().count()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.segments == 0
+        self.packed.is_empty()
     }
 
     /// Whether segments were dropped for the bound; the claim then has a finding that rejects it.
@@ -96,7 +107,7 @@ impl SourceText {
 /// Value-free: how much there is.
 impl fmt::Debug for SourceText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{} segments]", self.segments)
+        write!(f, "[{} segments]", self.len())
     }
 }
 

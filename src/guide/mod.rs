@@ -2,5 +2,6 @@
 
 mod element_check;
 mod hierarchy;
+pub mod masking;
 mod value_check;
 pub mod walker;

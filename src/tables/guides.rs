@@ -52,6 +52,15 @@ impl Guide {
         self.loops.get(usize::from(index.0))
     }
 
+    /// Every loop, parents before their children.
+    pub fn loops(&self) -> &[GuideLoop] {
+        &self.loops
+    }
+
+    pub fn loop_of(&self, id: LoopId) -> Option<&GuideLoop> {
+        self.loops.iter().find(|each| each.id == id)
+    }
+
     #[inline]
     pub fn shape(&self, index: ShapeIndex) -> Option<&Shape> {
         self.shapes.get(usize::from(index.0))

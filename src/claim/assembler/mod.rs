@@ -102,8 +102,9 @@ impl Assembler {
     /// The claim that was still open when the set ended without its SE.
     pub fn finish(&mut self) -> Option<Assembled> {
         let assembled = self.open.take()?.assembled;
-        // Room for a claim somewhat above the usual, without holding on to that of a giant.
-        self.text_room = (assembled.claim.text.size() + 64).max(self.text_room - self.text_room / 8);
+        // Room for a claim somewhat above the usual; a giant's grows as it comes.
+        let usual = (assembled.claim.text.size() + 64).max(self.text_room - self.text_room / 8);
+        self.text_room = usual.min(limits::CLAIM_TEXT_ROOM_MAX);
         Some(assembled)
     }
 
