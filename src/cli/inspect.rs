@@ -42,7 +42,7 @@ impl Inspect {
             Err(InspectionError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => return Ok(Exit::Done),
             Err(error) => return Err(failure(error)),
         };
-        let ended = self.end(&inspection, is_json, &mut out).and_then(|()| out.flush());
+        let ended = self.end(&inspection, found_here, is_json, &mut out).and_then(|()| out.flush());
         match ended {
             // Who reads no further has seen enough.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Exit::Done),
@@ -56,7 +56,7 @@ impl Inspect {
     }
 
     /// What stands behind the last segment, and the sums.
-    fn end(&self, inspection: &Inspection, is_json: bool, out: &mut dyn Write) -> io::Result<()> {
+    fn end(&self, inspection: &Inspection, found_here: usize, is_json: bool, out: &mut dyn Write) -> io::Result<()> {
         let validation = &inspection.validation;
         let file = self.file.display().to_string();
         let verdict = match validation.verdict {
@@ -64,6 +64,9 @@ impl Inspect {
             Verdict::Partial => "partial",
             Verdict::Rejected => "rejected",
         };
+        if is_json && self.at.is_some() {
+            return writeln!(out, "{}", json!({"type": "result", "file": file, "verdict": verdict, "findings": found_here}));
+        }
         if is_json {
             let behind: Vec<Value> = inspection.behind.iter().map(finding_object).collect();
             let result = json!({

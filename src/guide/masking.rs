@@ -4,8 +4,9 @@
 //! the envelope below) has that very code in that very place, never because it looks harmless: a name may
 //! stand where a code belongs.
 
+use super::slot::slot_of;
 use crate::loop_id::LoopId;
-use crate::tables::guides::{ElementKind, ElementShape, Guide, PackedCode, Shape, TagEntry};
+use crate::tables::guides::{ElementKind, ElementShape, Guide, PackedCode, Shape};
 use crate::x12::segment::Segment;
 
 /// Characters of one shape; the count of the others follows.
@@ -28,7 +29,9 @@ const ENVELOPE: &[(&str, usize, &[&str])] = &[
 /// The elements of a segment that the guide placed in `loop_id` (`None`: it has no place, and no value is
 /// shown). Letters become `x`, digits `d`, other printable ASCII stays, all else is `?`.
 pub fn masked(guide: Option<&Guide>, loop_id: Option<LoopId>, segment: &Segment<'_>) -> Vec<String> {
-    let shape = guide.zip(loop_id).and_then(|(guide, loop_id)| shape_of(guide, loop_id, segment));
+    let shape = guide
+        .zip(loop_id)
+        .and_then(|(guide, loop_id)| guide.shape(slot_of(guide, loop_id, segment)?.shape));
     let elements = segment.elements().map(|(number, value)| {
         let place = shape.and_then(|shape| shape.elements.get(number - 1));
         match (guide, place.map(|place| place.kind)) {
@@ -38,24 +41,6 @@ pub fn masked(guide: Option<&Guide>, loop_id: Option<LoopId>, segment: &Segment<
         }
     });
     elements.collect()
-}
-
-/// The shape of the slot that takes the segment.
-fn shape_of<'g>(guide: &'g Guide, loop_id: LoopId, segment: &Segment<'_>) -> Option<&'g Shape> {
-    let Some(TagEntry::Used { key, .. }) = guide.tag(segment.tag()).filter(|_| segment.id().len() <= 3) else {
-        return None;
-    };
-    let key = key.map_or(PackedCode::EMPTY, |place| {
-        PackedCode::of(match place.component {
-            0 => segment.element(usize::from(place.element)),
-            component => segment.component(usize::from(place.element), usize::from(component)),
-        })
-    });
-    let slots = &guide.loop_of(loop_id)?.slots;
-    let slot = slots
-        .iter()
-        .find(|slot| slot.enters.is_none() && slot.tag == segment.tag() && slot.takes(key))?;
-    guide.shape(slot.shape)
 }
 
 /// Numbers of levels and lines, codes and versions of the envelope.

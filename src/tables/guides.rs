@@ -9,6 +9,7 @@
 //! To the next editor: `onwards`, `passed`, `required` and `by_tag` are masks over `GuideLoop::slots`,
 //! whose bit 0 is always the segment that starts the loop.
 
+use std::fmt::{self, Write};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -315,6 +316,14 @@ impl PackedCode {
     }
 }
 
+/// The code as it is written.
+impl fmt::Display for PackedCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0.to_be_bytes();
+        bytes.iter().filter(|byte| **byte != 0).try_for_each(|byte| f.write_char(char::from(*byte)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -379,5 +388,6 @@ mod tests {
             assert_ne!(PackedCode::of(one.as_bytes()), PackedCode::of(other.as_bytes()));
         }
         assert_eq!(PackedCode::of(b"123456789"), PackedCode::TOO_LONG);
+        assert_eq!(PackedCode::of(b"ABK").to_string(), "ABK");
     }
 }
