@@ -40,7 +40,7 @@ fn nothing_protected_is_shown() {
     for path in files.chain(invalid.filter(|path| path.ends_with(".x12"))) {
         let values = protected(&fs::read(&path).unwrap());
         assert!(path.contains("/S10") || values.len() > 20, "{path}");
-        for arguments in [vec!["inspect", &path], vec!["--json", "inspect", &path], vec!["inspect", &path, "--at", "900"]] {
+        for arguments in [vec!["inspect", &path], vec!["--json", "inspect", &path], vec!["inspect", &path, "--at", "300"]] {
             let run = site.run(&arguments);
             assert!(matches!(run.code, Some(0 | 4)), "{path}: {run:?}");
             let shown = (run.stdout + &run.stderr).replace(&path, "");
@@ -63,7 +63,7 @@ fn every_value_in_the_tree_is_a_code_or_a_shape() {
         let values = protected(&bytes);
         let lines = site.json(&["inspect", &path]).expect(0).lines();
         let shown: Vec<&Value> = lines.iter().flat_map(|line| line["elements"].as_array().into_iter().flatten()).collect();
-        assert!(shown.len() > 900, "{}", shown.len());
+        assert!(shown.len() > 700, "{}", shown.len());
         for value in shown.iter().filter_map(|value| value.as_str()).flat_map(|value| value.split(':')) {
             assert!(!values.contains(value), "a value of {} bytes is shown", value.len());
         }
@@ -160,7 +160,7 @@ fn one_byte_is_shown_with_its_path_claim_and_line() {
         (byte("\nLIN**", 0), "LIN", None, "ST 2000A 2000B 2300 2400 2410", Some(1), Some(2)),
         (byte("PAT*19", 4), "PAT", Some("PAT01"), "ST 2000A 2000B 2000C", None, None),
         (byte("CLM*P-0102", 4), "CLM", Some("CLM01"), "ST 2000A 2000B 2000C 2300", Some(2), None),
-        (byte("SE*", 0), "SE", None, "ST SE", None, None),
+        (byte("~\nSE*", 2), "SE", None, "ST SE", None, None),
     ] {
         let run = site.json(&["inspect", &path, "--at", &at.to_string()]).expect(0);
         let [found, result] = &run.lines()[..] else { panic!("{run:?}") };
