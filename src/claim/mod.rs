@@ -15,6 +15,7 @@ pub mod other_payer;
 pub mod party;
 pub mod professional;
 pub mod service_line;
+pub mod situational;
 pub mod source;
 
 pub use assembler::{Assembled, Assembler, SetHeader};

@@ -65,7 +65,7 @@ impl SourceText {
             self.packed.shrink_to_fit();
             return false;
         }
-        let wanted = end.max(2 * kept).max(limits::CLAIM_TEXT_BYTES_TYPICAL / 2).min(limits::CLAIM_TEXT_BYTES_MAX);
+        let wanted = end.max(2 * kept).clamp(limits::CLAIM_TEXT_BYTES_TYPICAL / 2, limits::CLAIM_TEXT_BYTES_MAX);
         self.packed.reserve_exact(wanted - kept);
         true
     }

@@ -113,13 +113,7 @@ fn findings_stand_below_their_segment() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "x12"))
     {
         let path = path.display().to_string();
-        let mut reported: Vec<(u64, String)> = site
-            .json(&["validate", &path])
-            .expect(4)
-            .of_type("finding")
-            .iter()
-            .map(|line| key(line))
-            .collect();
+        let mut reported: Vec<(u64, String)> = site.json(&["validate", &path]).expect(4).of_type("finding").iter().map(key).collect();
         let inspected = site.json(&["inspect", &path]).expect(4).lines();
         let within = inspected.iter().flat_map(|line| line["findings"].as_array().into_iter().flatten());
         let behind = inspected.last().unwrap()["findings_behind"].as_array().unwrap();

@@ -2,6 +2,7 @@
 
 mod fields;
 mod findings;
+mod situational;
 mod texts;
 
 use std::sync::Arc;
