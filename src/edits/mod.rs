@@ -84,13 +84,31 @@ impl EditContext<'static> {
 /// The SNIP 3–7 findings of one claim, at most [`limits::FINDINGS_PER_CLAIM_MAX`], by SNIP type and then
 /// by line. Allocates only when there is a finding.
 pub fn edit(claim: &Claim, context: &EditContext<'_>) -> Vec<Finding> {
-    balancing::findings(claim)
+    let mut findings: Vec<Finding> = balancing::findings(claim)
         .chain(situational::findings(claim, context))
         .chain(code_set::findings(claim, context))
         .chain(service_type::findings(claim))
         .chain(trading_partner::findings(claim, context))
         .take(limits::FINDINGS_PER_CLAIM_MAX)
-        .collect()
+        .collect();
+    locate(claim, &mut findings);
+    findings
+}
+
+/// The checks know the segment and the element; the claim's text knows at which byte that stands.
+fn locate(claim: &Claim, findings: &mut [Finding]) {
+    if findings.is_empty() {
+        return;
+    }
+    for segment in claim.segments() {
+        let here = findings
+            .iter_mut()
+            .filter(|finding| finding.position.byte == segment.at.byte && finding.position.element > 0);
+        for finding in here {
+            let (number, place) = (finding.position.element, finding.position.component);
+            finding.position.byte = segment.position_of(usize::from(number), usize::from(place)).byte;
+        }
+    }
 }
 
 /// The segment as a whole.
@@ -98,7 +116,7 @@ fn whole(loop_id: LoopId, segment: SegmentPosition) -> Position {
     Position::of_segment(Some(loop_id), segment)
 }
 
-/// Element `number` of a segment. The byte is the segment's: a claim keeps no element offsets.
+/// Element `number` of a segment; [`locate`] finds its byte.
 fn element(loop_id: LoopId, segment: SegmentPosition, number: u8) -> Position {
     Position {
         element: number,
