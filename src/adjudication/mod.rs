@@ -20,6 +20,7 @@ mod pricing;
 mod prior_auth;
 #[cfg(test)]
 mod properties;
+mod restriction_conditions;
 mod routing;
 mod ruling;
 #[cfg(test)]

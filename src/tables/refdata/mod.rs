@@ -12,6 +12,7 @@ pub mod networks;
 mod packed;
 pub mod prior_auth_codes;
 pub mod providers;
+mod restriction_kind;
 mod restriction_params;
 pub mod restrictions;
 
