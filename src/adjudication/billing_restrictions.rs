@@ -305,7 +305,9 @@ mod tests {
             ("*,*", visit(), "denied CO-96/N130 150.00"),
         ] {
             let text = format!("{header}\nrule,non_covered,HCPCS,99214,,,,{{}},deny,CO,96,N130,{columns}\n");
-            let plan = plan().with_table(crate::tables::refdata::ReferenceTable::Restrictions, text.as_bytes()).unwrap();
+            let plan = plan()
+                .with_table(crate::tables::refdata::ReferenceTable::Restrictions, text.as_bytes())
+                .unwrap();
             assert_eq!(outcome(&decided(&claim, &plan)), result, "{columns}");
         }
     }

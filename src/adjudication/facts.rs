@@ -267,7 +267,12 @@ fn providers(claim: &Claim, reference: &ReferenceData, member: Option<&MemberFac
     let referring = (claim.providers.iter().chain(of_lines))
         .filter(|provider| asks_who_referred && matches!(provider.role, ProviderRole::Referring | ProviderRole::Ordering))
         .map(|provider| provider.npi);
-    for npi in [claim.billing_provider.npi, primary_care].into_iter().chain(rendering).chain(referring).flatten() {
+    for npi in [claim.billing_provider.npi, primary_care]
+        .into_iter()
+        .chain(rendering)
+        .chain(referring)
+        .flatten()
+    {
         if found.iter().all(|(known, _)| *known != npi) {
             let tin = claim.billing_provider.tin.as_ref();
             let facts = Known::look_up(reference.providers.as_deref(), |table| table.find_under(&npi, tin).map(ProviderFacts::from));

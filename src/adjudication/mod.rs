@@ -8,6 +8,7 @@ pub mod adjustment;
 mod authorized_units;
 mod billing_restrictions;
 mod case;
+mod coding_edits;
 mod coordination;
 pub mod decision;
 pub mod determination;

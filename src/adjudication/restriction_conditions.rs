@@ -178,7 +178,10 @@ fn is_newborn_covered(case: &Case<'_>, day: NaiveDate, months_after: u16) -> boo
 }
 
 fn is_telehealth_allowed(case: &Case<'_>, line: &OpenLine<'_>, condition: &TelehealthCondition) -> bool {
-    let is_remote = case.claim.place_of_service(line.line).is_some_and(|place| matches!(place.as_bytes(), b"02" | b"10"));
+    let is_remote = case
+        .claim
+        .place_of_service(line.line)
+        .is_some_and(|place| matches!(place.as_bytes(), b"02" | b"10"));
     match condition {
         TelehealthCondition::NotCovered => !is_remote && !["93", "95", "FQ", "GQ", "GT"].iter().any(|modifier| line.line.has_modifier(modifier)),
         TelehealthCondition::RequireAny(any) => !is_remote || line.line.modifiers().any(|modifier| any.contains(&modifier)),
@@ -347,11 +350,7 @@ mod tests {
             ),
             (on_file, referred(ProviderRole::Referring, FAMILY_DOCTOR, ""), PAID),
             (on_file, referred(ProviderRole::Ordering, SPECIALIST, ""), PAID),
-            (
-                on_file,
-                referred(ProviderRole::Ordering, SPECIALIST, "363L00000X"),
-                "denied CO-183/N574 150.00",
-            ),
+            (on_file, referred(ProviderRole::Ordering, SPECIALIST, "363L00000X"), "denied CO-183/N574 150.00"),
             (
                 on_file,
                 referred(ProviderRole::Ordering, "1972574325", "207Q00000X"),
@@ -438,7 +437,10 @@ mod tests {
         let visit_denied = |claim: Claim| {
             claim.with(|claim| {
                 for line in &mut claim.lines {
-                    line.service = line.procedure.filter(|code| code.as_str() == "99214").map_or(line.service, |_| dated("DTP", "2019-01-20"));
+                    line.service = line
+                        .procedure
+                        .filter(|code| code.as_str() == "99214")
+                        .map_or(line.service, |_| dated("DTP", "2019-01-20"));
                 }
             })
         };

@@ -165,7 +165,11 @@ pub(super) fn read_kind(kind: KindWord, params: &str) -> Result<RestrictionKind,
             OfProcedures { .. } => None,
         })
         .map(RestrictionKind::RevenueNeedsProcedure),
-        KindWord::Bundled => parse(params, |params: OfBundle| Some(RestrictionKind::Bundled { into: code_ranges(&params.into)? })),
+        KindWord::Bundled => parse(params, |params: OfBundle| {
+            Some(RestrictionKind::Bundled {
+                into: code_ranges(&params.into)?,
+            })
+        }),
         KindWord::MutuallyExclusive => parse(params, |params: OfExclusion| {
             Some(RestrictionKind::MutuallyExclusive {
                 with: code_ranges(&params.with)?,

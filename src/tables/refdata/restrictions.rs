@@ -319,7 +319,10 @@ gone,non_covered,HCPCS,*,,,2024-12-31,{},deny,CO,96,N130"#,
         let found = restrictions.of(CodeType::Hcpcs, b"99381", "2025-06-01".parse().unwrap()).next().unwrap();
         assert_eq!((found.line_of_business, found.network), (Some(LineOfBusiness::OneCare), "CCN".parse().ok()));
         let error = with_columns(&format!("{row},medicare,CCN")).unwrap_err();
-        assert_eq!(error.to_string(), "restrictions.csv row 2, column line_of_business: not one of medi-cal, onecare");
+        assert_eq!(
+            error.to_string(),
+            "restrictions.csv row 2, column line_of_business: not one of medi-cal, onecare"
+        );
     }
 
     #[test]
