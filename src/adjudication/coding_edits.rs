@@ -113,7 +113,7 @@ mod tests {
     use crate::tables::refdata::{ReferenceData, ReferenceTable, TableFile};
     use crate::tables::rules::RulePack;
 
-    /// Made-up codes with the price of an office visit.
+    /// Made-up codes; the limit of the one that is not is made up too.
     const FEES: &str = "code_type,code,modifier,method,amount,effective_from,effective_to
 HCPCS,X9001,,fee,50.00,,
 HCPCS,X9002,,fee,20.00,,

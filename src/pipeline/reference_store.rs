@@ -94,10 +94,16 @@ pub fn read_directory(base: &ReferenceData, directory: &Path) -> Result<Referenc
     Ok(reference)
 }
 
-/// The names of a directory's files by the table they hold, in order; a suffix is left off.
+/// The names of a directory's files by the table they hold, in order; a suffix is left off. None where
+/// there is no directory.
 fn files_by_table(directory: &Path, suffix: &str) -> Result<BTreeMap<ReferenceTable, Vec<String>>, ReferenceStoreError> {
     let mut files: BTreeMap<ReferenceTable, Vec<String>> = BTreeMap::new();
-    for entry in fs::read_dir(directory).map_err(io_at(directory))? {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
+        Err(error) => return Err(io_at(directory)(error)),
+    };
+    for entry in entries {
         let name = entry.map_err(io_at(directory))?.file_name();
         let name = name.to_str().and_then(|name| name.strip_suffix(suffix));
         if let Some((name, table)) = name.and_then(|name| Some((name, ReferenceTable::of_file(name)?))) {
@@ -143,10 +149,7 @@ pub fn load(store: &Path, keys: &Keys, directory: &Path) -> Result<ReferenceData
         create_directory(&staging).map_err(io_at(&staging))?;
         let before = store.join(base.digest().hex());
         let fresh = files_by_table(directory, "")?;
-        let kept = match base.contents().iter().any(|content| content.origin == Origin::Loaded) {
-            true => files_by_table(&before, SEALED)?,
-            false => BTreeMap::new(),
-        };
+        let kept = files_by_table(&before, SEALED)?;
         let is_loaded = |table: &ReferenceTable| {
             reference
                 .contents()
@@ -294,6 +297,8 @@ mod tests {
         fs::write(directory.path().join("providers.csv"), PROVIDERS.replace("pcp", "doctor")).unwrap();
         let error = load(directory.path(), &keys, directory.path()).unwrap_err();
         assert!(matches!(error, ReferenceStoreError::Load { file: "providers.csv", .. }));
+        let nowhere = load(directory.path(), &keys, &directory.path().join("nowhere")).unwrap_err();
+        assert!(matches!(nowhere, ReferenceStoreError::Empty { .. }));
         assert!(!error.to_string().contains("doctor"));
         assert_eq!(current(directory.path(), &keys).unwrap().digest(), embedded.digest());
     }

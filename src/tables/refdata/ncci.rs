@@ -292,10 +292,30 @@ mod tests {
         );
     }
 
+    /// As many as a quarter's practitioner edits in force, and each of them found.
     #[test]
-    fn a_pair_is_twelve_bytes() {
-        let pair = size_of::<u64>() + size_of::<(u16, u16)>();
-        assert_eq!(pair, 12);
+    fn a_million_pairs_take_twelve_bytes_each() {
+        use std::fmt::Write;
+        let code = |number: usize| format!("X{number:04}");
+        let mut text = String::from("Column 1\tColumn 2\t*\tEffective\tDeletion\tModifier\n");
+        for number in 0..1_000_000 {
+            let (one, two, modifier) = (number / 1_000, 1_000 + number % 1_000, number % 2);
+            writeln!(text, "X{one:04}\tX{two:04}\t\t20200101\t*\t{modifier}").unwrap();
+        }
+        let (pairs, _) = read(&[(PRACTITIONER, &text)]).unwrap();
+        assert_eq!(pairs.len(), 1_000_000);
+        let bytes = pairs.keys.capacity() * size_of::<u64>() + pairs.spans.capacity() * size_of::<(u16, u16)>();
+        assert!(bytes <= 13_000_000, "{bytes} bytes");
+        for number in (0..1_000_000).step_by(9_973) {
+            let (one, two) = (code(number / 1_000), code(1_000 + number % 1_000));
+            let pair = found(&pairs, CodingSetting::Practitioner, &one, &two, "2025-01-20");
+            assert_eq!(pair, Some(number % 2 == 1), "{one} {two}");
+        }
+        assert_eq!(found(&pairs, CodingSetting::Practitioner, "X1000", "X1000", "2025-01-20"), None);
+    }
+
+    #[test]
+    fn days_are_counted_from_1980() {
         let day = |text: &str| day_number(text.parse().unwrap());
         assert_eq!((day("1980-01-01"), day("1979-12-31"), day("2159-06-06")), (Some(0), None, None));
     }
