@@ -20,7 +20,7 @@ use super::pricing::{Price, price};
 use super::routing::{Route, route};
 use super::ruling::{Reason, Ruling, Verdict};
 use super::trace::{Note, Rule, Step, StepResult};
-use super::{billing_restrictions, coordination, duplicate, eligibility, prior_auth, timely_filing};
+use super::{billing_restrictions, coding_edits, coordination, duplicate, eligibility, prior_auth, timely_filing};
 use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
 use crate::money::{Money, Quantity};
@@ -38,13 +38,15 @@ pub struct Tables<'a> {
 type Gate = fn(&Case<'_>, &OpenLine<'_>, &SoFar<'_>) -> Ruling;
 
 /// What a line must pass before it is priced, in the order of DOMAIN J.
-const GATES: [(Rule, Gate); 6] = [
+const GATES: [(Rule, Gate); 8] = [
     (Rule::Eligibility, eligibility::rule),
     (Rule::TimelyFiling, timely_filing::rule),
     (Rule::Coordination, coordination::rule),
     (Rule::Restriction, billing_restrictions::rule),
     (Rule::Duplicate, duplicate::rule),
     (Rule::PriorAuthorization, prior_auth::rule),
+    (Rule::CodePair, coding_edits::pair_rule),
+    (Rule::UnitLimit, coding_edits::unit_rule),
 ];
 
 /// Billed above allowed.
@@ -54,8 +56,8 @@ const INCLUDED: Reason = Reason::contractual("97").remark("M80");
 /// Decides a claim and tells each step. Pure and total: equal values give an equal determination, and a
 /// rule that fails pends the claim.
 pub fn adjudicate(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_>) -> Determination {
-    // Two steps of the claim, eight of each line.
-    let trace = Trace::Told(Vec::with_capacity(2 + 8 * claim.lines.len()));
+    // Two steps of the claim, ten of each line.
+    let trace = Trace::Told(Vec::with_capacity(2 + 10 * claim.lines.len()));
     determine(claim, receipt, facts, tables, trace)
 }
 
@@ -217,7 +219,6 @@ fn decide<'a>(
                 amount: None,
             });
         }
-        open.draws = open.draws.or(ruling.draws);
         match ruling.verdict {
             Verdict::Passed | Verdict::Skipped | Verdict::NotEnforced => {}
             Verdict::Cut(reason, kept) => open.cut(reason, kept),
@@ -227,6 +228,8 @@ fn decide<'a>(
                 return Ok(LineDetermination::pended(line.number, line.charge, rule));
             }
         }
+        // Behind the cut: what a step draws fits what it leaves.
+        open.draws = open.draws.or(ruling.draws);
     }
     settle(case, open, so_far, purse, aside, trace)
 }
@@ -314,7 +317,7 @@ fn pay(open: OpenLine<'_>, rate: Money, so_far: &mut SoFar<'_>, purse: &mut Purs
 }
 
 impl OpenLine<'_> {
-    /// Keeps so many units and their part of the charge.
+    /// Keeps so many units and their part of the charge; of an authorization, no more than is kept.
     fn cut(&mut self, reason: Reason, kept: Quantity) {
         let billed = self.billed.share(kept, self.units);
         let amount = self.billed - billed;
@@ -323,6 +326,10 @@ impl OpenLine<'_> {
             self.cuts.push(adjustment.with_quantity(self.units.less(kept)));
         }
         (self.units, self.billed) = (kept, billed);
+        // Dollars are drawn by what is allowed.
+        if let Some(Draw::Units { units, .. }) = &mut self.draws {
+            *units = (*units).min(kept);
+        }
     }
 }
 
@@ -407,12 +414,14 @@ mod tests {
                 (Rule::Restriction, StepResult::Passed),
                 (Rule::Duplicate, StepResult::Passed),
                 (Rule::PriorAuthorization, StepResult::Skipped),
+                (Rule::CodePair, StepResult::NotEnforced),
+                (Rule::UnitLimit, StepResult::NotEnforced),
                 (Rule::FeeSchedule, StepResult::Paid),
                 (Rule::MemberBilling, StepResult::Passed),
             ]
         );
         let evidence: Vec<String> = determination.trace().iter().filter_map(|step| Some(step.evidence?.tag.to_string())).collect();
-        assert_eq!(evidence, ["NM1", "DTP", "DTP", "SBR", "SV1", "SV1", "SV1", "SV1"]);
+        assert_eq!(evidence, ["NM1", "DTP", "DTP", "SBR", "SV1", "SV1", "SV1", "SV1", "SV1", "SV1"]);
     }
 
     #[test]

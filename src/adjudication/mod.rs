@@ -8,6 +8,7 @@ pub mod adjustment;
 mod authorized_units;
 mod billing_restrictions;
 mod case;
+mod coding_edits;
 mod coordination;
 pub mod decision;
 pub mod determination;
@@ -20,6 +21,7 @@ mod pricing;
 mod prior_auth;
 #[cfg(test)]
 mod properties;
+mod restriction_conditions;
 mod routing;
 mod ruling;
 #[cfg(test)]

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::position::SegmentPosition;
 
-/// The steps of adjudication, in the order in which they run (DOMAIN J, decision order).
+/// The steps of adjudication, in the order in which they run (DOMAIN J, decision order); steps that came
+/// later stand behind, since stored decisions know them by their place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
@@ -35,6 +36,10 @@ pub enum Rule {
     FeeSchedule,
     /// Members may not be billed (D1).
     MemberBilling,
+    /// Pairs of procedures, behind prior authorization (D2, NCCI PTP).
+    CodePair,
+    /// Units of a procedure, behind pairs (D2, MUE).
+    UnitLimit,
 }
 
 impl Rule {
@@ -51,6 +56,8 @@ impl Rule {
             Rule::PriorAuthorization => "prior-authorization",
             Rule::FeeSchedule => "fee-schedule",
             Rule::MemberBilling => "member-billing",
+            Rule::CodePair => "ncci-ptp",
+            Rule::UnitLimit => "mue",
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct Rules {
     pub duplicate: DuplicateRules,
     pub prompt_pay: PromptPayRules,
     pub pricing: PricingRules,
+    #[serde(default)]
+    pub correct_coding: CorrectCodingRules,
     #[serde(rename = "exemption", default)]
     pub exemptions: Vec<Exemption>,
 }
@@ -153,6 +155,25 @@ pub struct PromptPayRules {
 #[serde(deny_unknown_fields)]
 pub struct PricingRules {
     pub unpriced: UnpricedAction,
+}
+
+/// DOMAIN D2, NCCI. The edits are `ncci_ptp*` and `mue*`. A pack may leave this out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorrectCodingRules {
+    #[serde(default)]
+    pub units_above: UnitsAbove,
+}
+
+/// What happens to a line with more units than are believed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnitsAbove {
+    /// The units above the limit are cut.
+    #[default]
+    Cut,
+    /// The line is denied.
+    Deny,
 }
 
 /// What happens to a covered line without a rate.
