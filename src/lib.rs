@@ -128,6 +128,9 @@
 //!   made with another pack counts them as errors instead of guessing.
 //! - **Reference data** is parsed from its sealed CSV at every start; a binary snapshot or an index on
 //!   disk is what a start in 100 ms with 900,000 members needs.
+//! - **Restrictions and correct coding edits** look within a claim: `frequency` is told as not enforced, and
+//!   pairs and units by day see no other claim of the member. Whether a provider is enrolled is loaded, and no
+//!   fact of a decision.
 //! - **Code sets** are read by `tables::code_sets`, and no command loads them yet; `edits::CodeLookup` is
 //!   where their answers go in.
 //! - **Speed of `ingest`** is some 70 µs of processor time a claim: events are rendered from memory while the

@@ -9,7 +9,7 @@ use std::fmt;
 use chrono::{Datelike, NaiveDate};
 
 use super::TableFile;
-use super::published::{A_CODE, CodeNumber, CodingSetting, Place, PublishedRows};
+use super::published::{A_CODE, CodeNumber, CodingSetting, PublishedRows};
 use crate::ids::ProcedureCode;
 use crate::limits;
 use crate::tables::csv_table::{LoadError, Problem, TableDigest};
@@ -143,7 +143,7 @@ struct Header {
 
 fn header(names: &[String]) -> Option<Header> {
     let is_header = names.first().is_some_and(|name| name.starts_with("column1") && !name.contains("column2"));
-    let place = |word: &str| -> Place { names.iter().position(|name| name.starts_with(word)) };
+    let place = |word: &str| names.iter().position(|name| name.starts_with(word));
     (is_header && names.get(1).is_some_and(|name| name.starts_with("column2"))).then(|| Header {
         effective: place("effective").unwrap_or(3),
         deletion: place("deletion").unwrap_or(4),

@@ -65,9 +65,6 @@ pub(super) struct PublishedRows<'a> {
     has_begun: bool,
 }
 
-/// Columns of a header, each by place.
-pub(super) type Place = Option<usize>;
-
 impl<'a> PublishedRows<'a> {
     /// Finds the header: the first row for which `header` finds its columns.
     ///
