@@ -18,14 +18,16 @@ use super::facts::{Facts, Receipt};
 use super::member_billing::{self, SHARE_OF_COST};
 use super::pricing::{Price, price};
 use super::routing::{Route, route};
+use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling, Verdict};
-use super::trace::{Note, Rule, Step, StepResult};
-use super::{billing_restrictions, coordination, duplicate, eligibility, prior_auth, timely_filing};
+use super::trace::{Given, Note, Rule, Step, StepResult};
+use super::{billing_restrictions, coordination, deciding_row, duplicate, eligibility, evidence, prior_auth, prompt_pay, timely_filing};
 use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
 use crate::money::{Money, Quantity};
 use crate::position::SegmentPosition;
 use crate::tables::refdata::ReferenceData;
+use crate::tables::refdata::fee_schedule::FeeMethod;
 use crate::tables::rules::{RulePack, UnpricedAction};
 
 /// Rules and reference data.
@@ -54,8 +56,8 @@ const INCLUDED: Reason = Reason::contractual("97").remark("M80");
 /// Decides a claim and tells each step. Pure and total: equal values give an equal determination, and a
 /// rule that fails pends the claim.
 pub fn adjudicate(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_>) -> Determination {
-    // Two steps of the claim, eight of each line.
-    let trace = Trace::Told(Vec::with_capacity(2 + 8 * claim.lines.len()));
+    // Five steps of the claim, eight of each line.
+    let trace = Trace::Told(Vec::with_capacity(5 + 8 * claim.lines.len()));
     determine(claim, receipt, facts, tables, trace)
 }
 
@@ -69,11 +71,16 @@ fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_
     let mut aside = Aside::default();
     let lines = match whole_claim(&case, &mut aside, &mut trace) {
         _ if claim.lines.is_empty() => None,
-        Some(fate) => Some(claim.lines.iter().map(|line| fate.of(line)).collect()),
+        Some(fate) => {
+            trace.not_reached(0, steps_from(0).chain([Rule::MemberBilling]));
+            Some(claim.lines.iter().map(|line| fate.of(line)).collect())
+        }
         None => line_by_line(&case, &mut aside, &mut trace).ok(),
     };
     let determination = lines.and_then(|lines| Determination::new(claim.charge, lines, aside).ok());
-    let determination = determination.unwrap_or_else(|| failed(claim, &mut trace));
+    let determination = determination.unwrap_or_else(|| failed(&case, &mut trace));
+    let (id, result, note) = prompt_pay::due(&case);
+    trace.of_claim(&case, Told::new(id, result, note, None));
     determination.with_trace(trace.steps())
 }
 
@@ -83,16 +90,82 @@ enum Trace {
     Untold,
 }
 
+/// What a step came to, before it is told.
+struct Told {
+    id: RuleId,
+    result: StepResult,
+    note: Note,
+    given: Option<Given>,
+    /// The segment that the step itself points at.
+    at: Option<SegmentPosition>,
+}
+
+impl Told {
+    fn new(id: RuleId, result: StepResult, note: impl Into<Note>, at: impl Into<Option<SegmentPosition>>) -> Told {
+        Told {
+            id,
+            result,
+            note: note.into(),
+            given: None,
+            at: at.into(),
+        }
+    }
+
+    fn giving(self, reason: Reason) -> Told {
+        Told {
+            given: Some(reason.given()),
+            ..self
+        }
+    }
+}
+
 impl Trace {
-    fn step(&mut self, line: u16, rule: Rule, result: StepResult, note: impl Into<Note>, evidence: impl Into<Option<SegmentPosition>>) {
+    /// Tells a step of the claim as a whole.
+    fn of_claim(&mut self, case: &Case<'_>, told: Told) {
         if let Trace::Told(steps) = self {
             steps.push(Step {
+                line: 0,
+                rule: told.id.step(),
+                id: told.id,
+                result: told.result,
+                note: told.note,
+                given: told.given,
+                evidence: evidence::of(told.id, case, None, told.at),
+                row: deciding_row::of_claim(told.id, case),
+            });
+        }
+    }
+
+    /// Tells a step of a line. What it looked at and the row that decided are found again for who asks:
+    /// the steps are functions of values, so they come to the same.
+    fn of_line(&mut self, case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, told: Told) {
+        if let Trace::Told(steps) = self {
+            steps.push(Step {
+                line: line.line.number,
+                rule: told.id.step(),
+                id: told.id,
+                result: told.result,
+                note: told.note,
+                given: told.given,
+                evidence: evidence::of(told.id, case, Some(line), told.at),
+                row: deciding_row::of_line(told.id, case, line, so_far),
+            });
+        }
+    }
+
+    /// Tells which steps a decision left out; `line` 0 for the claim as a whole.
+    fn not_reached(&mut self, line: u16, steps_left: impl Iterator<Item = Rule>) {
+        if let Trace::Told(steps) = self {
+            steps.extend(steps_left.map(|rule| Step {
                 line,
                 rule,
-                result,
-                note: note.into(),
-                evidence: evidence.into(),
-            });
+                id: RuleId::general(rule),
+                result: StepResult::NotReached,
+                note: "an earlier step decided".into(),
+                given: None,
+                evidence: Vec::new(),
+                row: None,
+            }));
         }
     }
 
@@ -102,6 +175,11 @@ impl Trace {
             Trace::Untold => Vec::new(),
         }
     }
+}
+
+/// The steps of a line from one on, pricing included.
+fn steps_from(place: usize) -> impl Iterator<Item = Rule> {
+    GATES.into_iter().skip(place).map(|(rule, _)| rule).chain([Rule::FeeSchedule])
 }
 
 /// A decision on every line at once.
@@ -129,42 +207,55 @@ impl Fate {
 fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate> {
     let at = case.claim.at;
     if case.receipt.is_encounter {
-        trace.step(0, Rule::Encounter, StepResult::Recorded, "an encounter (BHT06 is RP)", at);
+        trace.of_claim(case, Told::new(RuleId::Encounter, StepResult::Recorded, "an encounter (BHT06 is RP)", at));
+        trace.not_reached(0, [Rule::Replacement, Rule::Routing].into_iter());
         return Some(Fate::Recorded(Rule::Encounter));
     }
+    trace.of_claim(case, Told::new(RuleId::Encounter, StepResult::Skipped, "no encounter", None));
     if case.claim.is_void() {
-        trace.step(0, Rule::Replacement, StepResult::Recorded, "a void (frequency 8)", at);
+        trace.of_claim(case, Told::new(RuleId::Void, StepResult::Recorded, "a void (frequency 8)", at));
+        trace.not_reached(0, [Rule::Routing].into_iter());
         return Some(Fate::Recorded(Rule::Replacement));
     }
     if case.claim.is_replacement() {
-        trace.step(0, Rule::Replacement, StepResult::Pended, "a replacement (frequency 7)", at);
+        trace.of_claim(case, Told::new(RuleId::Replacement, StepResult::Pended, "a replacement (frequency 7)", at));
         aside.pend_reason = Some(PendReason::Replacement);
+        trace.not_reached(0, [Rule::Routing].into_iter());
         return Some(Fate::Pended(Rule::Replacement));
     }
+    trace.of_claim(case, Told::new(RuleId::Replacement, StepResult::Skipped, "neither a replacement nor a void", at));
     if case.claim.billing_provider.npi.is_none() {
         let at = case.claim.billing_provider.at;
-        trace.step(0, Rule::Routing, StepResult::Pended, "the billing provider has no NPI to be paid under", at);
+        let note = "the billing provider has no NPI to be paid under";
+        trace.of_claim(case, Told::new(RuleId::Payee, StepResult::Pended, note, at));
         aside.pend_reason = Some(PendReason::NoPayee);
         return Some(Fate::Pended(Rule::Routing));
     }
-    let (result, note, fate) = match route(case) {
-        Route::Ours(note) => (StepResult::Passed, note, None),
-        Route::NotEnforced(note) => (StepResult::NotEnforced, note, None),
+    routed(case, aside, trace)
+}
+
+fn routed(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate> {
+    let at = case.claim.subscriber.name_at;
+    let (told, fate) = match route(case) {
+        Route::Ours(note) => (Told::new(RuleId::RoutePlan, StepResult::Passed, note, at), None),
+        Route::NotEnforced(note) => (Told::new(RuleId::RoutePlan, StepResult::NotEnforced, note, at), None),
         Route::Denied(reason) => {
-            let fate = Fate::Denied(Rule::Routing, reason);
-            (StepResult::Denied, "the member's network is responsible", Some(fate))
+            let told = Told::new(RuleId::RouteDenied, StepResult::Denied, "the member's network is responsible", at);
+            (told.giving(reason), Some(Fate::Denied(Rule::Routing, reason)))
         }
         Route::Forwarded(reason, to) => {
             aside.forward_to = Some(to);
-            (StepResult::Forwarded, "the member's network is responsible", Some(Fate::Forwarded(reason)))
+            let told = Told::new(RuleId::RouteForwarded, StepResult::Forwarded, "the member's network is responsible", at);
+            (told.giving(reason), Some(Fate::Forwarded(reason)))
         }
         Route::Unknown => {
             aside.pend_reason = Some(PendReason::NetworkUnknown);
             let note = "no row says who is responsible for the member's network";
-            (StepResult::Pended, note, Some(Fate::Pended(Rule::Routing)))
+            let told = Told::new(RuleId::RouteUnknown, StepResult::Pended, note, at);
+            (told, Some(Fate::Pended(Rule::Routing)))
         }
     };
-    trace.step(0, Rule::Routing, result, note, case.claim.subscriber.name_at);
+    trace.of_claim(case, told);
     fate
 }
 
@@ -186,8 +277,8 @@ fn line_by_line<'a>(case: &Case<'a>, aside: &mut Aside, trace: &mut Trace) -> Re
         let decided = decide(case, line, &mut so_far, &mut purse, aside, trace)?;
         so_far.lines.push(decided);
     }
-    let evidence = review.evidence.map(|amount| amount.at);
-    trace.step(0, Rule::MemberBilling, StepResult::Passed, review.note, evidence);
+    let at = review.evidence.map(|amount| amount.at);
+    trace.of_claim(case, Told::new(review.id, StepResult::Passed, review.note, at));
     aside.signals.extend(review.signals);
     aside.consumed = so_far.consumed;
     Ok(so_far.lines)
@@ -202,14 +293,21 @@ fn decide<'a>(
     trace: &mut Trace,
 ) -> Result<LineDetermination, Unbalanced> {
     let Some(dates) = case.claim.service_dates(line) else {
-        trace.step(line.number, Rule::Eligibility, StepResult::Pended, "no service date", line.at);
+        trace.of_claim(case, Told::new(RuleId::Failed, StepResult::Pended, "no service date", line.at));
+        trace.not_reached(line.number, steps_from(0));
         aside.pend_reason.get_or_insert(PendReason::RuleFailure);
         return Ok(LineDetermination::pended(line.number, line.charge, Rule::Eligibility));
     };
     let mut open = OpenLine::new(line, dates);
-    for (rule, gate) in GATES {
+    for ((rule, gate), place) in GATES.into_iter().zip(1..) {
         let ruling = gate(case, &open, so_far);
-        trace.step(line.number, rule, ruling.verdict.result(), ruling.note, ruling.evidence);
+        let told = Told {
+            id: ruling.id.unwrap_or(RuleId::general(rule)),
+            result: ruling.verdict.result(),
+            note: ruling.note,
+            given: ruling.verdict.given(),
+            at: ruling.evidence,
+        };
         if let Some(signal) = ruling.signal {
             aside.signals.push(Raised {
                 signal,
@@ -218,11 +316,16 @@ fn decide<'a>(
             });
         }
         open.draws = open.draws.or(ruling.draws);
+        trace.of_line(case, &open, so_far, told);
         match ruling.verdict {
             Verdict::Passed | Verdict::Skipped | Verdict::NotEnforced => {}
             Verdict::Cut(reason, kept) => open.cut(reason, kept),
-            Verdict::Denied(reason) => return Ok(LineDetermination::denied(line.number, line.charge, reason.adjusts(line.charge), rule)),
+            Verdict::Denied(reason) => {
+                trace.not_reached(line.number, steps_from(place));
+                return Ok(LineDetermination::denied(line.number, line.charge, reason.adjusts(line.charge), rule));
+            }
             Verdict::Pended(reason) => {
+                trace.not_reached(line.number, steps_from(place));
                 aside.pend_reason.get_or_insert(reason);
                 return Ok(LineDetermination::pended(line.number, line.charge, rule));
             }
@@ -243,14 +346,7 @@ fn settle<'a>(
     let line = open.line;
     let priced = price(case, &open, so_far);
     let unpriced = case.tables.rules.pricing.unpriced;
-    let (result, note) = match (&priced, unpriced) {
-        (Price::Rated { row, .. }, _) => (StepResult::Paid, row.rate.method().as_str()),
-        (Price::Included, _) => (StepResult::Denied, "included in the case rate"),
-        (Price::NoRate, UnpricedAction::Deny { .. }) => (StepResult::Denied, "no rate"),
-        (Price::NoRate, UnpricedAction::Pend) => (StepResult::Pended, "no rate"),
-        (Price::NotLoaded, _) => (StepResult::Pended, "fee schedule not loaded"),
-    };
-    trace.step(line.number, Rule::FeeSchedule, result, note, line.at);
+    trace.of_line(case, &open, so_far, told_price(&priced, unpriced, line.at));
     let denied = |reason: Reason| {
         Ok(LineDetermination::denied(
             line.number,
@@ -262,7 +358,14 @@ fn settle<'a>(
     match (priced, unpriced) {
         (Price::Rated { allowed, row }, _) => {
             so_far.take_of_case(row, open.billed.min(allowed));
-            pay(open, allowed, so_far, purse)
+            let untouched = matches!(trace, Trace::Told(_)).then(|| open.clone());
+            let paid = pay(open, allowed, so_far, purse)?;
+            let is_reduced = paid.adjustments().iter().any(|adjustment| adjustment.carc == PRIOR_PAYER.carc);
+            if let Some(open) = untouched.filter(|_| is_reduced) {
+                let told = Told::new(RuleId::PriorPayment, StepResult::Cut, "what other payers paid is taken off", None);
+                trace.of_line(case, &open, so_far, told.giving(PRIOR_PAYER));
+            }
+            Ok(paid)
         }
         (Price::Included, _) => denied(INCLUDED),
         (Price::NoRate, UnpricedAction::Deny { group, carc, rarc }) => denied(Reason {
@@ -275,6 +378,28 @@ fn settle<'a>(
             aside.pend_reason.get_or_insert(PendReason::Unpriced);
             Ok(LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule))
         }
+    }
+}
+
+fn told_price(priced: &Price<'_>, unpriced: UnpricedAction, at: SegmentPosition) -> Told {
+    match (priced, unpriced) {
+        (Price::Rated { row, .. }, _) => {
+            let method = row.rate.method();
+            let id = match method {
+                FeeMethod::Fee => RuleId::FeeEach,
+                FeeMethod::PerDiem => RuleId::FeePerDiem,
+                FeeMethod::Percent => RuleId::FeePercent,
+                FeeMethod::Case => RuleId::FeeCase,
+            };
+            Told::new(id, StepResult::Paid, method.as_str(), at)
+        }
+        (Price::Included, _) => Told::new(RuleId::FeeIncluded, StepResult::Denied, "included in the case rate", at).giving(INCLUDED),
+        (Price::NoRate, UnpricedAction::Deny { group, carc, rarc }) => {
+            let rarcs = [rarc, None];
+            Told::new(RuleId::FeeAbsent, StepResult::Denied, "no rate", at).giving(Reason { group, carc, rarcs })
+        }
+        (Price::NoRate, UnpricedAction::Pend) => Told::new(RuleId::FeeAbsent, StepResult::Pended, "no rate", at),
+        (Price::NotLoaded, _) => Told::new(RuleId::FeesNotLoaded, StepResult::Pended, "fee schedule not loaded", at),
     }
 }
 
@@ -328,10 +453,11 @@ impl OpenLine<'_> {
 
 /// A claim that has no lines or whose lines do not add up: a rule failed, or its charges never did. It
 /// is pended whole.
-fn failed(claim: &Claim, trace: &mut Trace) -> Determination {
+fn failed(case: &Case<'_>, trace: &mut Trace) -> Determination {
     let note = "no lines, or charge, adjustments and payment do not add up";
-    trace.step(0, Rule::FeeSchedule, StepResult::Pended, note, claim.at);
-    let lines = claim
+    trace.of_claim(case, Told::new(RuleId::Failed, StepResult::Pended, note, case.claim.at));
+    let lines = case
+        .claim
         .lines
         .iter()
         .map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule));

@@ -9,18 +9,22 @@ mod authorized_units;
 mod billing_restrictions;
 mod case;
 mod coordination;
+mod deciding_row;
 pub mod decision;
 pub mod determination;
 mod duplicate;
 mod eligibility;
+mod evidence;
 mod exemptions;
 pub mod facts;
 mod member_billing;
 mod pricing;
 mod prior_auth;
+mod prompt_pay;
 #[cfg(test)]
 mod properties;
 mod routing;
+pub mod rule_id;
 mod ruling;
 #[cfg(test)]
 mod testing;

@@ -43,6 +43,11 @@ pub(super) fn price<'a>(case: &Case<'a>, line: &OpenLine<'_>, so_far: &SoFar<'a>
     Price::Rated { allowed, row }
 }
 
+/// The row that [`price`] came to, for who is told.
+pub(super) fn deciding_row<'a>(case: &Case<'a>, line: &OpenLine<'_>) -> Option<&'a FeeRow> {
+    rate(case, line, case.tables.reference.fee_schedule.as_deref()?)
+}
+
 /// An institutional claim is priced by its group if the group has a rate, else by procedure, else by
 /// revenue code; a professional line by procedure.
 fn rate<'a>(case: &Case<'a>, line: &OpenLine<'_>, schedule: &'a FeeSchedule) -> Option<&'a FeeRow> {
