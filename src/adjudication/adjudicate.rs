@@ -223,7 +223,10 @@ fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<
         trace.not_reached(0, [Rule::Routing].into_iter());
         return Some(Fate::Pended(Rule::Replacement));
     }
-    trace.of_claim(case, Told::new(RuleId::Replacement, StepResult::Skipped, "neither a replacement nor a void", at));
+    trace.of_claim(
+        case,
+        Told::new(RuleId::Replacement, StepResult::Skipped, "neither a replacement nor a void", at),
+    );
     if case.claim.billing_provider.npi.is_none() {
         let at = case.claim.billing_provider.at;
         let note = "the billing provider has no NPI to be paid under";
@@ -508,37 +511,67 @@ mod tests {
         assert_eq!(
             steps,
             [
-                (0, Rule::Routing, StepResult::Passed),
-                (1, Rule::Eligibility, StepResult::Passed),
-                (1, Rule::TimelyFiling, StepResult::Denied),
-                (2, Rule::Eligibility, StepResult::Passed),
-                (2, Rule::TimelyFiling, StepResult::Denied),
-                (0, Rule::MemberBilling, StepResult::Passed),
+                &[
+                    (0, Rule::Encounter, StepResult::Skipped),
+                    (0, Rule::Replacement, StepResult::Skipped),
+                    (0, Rule::Routing, StepResult::Passed),
+                ][..],
+                &of_late_line(1),
+                &of_late_line(2),
+                &[(0, Rule::MemberBilling, StepResult::Passed), (0, Rule::PromptPay, StepResult::Skipped)],
             ]
+            .concat()
         );
         assert!(determination.lines().iter().all(|line| line.rule() == Rule::TimelyFiling));
+    }
+
+    fn of_late_line(line: u16) -> [(u16, Rule, StepResult); 7] {
+        [
+            (line, Rule::Eligibility, StepResult::Passed),
+            (line, Rule::TimelyFiling, StepResult::Denied),
+            (line, Rule::Coordination, StepResult::NotReached),
+            (line, Rule::Restriction, StepResult::NotReached),
+            (line, Rule::Duplicate, StepResult::NotReached),
+            (line, Rule::PriorAuthorization, StepResult::NotReached),
+            (line, Rule::FeeSchedule, StepResult::NotReached),
+        ]
     }
 
     #[test]
     fn every_step_of_a_paid_line_is_told() {
         let determination = decided(&claim(vec![line("99214", 1, "150", "2025-01-20")]), &plan());
-        let steps: Vec<(Rule, StepResult)> = determination.trace().iter().map(|step| (step.rule, step.result)).collect();
+        let steps: Vec<(RuleId, StepResult, String)> = determination.trace().iter().map(told).collect();
+        let step = |id, result, rest: &str| (id, result, rest.to_string());
         assert_eq!(
             steps,
             [
-                (Rule::Routing, StepResult::Passed),
-                (Rule::Eligibility, StepResult::Passed),
-                (Rule::TimelyFiling, StepResult::Passed),
-                (Rule::Coordination, StepResult::Passed),
-                (Rule::Restriction, StepResult::Passed),
-                (Rule::Duplicate, StepResult::Passed),
-                (Rule::PriorAuthorization, StepResult::Skipped),
-                (Rule::FeeSchedule, StepResult::Paid),
-                (Rule::MemberBilling, StepResult::Passed),
+                step(RuleId::Encounter, StepResult::Skipped, ""),
+                step(RuleId::Replacement, StepResult::Skipped, "2300 CLM05-3"),
+                step(RuleId::RoutePlan, StepResult::Passed, "2010BA NM109 networks.csv CCN 837P"),
+                step(RuleId::Covered, StepResult::Passed, "2400 DTP03 2010BA NM109 members.csv "),
+                step(RuleId::FilingLine, StepResult::Passed, "2400 DTP03 filing_limits.csv * contracted"),
+                step(RuleId::NoOtherCoverage, StepResult::Passed, "2000B SBR members.csv "),
+                step(RuleId::RestrictionsMet, StepResult::Passed, "2400 SV101-2"),
+                step(RuleId::NoDuplicate, StepResult::Passed, "2400 SV101-2 2400 SV102 2400 DTP03 2400 SV104"),
+                step(RuleId::AuthorizationNotNeeded, StepResult::Skipped, "2400 SV101-2"),
+                step(
+                    RuleId::FeeEach,
+                    StepResult::Paid,
+                    "2400 SV101-2 2400 SV102 2400 SV104 fee_schedule.csv HCPCS 99214"
+                ),
+                step(RuleId::MemberOwesNothing, StepResult::Passed, "members.csv "),
+                step(RuleId::DueBefore, StepResult::Skipped, "rule pack prompt_pay"),
             ]
         );
-        let evidence: Vec<String> = determination.trace().iter().filter_map(|step| Some(step.evidence?.tag.to_string())).collect();
-        assert_eq!(evidence, ["NM1", "DTP", "DTP", "SBR", "SV1", "SV1", "SV1", "SV1"]);
+    }
+
+    /// Id and result, then where the evidence stands and which row decided.
+    fn told(step: &Step) -> (RuleId, StepResult, String) {
+        let evidence = step.evidence.iter();
+        let mut words: Vec<String> = evidence.map(|evidence| format!("{} {}", evidence.loop_id.unwrap(), evidence.name())).collect();
+        words.extend(step.row.iter().map(|row| format!("{} {}", row.table, row.row.as_deref().unwrap_or_default())));
+        assert!(step.row.iter().all(|row| row.digest.is_some()));
+        (step.id, step.result, words.join(" "))
     }
 
     #[test]

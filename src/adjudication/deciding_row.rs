@@ -5,7 +5,7 @@ use compact_str::{CompactString, format_compact};
 use super::case::{Case, Draw, OpenLine, SoFar};
 use super::rule_id::RuleId;
 use super::trace::{Rule, TableRow};
-use super::{billing_restrictions, prior_auth, pricing, routing};
+use super::{billing_restrictions, pricing, prior_auth, routing};
 use crate::tables::code_range::CodeRange;
 use crate::tables::period::Period;
 use crate::tables::refdata::ReferenceTable;
@@ -41,7 +41,12 @@ pub(super) fn of_claim(id: RuleId, case: &Case<'_>) -> Option<TableRow> {
 
 /// The row of a step of a line.
 pub(super) fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> Option<TableRow> {
-    let member = || case.facts.member.found().map(|_| of_table(case, ReferenceTable::Members, None, Period::default()));
+    let member = || {
+        case.facts
+            .member
+            .found()
+            .map(|_| of_table(case, ReferenceTable::Members, None, Period::default()))
+    };
     match id.step() {
         Rule::Eligibility => member(),
         Rule::TimelyFiling => match id {
@@ -105,7 +110,12 @@ fn filing_limit(case: &Case<'_>, limit: &FilingLimit) -> TableRow {
         Some(true) => "contracted",
         Some(false) => "not contracted",
     };
-    of_table(case, ReferenceTable::FilingLimits, Some(format_compact!("{network} {contract}")), limit.received)
+    of_table(
+        case,
+        ReferenceTable::FilingLimits,
+        Some(format_compact!("{network} {contract}")),
+        limit.received,
+    )
 }
 
 fn range(codes: CodeRange) -> CompactString {

@@ -28,7 +28,7 @@ pub(super) fn of(id: RuleId, case: &Case<'_>, line: Option<&OpenLine<'_>>, at: O
             component: 0,
         });
     }
-    found.retain(|evidence| evidence.segment.length > 0);
+    found.retain(|evidence| evidence.segment != SegmentPosition::default());
     found.sort_by_key(|evidence| (evidence.segment.byte, evidence.element, evidence.component));
     found.dedup();
     found
@@ -44,9 +44,11 @@ fn of_claim(id: RuleId, case: &Case<'_>, at: Option<SegmentPosition>) -> Vec<Evi
         RuleId::Payee => vec![payee()],
         RuleId::FilingDelayReason | RuleId::FilingDelayRefused => vec![Evidence::of(LoopId::L2300, claim.at, 20)],
         RuleId::DuplicateEarlier => vec![member(), payee()],
-        RuleId::PatientPaid | RuleId::ShareOfCostMismatch | RuleId::ShareOfCost | RuleId::PatientPaidHospital | RuleId::PatientEstimate => {
-            at.filter(|at| at.tag.text() == "AMT").map(|at| Evidence::of(LoopId::L2300, at, 2)).into_iter().collect()
-        }
+        RuleId::PatientPaid | RuleId::ShareOfCostMismatch | RuleId::ShareOfCost | RuleId::PatientPaidHospital | RuleId::PatientEstimate => at
+            .filter(|at| at.tag.text() == "AMT")
+            .map(|at| Evidence::of(LoopId::L2300, at, 2))
+            .into_iter()
+            .collect(),
         _ => match id.step() {
             Rule::Routing | Rule::Eligibility => vec![member()],
             Rule::Replacement => vec![frequency()],
@@ -118,7 +120,9 @@ impl LineElements<'_, '_> {
     fn modifiers(&self) -> Vec<Evidence> {
         let composite = if self.is_professional() { 1 } else { 2 };
         let places = self.line.line.modifiers.iter().zip(3..);
-        places.filter_map(|(modifier, part)| modifier.map(|_| self.on_line(composite).part(part))).collect()
+        places
+            .filter_map(|(modifier, part)| modifier.map(|_| self.on_line(composite).part(part)))
+            .collect()
     }
 
     /// SV102; SV203.

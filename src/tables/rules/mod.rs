@@ -24,6 +24,7 @@ use crate::money::Money;
 #[derive(Debug, Clone, PartialEq)]
 pub struct RulePack {
     rules: Rules,
+    text: std::sync::Arc<str>,
     digest: ContentDigest,
 }
 
@@ -217,8 +218,14 @@ impl RulePack {
         }
         Ok(RulePack {
             rules,
+            text: text.into(),
             digest: ContentDigest::from_bytes(*hasher.finalize().as_bytes()),
         })
+    }
+
+    /// The pack as it was read.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// BLAKE3 of the pack's text.
