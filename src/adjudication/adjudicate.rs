@@ -20,8 +20,9 @@ use super::pricing::{Price, price};
 use super::routing::{Route, route};
 use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling, Verdict};
-use super::trace::{Given, Note, Rule, Step, StepResult};
-use super::{billing_restrictions, coordination, deciding_row, duplicate, eligibility, evidence, prior_auth, prompt_pay, timely_filing};
+use super::telling::{Told, Trace};
+use super::trace::{Rule, StepResult};
+use super::{billing_restrictions, coordination, duplicate, eligibility, prior_auth, prompt_pay, timely_filing};
 use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
 use crate::money::{Money, Quantity};
@@ -82,99 +83,6 @@ fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_
     let (id, result, note) = prompt_pay::due(&case);
     trace.of_claim(&case, Told::new(id, result, note, None));
     determination.with_trace(trace.steps())
-}
-
-/// The steps as they happen, if anyone asked for them.
-enum Trace {
-    Told(Vec<Step>),
-    Untold,
-}
-
-/// What a step came to, before it is told.
-struct Told {
-    id: RuleId,
-    result: StepResult,
-    note: Note,
-    given: Option<Given>,
-    /// The segment that the step itself points at.
-    at: Option<SegmentPosition>,
-}
-
-impl Told {
-    fn new(id: RuleId, result: StepResult, note: impl Into<Note>, at: impl Into<Option<SegmentPosition>>) -> Told {
-        Told {
-            id,
-            result,
-            note: note.into(),
-            given: None,
-            at: at.into(),
-        }
-    }
-
-    fn giving(self, reason: Reason) -> Told {
-        Told {
-            given: Some(reason.given()),
-            ..self
-        }
-    }
-}
-
-impl Trace {
-    /// Tells a step of the claim as a whole.
-    fn of_claim(&mut self, case: &Case<'_>, told: Told) {
-        if let Trace::Told(steps) = self {
-            steps.push(Step {
-                line: 0,
-                rule: told.id.step(),
-                id: told.id,
-                result: told.result,
-                note: told.note,
-                given: told.given,
-                evidence: evidence::of(told.id, case, None, told.at),
-                row: deciding_row::of_claim(told.id, case),
-            });
-        }
-    }
-
-    /// Tells a step of a line. What it looked at and the row that decided are found again for who asks:
-    /// the steps are functions of values, so they come to the same.
-    fn of_line(&mut self, case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, told: Told) {
-        if let Trace::Told(steps) = self {
-            steps.push(Step {
-                line: line.line.number,
-                rule: told.id.step(),
-                id: told.id,
-                result: told.result,
-                note: told.note,
-                given: told.given,
-                evidence: evidence::of(told.id, case, Some(line), told.at),
-                row: deciding_row::of_line(told.id, case, line, so_far),
-            });
-        }
-    }
-
-    /// Tells which steps a decision left out; `line` 0 for the claim as a whole.
-    fn not_reached(&mut self, line: u16, steps_left: impl Iterator<Item = Rule>) {
-        if let Trace::Told(steps) = self {
-            steps.extend(steps_left.map(|rule| Step {
-                line,
-                rule,
-                id: RuleId::general(rule),
-                result: StepResult::NotReached,
-                note: "an earlier step decided".into(),
-                given: None,
-                evidence: Vec::new(),
-                row: None,
-            }));
-        }
-    }
-
-    fn steps(self) -> Vec<Step> {
-        match self {
-            Trace::Told(steps) => steps,
-            Trace::Untold => Vec::new(),
-        }
-    }
 }
 
 /// The steps of a line from one on, pricing included.
@@ -472,6 +380,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::testing::*;
+    use super::super::trace::Step;
     use super::*;
     use crate::adjudication::determination::ClaimOutcome;
 

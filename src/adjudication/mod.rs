@@ -26,6 +26,7 @@ mod properties;
 mod routing;
 pub mod rule_id;
 mod ruling;
+mod telling;
 #[cfg(test)]
 mod testing;
 mod timely_filing;

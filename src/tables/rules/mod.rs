@@ -186,6 +186,8 @@ pub enum RuleError {
     WrongExample { name: CompactString, number: usize },
     #[error("rule pack: pricing.unpriced is {0}")]
     Reason(#[from] ReasonError),
+    #[error("rule pack: pricing.unpriced names a remark that is not known")]
+    UnknownRemark,
     #[error("rule pack: the reason tables cannot be read")]
     ReasonTables,
 }
@@ -278,6 +280,13 @@ impl Rules {
             UnpricedAction::Pend => Ok(()),
             UnpricedAction::Deny { group, carc, rarc } => {
                 let reasons = Reasons::embedded().map_err(|_| RuleError::ReasonTables)?;
+                // What has no rate is never the member's to pay (DOMAIN D1).
+                if group == AdjustmentGroup::PatientResponsibility {
+                    return Err(ReasonError::WrongGroup.into());
+                }
+                if rarc.is_some_and(|rarc| reasons.rarc(&rarc).is_none()) {
+                    return Err(RuleError::UnknownRemark);
+                }
                 Ok(reasons.check(group, &carc, rarc.as_slice())?)
             }
         }
@@ -457,6 +466,16 @@ mod tests {
                 "carc = \"147\"",
                 "carc = \"15\"",
                 "rule pack: pricing.unpriced is a deactivated adjustment reason",
+            ),
+            (
+                "group = \"CO\", carc = \"147\"",
+                "group = \"PR\", carc = \"147\"",
+                "rule pack: pricing.unpriced is not allowed under this adjustment group",
+            ),
+            (
+                "carc = \"147\"",
+                "carc = \"96\", rarc = \"N999\"",
+                "rule pack: pricing.unpriced names a remark that is not known",
             ),
             (
                 "carc = \"147\"",
