@@ -12,7 +12,8 @@ use crate::adjudication::Tables;
 use crate::adjudication::rule_id::{Reasons, RuleId};
 use crate::config::Config;
 use crate::pipeline::house::{HouseError, rule_pack};
-use crate::pipeline::rule_examples::{DecideError, ExampleError, WorkedExample, decide_told, examples, work};
+use crate::pipeline::inbound::InboundError;
+use crate::pipeline::rule_examples::{ExampleError, WorkedExample, decide_told, examples, work};
 use crate::synthetic::{Mix, REFERENCE_FILES, Recipe, RecipeError, write_claims};
 use crate::tables::LoadError;
 use crate::tables::refdata::{ReferenceData, ReferenceTable};
@@ -91,7 +92,7 @@ enum TestError {
     #[error(transparent)]
     Example(#[from] ExampleError),
     #[error("generated claims cannot be decided")]
-    Generated(#[from] DecideError),
+    Generated(#[from] InboundError),
     #[error(transparent)]
     Recipe(#[from] RecipeError),
     #[error("generated reference data")]

@@ -152,17 +152,17 @@ pub fn work(path: &Path, rules: &RulePack) -> Result<WorkedExample, ExampleError
             reference: &reference,
         },
     )
-    .map_err(|error| match error {
-        DecideError::Inbound(source) => ExampleError::Claims {
-            path: path.to_path_buf(),
-            source: Box::new(source),
-        },
-        DecideError::Rejected { ordinal, finding } => ExampleError::Rejected {
-            path: path.to_path_buf(),
-            ordinal,
-            finding,
-        },
+    .map_err(|source| ExampleError::Claims {
+        path: path.to_path_buf(),
+        source: Box::new(source),
     })?;
+    if let Some((ordinal, finding)) = told.rejected.first() {
+        return Err(ExampleError::Rejected {
+            path: path.to_path_buf(),
+            ordinal: *ordinal,
+            finding: Box::new(*finding),
+        });
+    }
     let expected = [sidecar.lines, labelled("signal", &sidecar.signals), labelled("pended", &sidecar.pended)].concat();
     Ok(WorkedExample {
         name,
@@ -234,32 +234,13 @@ fn reference(sidecar: &Sidecar, directory: &Path, beside: &Path) -> Result<Refer
     Ok(reference)
 }
 
-/// Why claims could not be decided.
-#[derive(Debug, thiserror::Error)]
-pub enum DecideError {
-    #[error(transparent)]
-    Inbound(#[from] InboundError),
-    #[error("claim {ordinal} is rejected: {finding}")]
-    Rejected { ordinal: u32, finding: Box<Finding> },
-}
-
-impl From<super::reading::ReadError> for DecideError {
-    fn from(error: super::reading::ReadError) -> DecideError {
-        DecideError::Inbound(error.into())
-    }
-}
-
-impl From<super::survey::SurveyError> for DecideError {
-    fn from(error: super::survey::SurveyError) -> DecideError {
-        DecideError::Inbound(error.into())
-    }
-}
-
 /// The decisions on a file's claims, and which rules they came to.
 #[derive(Debug, Default)]
 pub struct Told {
     pub determinations: Vec<Determination>,
     pub fired: BTreeMap<RuleId, u64>,
+    /// What stopped the file (0) or the claim of this ordinal before any rule.
+    pub rejected: Vec<(u32, Finding)>,
 }
 
 impl Told {
@@ -278,19 +259,14 @@ impl Told {
 }
 
 /// Decides the claims of a file one after the other and tells each step; nothing is kept. The edits are
-/// not run; a claim that its structure rejects is an error.
+/// not run; what its structure rejects is not decided.
 ///
 /// # Errors
-/// [`DecideError`].
-pub fn decide_told(bytes: &[u8], received_on: NaiveDate, tables: &Tables<'_>) -> Result<Told, DecideError> {
+/// [`InboundError`] when the bytes are no X12.
+pub fn decide_told(bytes: &[u8], received_on: NaiveDate, tables: &Tables<'_>) -> Result<Told, InboundError> {
     let survey = survey(&mut &*bytes, &SeverityProfile::default(), &mut |_, _| Vec::new())?;
-    if let Some(finding) = survey.stop_finding() {
-        return Err(DecideError::Rejected {
-            ordinal: 0,
-            finding: Box::new(finding),
-        });
-    }
     let (mut history, mut told) = (History::default(), Told::default());
+    told.rejected.extend(survey.stop_finding().map(|finding| (0, finding)));
     for_each_claim(
         &mut &*bytes,
         &survey,
@@ -298,10 +274,8 @@ pub fn decide_told(bytes: &[u8], received_on: NaiveDate, tables: &Tables<'_>) ->
             let claim = assembled.claim;
             let mut findings = open.verdict.findings_of(claim.ordinal).into_iter();
             if let Some(finding) = findings.find(Finding::rejects) {
-                return Err(DecideError::Rejected {
-                    ordinal: claim.ordinal,
-                    finding: Box::new(finding),
-                });
+                told.rejected.push((claim.ordinal, finding));
+                return Ok(());
             }
             let receipt = Receipt {
                 received_on,
@@ -313,7 +287,7 @@ pub fn decide_told(bytes: &[u8], received_on: NaiveDate, tables: &Tables<'_>) ->
                 *told.fired.entry(step.id).or_default() += 1;
             }
             told.determinations.push(determination);
-            Ok(())
+            Ok::<(), InboundError>(())
         },
         &mut |_| {},
     )?;

@@ -28,7 +28,12 @@ mod tests {
     fn late(cents: i64, days: i64) -> Money {
         let received = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
         let paid = received + chrono::TimeDelta::days(30 + days);
-        interest(Money::from_cents(cents), received, paid, &crate::tables::rules::RulePack::embedded().unwrap().prompt_pay)
+        interest(
+            Money::from_cents(cents),
+            received,
+            paid,
+            &crate::tables::rules::RulePack::embedded().unwrap().prompt_pay,
+        )
     }
 
     #[test]
