@@ -24,7 +24,7 @@
 //!    │
 //!  guide         segments → loops, driven by tables                 ─► 999 findings (SNIP 1–2)
 //!    │
-//!  claim         loops → one typed claim at a time (837P, 837I)
+//!  claim         loops → one typed claim at a time (837P, 837I), with all of its text
 //!    │
 //!  edits         claim → findings (SNIP 3–7)                        ─► 277CA
 //!    │
@@ -130,8 +130,6 @@
 //!   disk is what a start in 100 ms with 900,000 members needs.
 //! - **Code sets** are read by `tables::code_sets`, and no command loads them yet; `edits::CodeLookup` is
 //!   where their answers go in.
-//! - **Findings of edits** point to the right element and to the byte of its segment: a claim keeps no
-//!   element offsets.
 //! - **Speed of `ingest`** is some 70 µs of processor time a claim: events are rendered from memory while the
 //!   next claims are decided, a 277CA reads the head of each decision twice, an 835 the whole of it once. What
 //!   would help next: dates, decimals and codes as numbers in stored facts (they are text, for which facts need

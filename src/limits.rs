@@ -74,6 +74,15 @@ pub const DIAGNOSES_MAX: usize = 41;
 pub const PROCEDURES_MAX: usize = 25;
 pub const NUBC_CODES_MAX: usize = 72;
 
+/// Bytes of one claim's text in memory, with 16 a segment for its place; a claim beyond it is rejected. 999
+/// lines of a dozen segments are 1 MiB; a file of one endless claim must not fill memory.
+pub const CLAIM_TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Room made for the text of the first claim of a set (a small claim has some 800 bytes of it), and at most
+/// for one after it: larger ones double what they have.
+pub const CLAIM_TEXT_BYTES_TYPICAL: usize = 1000;
+pub const CLAIM_TEXT_ROOM_MAX: usize = 16 * 1024;
+
 /// Providers of one claim (TR3: 7) or one line (TR3: 9), with room for a sender's repeats.
 pub const PROVIDERS_MAX: usize = 16;
 

@@ -45,6 +45,11 @@ impl LoopId {
             LoopId::Header | LoopId::L1000A | LoopId::L1000B | LoopId::L2000A | LoopId::L2010AA | LoopId::L2010AB | LoopId::L2010AC | LoopId::Trailer
         )
     }
+
+    /// Whether the loop is a service line or describes one (2400 … 2440).
+    pub fn is_in_line(self) -> bool {
+        (LoopId::L2400..=LoopId::L2440).contains(&self)
+    }
 }
 
 impl fmt::Display for LoopId {

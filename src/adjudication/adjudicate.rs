@@ -22,7 +22,7 @@ use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling, Verdict};
 use super::telling::{Told, Trace};
 use super::trace::{Rule, StepResult};
-use super::{billing_restrictions, coordination, duplicate, eligibility, prior_auth, prompt_pay, timely_filing};
+use super::{billing_restrictions, coding_edits, coordination, duplicate, eligibility, prior_auth, prompt_pay, timely_filing};
 use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
 use crate::money::{Money, Quantity};
@@ -41,13 +41,15 @@ pub struct Tables<'a> {
 type Gate = fn(&Case<'_>, &OpenLine<'_>, &SoFar<'_>) -> Ruling;
 
 /// What a line must pass before it is priced, in the order of DOMAIN J.
-const GATES: [(Rule, Gate); 6] = [
+const GATES: [(Rule, Gate); 8] = [
     (Rule::Eligibility, eligibility::rule),
     (Rule::TimelyFiling, timely_filing::rule),
     (Rule::Coordination, coordination::rule),
     (Rule::Restriction, billing_restrictions::rule),
     (Rule::Duplicate, duplicate::rule),
     (Rule::PriorAuthorization, prior_auth::rule),
+    (Rule::CodePair, coding_edits::pair_rule),
+    (Rule::UnitLimit, coding_edits::unit_rule),
 ];
 
 /// Billed above allowed.
@@ -57,8 +59,8 @@ const INCLUDED: Reason = Reason::contractual("97").remark("M80");
 /// Decides a claim and tells each step. Pure and total: equal values give an equal determination, and a
 /// rule that fails pends the claim.
 pub fn adjudicate(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_>) -> Determination {
-    // Five steps of the claim, eight of each line.
-    let trace = Trace::Told(Vec::with_capacity(5 + 8 * claim.lines.len()));
+    // Five steps of the claim, ten of each line.
+    let trace = Trace::Told(Vec::with_capacity(5 + 10 * claim.lines.len()));
     determine(claim, receipt, facts, tables, trace)
 }
 
@@ -218,6 +220,7 @@ fn decide<'a>(
             note: ruling.note,
             given: ruling.verdict.given(),
             at: ruling.evidence,
+            draws: ruling.draws,
         };
         if let Some(signal) = ruling.signal {
             aside.signals.push(Raised {
@@ -226,7 +229,6 @@ fn decide<'a>(
                 amount: None,
             });
         }
-        open.draws = open.draws.or(ruling.draws);
         trace.of_line(case, &open, so_far, told);
         match ruling.verdict {
             Verdict::Passed | Verdict::Skipped | Verdict::NotEnforced => {}
@@ -241,6 +243,8 @@ fn decide<'a>(
                 return Ok(LineDetermination::pended(line.number, line.charge, rule));
             }
         }
+        // Behind the cut: what a step draws fits what it leaves.
+        open.draws = open.draws.or(ruling.draws);
     }
     settle(case, open, so_far, purse, aside, trace)
 }
@@ -350,7 +354,7 @@ fn pay(open: OpenLine<'_>, rate: Money, so_far: &mut SoFar<'_>, purse: &mut Purs
 }
 
 impl OpenLine<'_> {
-    /// Keeps so many units and their part of the charge.
+    /// Keeps so many units and their part of the charge; of an authorization, no more than is kept.
     fn cut(&mut self, reason: Reason, kept: Quantity) {
         let billed = self.billed.share(kept, self.units);
         let amount = self.billed - billed;
@@ -359,6 +363,10 @@ impl OpenLine<'_> {
             self.cuts.push(adjustment.with_quantity(self.units.less(kept)));
         }
         (self.units, self.billed) = (kept, billed);
+        // Dollars are drawn by what is allowed.
+        if let Some(Draw::Units { units, .. }) = &mut self.draws {
+            *units = (*units).min(kept);
+        }
     }
 }
 
@@ -463,6 +471,8 @@ mod tests {
                 step(RuleId::RestrictionsMet, StepResult::Passed, "2400 SV101-2"),
                 step(RuleId::NoDuplicate, StepResult::Passed, "2400 SV101-2 2400 SV102 2400 DTP03 2400 SV104"),
                 step(RuleId::AuthorizationNotNeeded, StepResult::Skipped, "2400 SV101-2"),
+                step(RuleId::NoCodePair, StepResult::NotEnforced, "2400 SV101-2"),
+                step(RuleId::UnitsWithin, StepResult::NotEnforced, "2400 SV101-2 2400 SV104"),
                 step(
                     RuleId::FeeEach,
                     StepResult::Paid,

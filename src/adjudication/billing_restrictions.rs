@@ -1,18 +1,20 @@
-//! Conditions on codes: age, sex, place, specialty, modifiers, diagnoses, units (DOMAIN D2).
+//! Restrictions on codes (DOMAIN D2): the rows that a line's codes find, and what follows where the
+//! condition of one is not met.
 
 use super::case::{Case, OpenLine, SoFar};
 use super::determination::PendReason;
+use super::restriction_conditions::{Condition, condition};
 use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
 use crate::claim::diagnosis::DiagnosisKind;
 use crate::money::Quantity;
 use crate::phi::Purpose;
 use crate::tables::refdata::CodeType;
-use crate::tables::refdata::members::Sex;
-use crate::tables::refdata::restrictions::{ModifierCondition, Restriction, RestrictionAction, RestrictionKind, RestrictionReason, Restrictions};
+use crate::tables::refdata::prior_auth_codes::LineOfBusiness;
+use crate::tables::refdata::restrictions::{Restriction, RestrictionAction, RestrictionReason, Restrictions};
 
-/// The first row whose condition fails and that denies or pends decides; cuts add up to the smallest
-/// number of units that any row leaves.
+/// The row of the lowest rank (rule id, then content) whose condition fails and that denies or pends
+/// decides; cuts add up to the smallest number of units that any row leaves.
 pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> Ruling {
     let Some(restrictions) = &case.tables.reference.restrictions else {
         return Ruling::not_enforced("restrictions not loaded");
@@ -35,7 +37,9 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> 
             ..
         } => Ruling::cut(reason.into(), kept, row.rule_id.to_string()),
         Review { warned: Some(row), .. } => Ruling::passed(format!("warning: {}", row.rule_id)),
-        Review { unknown: Some(row), .. } => Ruling::not_enforced(format!("{}: units of earlier claims are not at hand", row.rule_id)),
+        Review {
+            unknown: Some((row, lacking)), ..
+        } => Ruling::not_enforced(format!("{}: {lacking}", row.rule_id)),
         Review { rows: 0, .. } => Ruling::passed("no restriction on the codes"),
         Review { .. } => Ruling::passed("every restriction is met"),
     };
@@ -50,7 +54,7 @@ pub(super) fn deciding_row<'a>(case: &Case<'a>, line: &OpenLine<'_>, so_far: &So
 
 fn review<'a>(case: &Case<'a>, line: &OpenLine<'_>, so_far: &SoFar<'_>, restrictions: &'a Restrictions) -> Review<'a> {
     let mut review = Review::default();
-    for_each_row(case, line, restrictions, &mut |row| review.take(row, &condition(case, line, so_far, &row.kind)));
+    for_each_row(case, line, restrictions, &mut |row| review.take(row, &condition(case, line, so_far, row)));
     review
 }
 
@@ -61,7 +65,7 @@ struct Review<'a> {
     decided: Option<(&'a Restriction, Decided)>,
     cut: Option<(&'a Restriction, RestrictionReason, Quantity)>,
     warned: Option<&'a Restriction>,
-    unknown: Option<&'a Restriction>,
+    unknown: Option<(&'a Restriction, &'static str)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -70,47 +74,43 @@ enum Decided {
     Pend,
 }
 
-/// Whether a row's condition holds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Condition {
-    Met,
-    /// Not met.
-    Failed,
-    /// Not met by the units above this number.
-    Over(Quantity),
-    /// Needs what is not known here.
-    Unknown,
-}
-
 impl<'a> Review<'a> {
     fn deciding(&self) -> Option<&'a Restriction> {
         let decided = self.decided.map(|(row, _)| row);
-        decided.or(self.cut.map(|(row, _, _)| row)).or(self.warned).or(self.unknown)
+        decided.or(self.cut.map(|(row, _, _)| row)).or(self.warned).or(self.unknown.map(|(row, _)| row))
     }
 
     fn take(&mut self, row: &'a Restriction, condition: &Condition) {
         self.rows += 1;
         let kept = match condition {
             Condition::Met => return,
-            Condition::Unknown => {
-                self.unknown.get_or_insert(row);
+            Condition::Unknown(lacking) => {
+                if self.unknown.is_none_or(|(other, _)| row.rank < other.rank) {
+                    self.unknown = Some((row, lacking));
+                }
                 return;
             }
             Condition::Failed => Quantity::ZERO,
             Condition::Over(kept) => *kept,
         };
-        match row.action {
-            RestrictionAction::Deny(reason) => {
-                self.decided.get_or_insert((row, Decided::Deny(reason)));
+        let decided = match row.action {
+            RestrictionAction::Deny(reason) => Decided::Deny(reason),
+            RestrictionAction::Pend(_) => Decided::Pend,
+            RestrictionAction::Cut(reason) => {
+                if self.cut.is_none_or(|(other, _, smallest)| (kept, row.rank) < (smallest, other.rank)) {
+                    self.cut = Some((row, reason, kept));
+                }
+                return;
             }
-            RestrictionAction::Pend(_) => {
-                self.decided.get_or_insert((row, Decided::Pend));
-            }
-            RestrictionAction::Cut(reason) if self.cut.is_none_or(|(_, _, smallest)| kept < smallest) => self.cut = Some((row, reason, kept)),
-            RestrictionAction::Cut(_) => {}
             RestrictionAction::Warn(_) => {
-                self.warned.get_or_insert(row);
+                if self.warned.is_none_or(|other| row.rank < other.rank) {
+                    self.warned = Some(row);
+                }
+                return;
             }
+        };
+        if self.decided.is_none_or(|(other, _)| row.rank < other.rank) {
+            self.decided = Some((row, decided));
         }
     }
 }
@@ -129,7 +129,12 @@ impl From<RestrictionReason> for Reason {
 /// group and type of bill.
 fn for_each_row<'a>(case: &Case<'a>, line: &OpenLine<'_>, restrictions: &'a Restrictions, take: &mut dyn FnMut(&'a Restriction)) {
     let day = line.dates.value.from;
-    let mut on = |code_type, code: &[u8]| restrictions.of(code_type, code, day).for_each(&mut *take);
+    let is_for_member = |row: &&Restriction| {
+        let network = || case.facts.member.found().and_then(|member| member.coverage_on(day)?.network);
+        let is_ours = row.line_of_business.is_none_or(|line_of_business| line_of_business == LineOfBusiness::MediCal);
+        is_ours && row.network.is_none_or(|only| network() == Some(only))
+    };
+    let mut on = |code_type, code: &[u8]| restrictions.of(code_type, code, day).filter(is_for_member).for_each(&mut *take);
     if let Some(procedure) = &line.line.procedure {
         on(CodeType::Hcpcs, procedure.as_bytes());
     }
@@ -165,41 +170,8 @@ pub(super) fn for_each_diagnosis(case: &Case<'_>, line: &OpenLine<'_>, until: &m
     }
 }
 
-/// What is not known (a birth date, a place of an institutional line) fails no condition.
-fn condition(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, kind: &RestrictionKind) -> Condition {
-    let holds = match kind {
-        RestrictionKind::Age { min_years, max_years } => case
-            .age_on(line.dates.value.from)
-            .is_none_or(|age| min_years.is_none_or(|min| min <= age) && max_years.is_none_or(|max| age <= max)),
-        RestrictionKind::Sex(sex) => case.sex() == *sex || case.sex() == Sex::Unknown,
-        RestrictionKind::PlaceOfService { allow } => case.claim.place_of_service(line.line).is_none_or(|place| allow.contains(&place)),
-        RestrictionKind::Taxonomy { allow_prefix } => {
-            let on_record = || case.rendering(line.line).1.and_then(|provider| provider.taxonomy);
-            let taxonomy = case.claim.rendering_taxonomy().or_else(on_record);
-            taxonomy.is_none_or(|taxonomy| allow_prefix.iter().any(|prefix| taxonomy.as_str().starts_with(prefix.as_str())))
-        }
-        RestrictionKind::Modifier(ModifierCondition::RequireAny(any)) => line.line.modifiers().any(|modifier| any.contains(&modifier)),
-        RestrictionKind::Modifier(ModifierCondition::Forbid(none)) => !line.line.modifiers().any(|modifier| none.contains(&modifier)),
-        RestrictionKind::Diagnosis { require_prefix } => {
-            for_each_diagnosis(case, line, &mut |code| require_prefix.iter().any(|prefix| code.starts_with(prefix.as_bytes())))
-        }
-        RestrictionKind::UnitsPerLine { max } => return at_most(line.units, *max),
-        RestrictionKind::UnitsPerDay { max } => {
-            let of_span = max.each_day(line.dates.value.days());
-            return at_most(line.units, of_span.less(same_day_units(case, line, so_far)));
-        }
-        RestrictionKind::Frequency { .. } => return Condition::Unknown,
-        RestrictionKind::NonCovered => false,
-    };
-    if holds { Condition::Met } else { Condition::Failed }
-}
-
-fn at_most(units: Quantity, max: Quantity) -> Condition {
-    if units <= max { Condition::Met } else { Condition::Over(max) }
-}
-
 /// Units of this code that earlier lines of the claim are paid for on the same days.
-fn same_day_units(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> Quantity {
+pub(super) fn same_day_units(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> Quantity {
     let same = so_far.standing(case.claim).filter(|(earlier, _)| {
         let same_code = earlier.procedure == line.line.procedure && (line.line.procedure.is_some() || earlier.revenue == line.line.revenue);
         same_code && case.claim.service_dates(earlier).is_some_and(|dates| dates.value == line.dates.value)
@@ -291,6 +263,70 @@ mod tests {
             assert_eq!(note(&determination, 1, Rule::Restriction), text, "{row}");
             let is_pended = result == "pended";
             assert_eq!(determination.pend_reason(), is_pended.then_some(PendReason::Restriction));
+        }
+    }
+
+    #[test]
+    fn every_kind_knows_every_action() {
+        let params = r#""{""into"":[""93000""]}""#;
+        let pair = || claim(vec![line("99214", 1, "150", "2025-01-20"), line("93000", 1, "20", "2025-01-20")]);
+        for (action, reason, result, text) in [
+            ("deny", "CO,97,N19", "denied CO-97/N19 150.00", "rule"),
+            ("pend", ",,", "pended", "rule"),
+            ("warn", ",,", PAID, "warning: rule"),
+        ] {
+            let plan = with_restrictions(&format!("rule,bundled,HCPCS,99214,,,,{params},{action},{reason}"));
+            let determination = decided(&pair(), &plan);
+            assert_eq!(lines_of(&determination)[0], result, "{action}");
+            assert_eq!(note(&determination, 1, Rule::Restriction), text, "{action}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_rows_decides_nothing() {
+        let rows = [
+            r#"c,non_covered,HCPCS,99000,99999,,,{},deny,CO,96,N130"#,
+            r#"a,sex,HCPCS,99214,,,,"{""sex"":""M""}",deny,CO,7,"#,
+            r#"b,age,HCPCS,99214,,,,"{""max_years"":5}",pend,,,"#,
+            r#"a,age,HCPCS,99214,,,,"{""max_years"":5}",warn,,,"#,
+            r#"d,units_per_line,HCPCS,99214,,,,"{""max"":1}",cut,CO,222,"#,
+            r#"e,units_per_line,HCPCS,99214,,,,"{""max"":1}",cut,CO,151,"#,
+        ];
+        let claim = claim(vec![line("99214", 2, "300", "2025-01-20")]);
+        let decide = |rows: &[&str]| outcome(&decided(&claim, &with_restrictions(&rows.join("\n"))));
+        for (from, result) in [
+            (0, "denied CO-7 300.00"),
+            (2, "pended"),
+            (3, "paid 122.05 CO-222x1 150.00 CO-45 27.95"),
+            (5, "paid 122.05 CO-151x1 150.00 CO-45 27.95"),
+        ] {
+            // What stands first without the rows before: `c` is in the first set only.
+            let mut rows = rows[from..].to_vec();
+            for _ in 0..rows.len() {
+                assert_eq!(decide(&rows), result, "{rows:?}");
+                rows.rotate_left(1);
+            }
+            rows.reverse();
+            assert_eq!(decide(&rows), result, "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_may_be_for_members_of_one_network() {
+        let header = "rule_id,kind,code_type,code_from,code_to,effective_from,effective_to,params,action,group,carc,rarc,line_of_business,network";
+        let visit = || claim(vec![line("99214", 1, "150", "2025-01-20")]);
+        for (columns, claim, result) in [
+            (",CCN", visit(), "denied CO-96/N130 150.00"),
+            (",CCN", visit().of_member(UNASSIGNED), PAID),
+            ("medi-cal,", visit(), "denied CO-96/N130 150.00"),
+            ("onecare,", visit(), PAID),
+            ("*,*", visit(), "denied CO-96/N130 150.00"),
+        ] {
+            let text = format!("{header}\nrule,non_covered,HCPCS,99214,,,,{{}},deny,CO,96,N130,{columns}\n");
+            let plan = plan()
+                .with_table(crate::tables::refdata::ReferenceTable::Restrictions, text.as_bytes())
+                .unwrap();
+            assert_eq!(outcome(&decided(&claim, &plan)), result, "{columns}");
         }
     }
 

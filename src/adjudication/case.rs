@@ -88,6 +88,11 @@ impl<'a> Case<'a> {
             .and_then(|years| u16::try_from(years).ok())
     }
 
+    /// Whether another line of the claim has the dates of this one.
+    pub(super) fn is_same_day(&self, other: &ServiceLine, line: &OpenLine<'_>) -> bool {
+        self.claim.service_dates(other).is_some_and(|dates| dates.value == line.dates.value)
+    }
+
     pub(super) fn sex(&self) -> Sex {
         let on_claim = match (&self.claim.patient, self.facts.member.found()) {
             (None, Some(member)) => return member.sex,
@@ -177,6 +182,14 @@ impl<'a> SoFar<'a> {
     pub(super) fn standing<'c>(&'c self, claim: &'c Claim) -> impl Iterator<Item = (&'c ServiceLine, &'c LineDetermination)> {
         let decided = claim.lines.iter().zip(&self.lines);
         decided.filter(|(_, decided)| decided.outcome() != LineOutcome::Denied)
+    }
+
+    /// The other lines of the claim on a line's dates: of those before it the ones that were not denied,
+    /// those behind it as they are billed, since nothing is decided of them yet.
+    pub(super) fn beside<'c>(&'c self, case: &'c Case<'_>, line: &'c OpenLine<'_>) -> impl Iterator<Item = &'c ServiceLine> {
+        let before = self.standing(case.claim).map(|(earlier, _)| earlier);
+        let behind = case.claim.lines.iter().skip(self.lines.len() + 1);
+        before.chain(behind).filter(|other| case.is_same_day(other, line))
     }
 
     /// Units of a row that earlier lines of this claim consume.

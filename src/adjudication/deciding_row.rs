@@ -35,12 +35,14 @@ pub(super) fn of_claim(id: RuleId, case: &Case<'_>) -> Option<TableRow> {
         | Rule::Restriction
         | Rule::Duplicate
         | Rule::PriorAuthorization
+        | Rule::CodePair
+        | Rule::UnitLimit
         | Rule::FeeSchedule => None,
     }
 }
 
 /// The row of a step of a line.
-pub(super) fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> Option<TableRow> {
+pub(super) fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, draws: Option<Draw>) -> Option<TableRow> {
     let member = || {
         case.facts
             .member
@@ -62,27 +64,35 @@ pub(super) fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>, so_far: 
         Rule::Restriction => billing_restrictions::deciding_row(case, line, so_far)
             .map(|row| of_table(case, ReferenceTable::Restrictions, Some(row.rule_id.clone()), row.effective)),
         Rule::Duplicate => (id == RuleId::DuplicateDistinct).then(|| of_pack(case, "duplicate.distinct_modifiers".into())),
-        Rule::PriorAuthorization => authorization(id, case, line),
+        Rule::PriorAuthorization => authorization(id, case, line, draws),
         Rule::FeeSchedule => pricing::deciding_row(case, line).map(|row| {
             let code = row.code.map_or_else(|| "*".into(), |code| code.to_string());
             let modifier = row.modifier.map(|modifier| format_compact!(":{modifier}")).unwrap_or_default();
             let name = format_compact!("{} {code}{modifier}", row.code_type.as_str());
             of_table(case, ReferenceTable::FeeSchedule, Some(name), row.effective)
         }),
+        Rule::CodePair => published(case, line, ReferenceTable::NcciPairs, id == RuleId::CodePair || id == RuleId::CodePairParted),
+        Rule::UnitLimit => published(case, line, ReferenceTable::UnitLimits, id == RuleId::UnitsAbove),
         Rule::Encounter | Rule::Replacement | Rule::Routing | Rule::MemberBilling | Rule::PromptPay => None,
     }
 }
 
+/// An edit of a published table is named by the line's procedure.
+fn published(case: &Case<'_>, line: &OpenLine<'_>, table: ReferenceTable, has_decided: bool) -> Option<TableRow> {
+    let procedure = line.line.procedure.as_ref().filter(|_| has_decided)?;
+    Some(of_table(case, table, Some(format_compact!("{procedure}")), Period::default()))
+}
+
 /// The entry of the list that asks for an authorization, the pack's entry that excuses from it, or the
 /// authorization that was drawn on: told by the row's own id, not by its number.
-fn authorization(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>) -> Option<TableRow> {
+fn authorization(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>, draws: Option<Draw>) -> Option<TableRow> {
     let entry = match id {
         RuleId::PrimaryCare | RuleId::PrimaryCareGroup => "prior_authorization.primary_care",
         RuleId::Consult => "prior_authorization.initial_consults",
         RuleId::HighLevelVisit => "prior_authorization.new_authorization",
         RuleId::OpenNetwork => "prior_authorization.open_networks",
         RuleId::CheapRepair => "prior_authorization.wheelchair_repairs",
-        RuleId::AuthorizedUnits | RuleId::AuthorizedDays | RuleId::FollowUp if line.draws.is_some() => {
+        RuleId::AuthorizedUnits | RuleId::AuthorizedDays | RuleId::FollowUp if draws.is_some() => {
             let (Draw::Units { row, .. } | Draw::Dollars { row, .. }) = line.draws?;
             let known = case.facts.authorizations.found()?.iter().find(|known| known.row == row)?;
             let name = format_compact!("{:016x}", row.as_u64());

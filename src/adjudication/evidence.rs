@@ -58,6 +58,8 @@ fn of_claim(id: RuleId, case: &Case<'_>, at: Option<SegmentPosition>) -> Vec<Evi
             | Rule::Restriction
             | Rule::Duplicate
             | Rule::PriorAuthorization
+            | Rule::CodePair
+            | Rule::UnitLimit
             | Rule::FeeSchedule
             | Rule::MemberBilling
             | Rule::PromptPay => Vec::new(),
@@ -76,16 +78,19 @@ fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>) -> Vec<Evidence> {
             found.extend(elements.code());
             found.extend(match id {
                 RuleId::RestrictedPlace => elements.place(),
-                RuleId::RestrictedModifierMissing | RuleId::RestrictedModifierForbidden => elements.modifiers(),
-                RuleId::RestrictedDiagnosis => elements.diagnoses(),
+                RuleId::RestrictedModifierMissing | RuleId::RestrictedModifierForbidden | RuleId::RestrictedTelehealth => elements.modifiers(),
+                RuleId::RestrictedDiagnosis | RuleId::RestrictedPresentOnAdmission => elements.diagnoses(),
                 RuleId::RestrictedUnitsPerLine => vec![elements.units()],
                 RuleId::RestrictedUnitsPerDay => vec![elements.units(), elements.dates()],
-                RuleId::RestrictedAge => vec![elements.dates()],
+                RuleId::RestrictedAge | RuleId::RestrictedSpan | RuleId::RestrictedAidCode | RuleId::RestrictedNewborn => vec![elements.dates()],
+                RuleId::RestrictedBillType => vec![Evidence::of(LoopId::L2300, case.claim.at, 5)],
                 RuleId::RestrictedTaxonomy => elements.rendering(),
                 _ => Vec::new(),
             });
         }
         Rule::PriorAuthorization => found.extend(elements.authorization(id)),
+        Rule::CodePair => found.extend(elements.code().into_iter().chain(elements.modifiers())),
+        Rule::UnitLimit => found.extend(elements.code().into_iter().chain([elements.units()])),
         Rule::Coordination | Rule::Encounter | Rule::Replacement | Rule::Routing | Rule::MemberBilling | Rule::PromptPay => {}
     }
     found

@@ -44,6 +44,14 @@ pub(super) fn paid_before_other_coverage<'a>(case: &Case<'a>, line: &OpenLine<'_
     })
 }
 
+/// Whether a line shows a service that members may have from any provider (DOMAIN C3).
+pub(super) fn from_any_network(case: &Case<'_>, line: &OpenLine<'_>) -> bool {
+    with_evidence(case, line, |evidence| {
+        let mut exemptions = case.tables.rules.exemptions.iter();
+        exemptions.any(|exemption| exemption.any_network && exemption.shown_by(evidence).is_some())
+    })
+}
+
 /// P1 and P2: visits and preventive care by the member's assigned provider or that provider's group.
 fn primary_care(case: &Case<'_>, line: &OpenLine<'_>) -> Option<(RuleId, &'static str)> {
     let procedure = line.line.procedure.as_ref()?;

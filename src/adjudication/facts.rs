@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
+use crate::claim::party::ProviderRole;
 use crate::clock::Timestamp;
 use crate::ids::{AidCode, AuthorizationNumber, Cin, ClaimId, Modifier, NetworkId, Npi, Taxonomy, Tin};
 use crate::money::{Money, Quantity};
@@ -21,7 +22,7 @@ use crate::tables::refdata::providers::{Provider, ProviderKind};
 pub struct Facts {
     pub member: Known<MemberFacts>,
     /// Billing and rendering providers of the claim and the member's assigned primary care provider,
-    /// each NPI once.
+    /// each NPI once; referring and ordering ones only where a restriction asks for them.
     pub providers: Vec<(Npi, Known<ProviderFacts>)>,
     /// Every authorization row that the claim could use: the rows of the numbers that it names, and
     /// the member's own unless one number stands for the whole claim. `NotLoaded` when authorizations
@@ -261,7 +262,17 @@ fn providers(claim: &Claim, reference: &ReferenceData, member: Option<&MemberFac
         .and_then(|coverage| coverage.pcp_npi);
     let rendering = claim.lines.iter().map(|line| claim.rendering_npi(line));
     let mut found: Vec<(Npi, Known<ProviderFacts>)> = Vec::with_capacity(3);
-    for npi in [claim.billing_provider.npi, primary_care].into_iter().chain(rendering).flatten() {
+    let asks_who_referred = reference.restrictions.as_ref().is_some_and(|restrictions| restrictions.asks_who_referred());
+    let of_lines = claim.lines.iter().flat_map(|line| &line.providers);
+    let referring = (claim.providers.iter().chain(of_lines))
+        .filter(|provider| asks_who_referred && matches!(provider.role, ProviderRole::Referring | ProviderRole::Ordering))
+        .map(|provider| provider.npi);
+    for npi in [claim.billing_provider.npi, primary_care]
+        .into_iter()
+        .chain(rendering)
+        .chain(referring)
+        .flatten()
+    {
         if found.iter().all(|(known, _)| *known != npi) {
             let tin = claim.billing_provider.tin.as_ref();
             let facts = Known::look_up(reference.providers.as_deref(), |table| table.find_under(&npi, tin).map(ProviderFacts::from));

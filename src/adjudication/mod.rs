@@ -8,6 +8,7 @@ pub mod adjustment;
 mod authorized_units;
 mod billing_restrictions;
 mod case;
+mod coding_edits;
 mod coordination;
 mod deciding_row;
 pub mod decision;
@@ -23,6 +24,7 @@ mod prior_auth;
 mod prompt_pay;
 #[cfg(test)]
 mod properties;
+mod restriction_conditions;
 mod routing;
 pub mod rule_id;
 mod ruling;

@@ -48,6 +48,12 @@ pub(super) fn deciding_row<'a>(case: &Case<'a>, line: &OpenLine<'_>) -> Option<&
     rate(case, line, case.tables.reference.fee_schedule.as_deref()?)
 }
 
+/// Whether the fee schedule has a rate for a line; yes when it was never loaded.
+pub(super) fn is_listed(case: &Case<'_>, line: &OpenLine<'_>) -> bool {
+    let schedule = case.tables.reference.fee_schedule.as_deref();
+    schedule.is_none_or(|schedule| rate(case, line, schedule).is_some())
+}
+
 /// An institutional claim is priced by its group if the group has a rate, else by procedure, else by
 /// revenue code; a professional line by procedure.
 fn rate<'a>(case: &Case<'a>, line: &OpenLine<'_>, schedule: &'a FeeSchedule) -> Option<&'a FeeRow> {

@@ -1,5 +1,7 @@
 //! What holds for every claim, however odd.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use super::determination::{ClaimOutcome, Determination, LineOutcome};
@@ -12,6 +14,7 @@ use crate::claim::{Claim, Located};
 use crate::ids::ClaimId;
 use crate::money::{Money, Quantity};
 use crate::tables::reasons::AdjustmentGroup;
+use crate::tables::refdata::{ReferenceData, ReferenceTable};
 
 const ROWS: &[&str] = &[
     "A1,91234567A,approved,service,2024-01-01,2025-12-31,1234567893,951234567,97112,97112,,4,unit,1,",
@@ -21,6 +24,34 @@ const ROWS: &[&str] = &[
     "A4,91234567D,approved,service,2024-01-01,,,,70553,97112,,500,$,100,",
     "A5,91234567A,approved,inpatient,2024-01-01,,,,0120,,,2,day,0,2025-01-10",
 ];
+
+/// Rows of every action on overlapping codes.
+const RESTRICTIONS: &[&str] = &[
+    r#"r1,units_per_line,HCPCS,*,,,,"{""max"":3}",cut,CO,222,"#,
+    r#"r2,units_per_day,HCPCS,97000,97999,,,"{""max"":2}",cut,CO,151,N362"#,
+    r#"r2,units_per_day,HCPCS,97112,,,,"{""max"":2}",cut,CO,119,N640"#,
+    r#"r3,bundled,HCPCS,93000,,,,"{""into"":[""99202-99215""]}",deny,CO,97,N19"#,
+    r#"r3,age,HCPCS,93000,,,,"{""min_years"":10}",deny,CO,6,N129"#,
+    r#"r0,diagnosis,HCPCS,99200,99299,,,"{""require_prefix"":[""I1""]}",warn,,,"#,
+    r#"r5,mutually_exclusive,HCPCS,99204,99215,,,"{""with"":[""99202-99215""]}",deny,CO,231,"#,
+    r#"r4,modifier,HCPCS,97112,,,,"{""require_any"":[""GP""]}",pend,,,"#,
+    r#"r6,bill_type,REV,0250,,,,"{""allow"":[""131""]}",deny,CO,282,MA30"#,
+    r#"r7,sex,DX,A50,A64,,,"{""sex"":""M""}",deny,CO,10,"#,
+    r#"r8,frequency,HCPCS,99214,,,,"{""max"":1,""months"":12}",deny,CO,119,"#,
+];
+
+/// The plan of the other property with restrictions, and with made-up pairs and limits.
+fn with_coding_edits(restrictions: &str) -> ReferenceData {
+    const PAIRS: &str = "Column 1,Column 2,*,Effective,Deletion,Modifier\n70553,K0739,,20200101,*,1\n00000,99999,,20200101,*,0\n";
+    const LIMITS: &str = "HCPCS/CPT Code,MUE Values,MUE Adjudication Indicator\n97112,1,2 Day\n70553,1,1 Line\n00000,0,3 Day\n";
+    static BARE: LazyLock<ReferenceData> = LazyLock::new(|| {
+        let plan = with_authorizations(ROWS).with_table(ReferenceTable::NcciPairs, PAIRS.as_bytes()).unwrap();
+        plan.with_table(ReferenceTable::UnitLimits, LIMITS.as_bytes()).unwrap()
+    });
+    let header = "rule_id,kind,code_type,code_from,code_to,effective_from,effective_to,params,action,group,carc,rarc";
+    BARE.with_table(ReferenceTable::Restrictions, format!("{header}\n{restrictions}\n").as_bytes())
+        .unwrap()
+}
 
 fn cents() -> impl Strategy<Value = Money> {
     prop_oneof![Just(0), -500i64..0, 1i64..60_000].prop_map(Money::from_cents)
@@ -205,5 +236,21 @@ proptest! {
         let stored: Facts = postcard::from_bytes(&postcard::to_stdvec(&facts).unwrap()).unwrap();
         prop_assert_eq!(&stored, &facts);
         prop_assert_eq!(&determination, &decided_with(&claim, &receipt, &stored, &plan));
+    }
+
+    #[test]
+    fn the_order_of_restrictions_and_rows_of_other_codes_change_nothing((claim, receipt, _) in any_claim(), rows in Just(RESTRICTIONS.to_vec()).prop_shuffle()) {
+        let decide = |rows: &[&str]| {
+            let plan = with_coding_edits(&rows.join("\n"));
+            let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, Vec::new(), None);
+            let determination = decided_with(&claim, &receipt, &facts, &plan);
+            check(&claim, &facts, &determination).map(|()| determination)
+        };
+        let determination = decide(RESTRICTIONS)?;
+        prop_assert_eq!(&decide(&rows)?, &determination);
+        let mut with_others = rows.clone();
+        with_others.insert(0, "aaa,non_covered,HCPCS,11111,,,,{},deny,CO,96,N130");
+        with_others.push("zzz,non_covered,REV,0999,,,,{},pend,,,");
+        prop_assert_eq!(&decide(&with_others)?, &determination);
     }
 }

@@ -94,7 +94,13 @@ mod tests {
             .filter(|step| step.result == super::super::trace::StepResult::NotEnforced);
         assert_eq!(
             not_enforced.map(|step| step.note.to_string()).collect::<Vec<_>>(),
-            ["members not loaded", "members not loaded", "members not loaded"]
+            [
+                "members not loaded",
+                "members not loaded",
+                "members not loaded",
+                "NCCI pairs not loaded",
+                "MUE values not loaded"
+            ]
         );
     }
 }

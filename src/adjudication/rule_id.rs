@@ -112,6 +112,24 @@ rule_ids! {
     RestrictedUnitsPerDay "RES-units-per-day" Restriction "D2" [row] "A day has more units of the code than it may.";
     RestrictedFrequency "RES-frequency" Restriction "D2" [] "Units of earlier claims are not counted: the row is told as not enforced.";
     NonCovered "RES-non-covered" Restriction "D2" [row] "The code is never payable.";
+    RestrictedBillType "RES-bill-type" Restriction "D2" [row] "The code does not go with the type of bill.";
+    RestrictedPatientStatus "RES-patient-status" Restriction "D2" [row] "The code does not go with the patient's status.";
+    RestrictedReferral "RES-referring-ordering" Restriction "D2" [row] "The service needs a referring or ordering provider who may.";
+    RestrictedRevenue "RES-revenue-needs-procedure" Restriction "D2" [row] "The revenue code needs a procedure.";
+    RestrictedBundled "RES-bundled" Restriction "D2" [row] "The service is part of another of the day.";
+    RestrictedExclusive "RES-mutually-exclusive" Restriction "D2" [row] "The service does not stand beside another of the day.";
+    RestrictedAddOn "RES-add-on" Restriction "D2" [row] "The service stands only beside its primary service.";
+    RestrictedDrug "RES-ndc" Restriction "D2" [row] "The drug of the line is missing or does not fit.";
+    RestrictedUnlisted "RES-unlisted" Restriction "D2" [row] "An unlisted code needs a description.";
+    RestrictedAttachment "RES-attachment" Restriction "D2" [row] "The service needs a form or document with the claim.";
+    RestrictedNewborn "RES-newborn" Restriction "D2" [row] "A newborn is billed under its mother's id for some months only.";
+    RestrictedClia "RES-clia" Restriction "D2" [row] "The test needs a laboratory certificate number.";
+    RestrictedTelehealth "RES-telehealth" Restriction "D2" [row] "The service may not be had at a distance, or not as it is billed.";
+    RestrictedPresentOnAdmission "RES-present-on-admission" Restriction "D2" [row] "A diagnosis of a stay says whether it was there at admission.";
+    RestrictedSpan "RES-span" Restriction "D2" [row] "The service stays within one month or year.";
+    RestrictedAidCode "RES-aid-code" Restriction "D2" [row] "The member's aid code does not cover the service.";
+    RestrictedNetwork "RES-out-of-network" Restriction "D2" [row] "The provider is outside the network.";
+    RestrictedNoRate "RES-fee-listed" Restriction "D2" [row] "The fee schedule does not have the service.";
 
     NoDuplicate "DUP-none" Duplicate "E4" [] "No equal line stands.";
     DuplicateDistinct "DUP-distinct" Duplicate "E4" [] "A modifier says that the line stands beside an equal one on purpose.";
@@ -150,6 +168,12 @@ rule_ids! {
     ExemptMinor "PA-minor-consent" PriorAuthorization "C3" [] "What minors may consent to needs none.";
     ExemptOther "PA-exempt" PriorAuthorization "C3" [] "An exempt service that only this rule pack names needs none.";
 
+    NoCodePair "PTP-none" CodePair "D2" [] "No other line of the day makes a pair with the procedure.";
+    CodePairParted "PTP-parted" CodePair "D2" [] "A modifier says that the services of a pair were separate.";
+    CodePair "PTP-236" CodePair "D2" ["CO-236/N20"] "The procedure of column 2 is not paid beside that of column 1.";
+    UnitsWithin "MUE-within" UnitLimit "D2" [] "The units are within what is believed of the procedure.";
+    UnitsAbove "MUE-151" UnitLimit "D2" ["CO-151/N362"] "Units above what is believed of the procedure are cut.";
+
     FeeEach "FEE-fee" FeeSchedule "E6" ["CO-45"] "A rate times units, and never more than was billed.";
     FeePerDiem "FEE-per-diem" FeeSchedule "E6" ["CO-45"] "A rate times days, and never more than was billed.";
     FeePercent "FEE-percent" FeeSchedule "E6" ["CO-45"] "A percentage of the charge.";
@@ -185,6 +209,8 @@ impl RuleId {
             Rule::PriorAuthorization => RuleId::AuthorizationNotNeeded,
             Rule::FeeSchedule => RuleId::FeeEach,
             Rule::MemberBilling => RuleId::MemberOwesNothing,
+            Rule::CodePair => RuleId::NoCodePair,
+            Rule::UnitLimit => RuleId::UnitsWithin,
             Rule::PromptPay => RuleId::DueDate,
         }
     }
@@ -203,6 +229,24 @@ impl RuleId {
             RestrictionKind::UnitsPerDay { .. } => RuleId::RestrictedUnitsPerDay,
             RestrictionKind::Frequency { .. } => RuleId::RestrictedFrequency,
             RestrictionKind::NonCovered => RuleId::NonCovered,
+            RestrictionKind::BillType { .. } => RuleId::RestrictedBillType,
+            RestrictionKind::PatientStatus { .. } => RuleId::RestrictedPatientStatus,
+            RestrictionKind::ReferringOrdering(_) => RuleId::RestrictedReferral,
+            RestrictionKind::RevenueNeedsProcedure(_) => RuleId::RestrictedRevenue,
+            RestrictionKind::Bundled { .. } => RuleId::RestrictedBundled,
+            RestrictionKind::MutuallyExclusive { .. } => RuleId::RestrictedExclusive,
+            RestrictionKind::AddOn { .. } => RuleId::RestrictedAddOn,
+            RestrictionKind::Ndc(_) => RuleId::RestrictedDrug,
+            RestrictionKind::Unlisted => RuleId::RestrictedUnlisted,
+            RestrictionKind::Attachment { .. } => RuleId::RestrictedAttachment,
+            RestrictionKind::Newborn { .. } => RuleId::RestrictedNewborn,
+            RestrictionKind::Clia => RuleId::RestrictedClia,
+            RestrictionKind::Telehealth(_) => RuleId::RestrictedTelehealth,
+            RestrictionKind::PresentOnAdmission(_) => RuleId::RestrictedPresentOnAdmission,
+            RestrictionKind::Span { .. } => RuleId::RestrictedSpan,
+            RestrictionKind::AidCode(_) => RuleId::RestrictedAidCode,
+            RestrictionKind::OutOfNetwork => RuleId::RestrictedNetwork,
+            RestrictionKind::FeeListed => RuleId::RestrictedNoRate,
         }
     }
 

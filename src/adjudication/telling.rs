@@ -1,6 +1,6 @@
 //! The steps of a decision as they happen, put into the words of its trace for who asks.
 
-use super::case::{Case, OpenLine, SoFar};
+use super::case::{Case, Draw, OpenLine, SoFar};
 use super::rule_id::RuleId;
 use super::ruling::Reason;
 use super::trace::{Given, Note, Rule, Step, StepResult};
@@ -21,6 +21,8 @@ pub(super) struct Told {
     pub given: Option<Given>,
     /// The segment that the step itself points at.
     pub at: Option<SegmentPosition>,
+    /// What the step takes from an authorization.
+    pub draws: Option<Draw>,
 }
 
 impl Told {
@@ -31,6 +33,7 @@ impl Told {
             note: note.into(),
             given: None,
             at: at.into(),
+            draws: None,
         }
     }
 
@@ -71,7 +74,7 @@ impl Trace {
                 note: told.note,
                 given: told.given,
                 evidence: evidence::of(told.id, case, Some(line), told.at),
-                row: deciding_row::of_line(told.id, case, line, so_far),
+                row: deciding_row::of_line(told.id, case, line, so_far, told.draws),
             });
         }
     }

@@ -244,6 +244,7 @@ pub(super) fn claim(lines: Vec<ServiceLine>) -> Claim {
             ..ProfessionalClaim::default()
         }),
         lines,
+        text: Default::default(),
     })
 }
 

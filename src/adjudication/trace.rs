@@ -15,7 +15,8 @@ use crate::position::SegmentPosition;
 use crate::tables::period::Period;
 use crate::tables::reasons::AdjustmentGroup;
 
-/// The steps of adjudication, in the order in which they run (DOMAIN J, decision order).
+/// The steps of adjudication, in the order in which they run (DOMAIN J, decision order); steps that came
+/// later stand behind, since stored decisions know them by their place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
@@ -41,6 +42,10 @@ pub enum Rule {
     FeeSchedule,
     /// Members may not be billed (D1).
     MemberBilling,
+    /// Pairs of procedures, behind prior authorization (D2, NCCI PTP).
+    CodePair,
+    /// Units of a procedure, behind pairs (D2, MUE).
+    UnitLimit,
     /// The last day for paying without interest (E7). Never the rule of a line.
     PromptPay,
 }
@@ -59,6 +64,8 @@ impl Rule {
             Rule::PriorAuthorization => "prior-authorization",
             Rule::FeeSchedule => "fee-schedule",
             Rule::MemberBilling => "member-billing",
+            Rule::CodePair => "ncci-ptp",
+            Rule::UnitLimit => "mue",
             Rule::PromptPay => "prompt-pay",
         }
     }

@@ -11,10 +11,12 @@ use super::other_payer::OtherPayer;
 use super::party::{BillingProvider, Patient, Provider, ProviderRole, Subscriber};
 use super::professional::ProfessionalClaim;
 use super::service_line::ServiceLine;
+use super::source::{SourceSegment, SourceText};
 use crate::ids::{AuthorizationNumber, Form, Npi, PayerClaimNumber, PlaceOfService, Qualifier, Taxonomy};
+use crate::loop_id::LoopId;
 use crate::money::Money;
 use crate::phi::Phi;
-use crate::position::{ByteRange, SegmentPosition};
+use crate::position::{ByteRange, SegmentPosition, SegmentTag};
 use crate::x12::element::DateRange;
 
 /// A value and the segment it was read from: what `explain` shows.
@@ -72,6 +74,8 @@ pub struct Claim {
     pub other_payers: Vec<OtherPayer>,
     pub detail: ClaimDetail,
     pub lines: Vec<ServiceLine>,
+    /// CLM to the claim's last segment, as received.
+    pub text: SourceText,
 }
 
 /// The part that the two forms do not share.
@@ -94,6 +98,18 @@ impl Claim {
             ClaimDetail::Institutional(institutional) => Some(institutional),
             ClaimDetail::Professional(_) => None,
         }
+    }
+
+    /// Every segment of the claim, and before it those of the billing provider, subscriber and patient.
+    pub fn segments(&self) -> impl Iterator<Item = SourceSegment<'_>> {
+        let patient = self.patient.iter().flat_map(|patient| patient.text.segments());
+        let shared = self.billing_provider.text.segments().chain(self.subscriber.text.segments());
+        shared.chain(patient).chain(self.text.segments())
+    }
+
+    /// Those of a loop (all its repeats) with a tag, in the order received.
+    pub fn segments_of(&self, loop_id: LoopId, tag: SegmentTag) -> impl Iterator<Item = SourceSegment<'_>> {
+        self.segments().filter(move |segment| segment.loop_id == Some(loop_id) && segment.at.tag == tag)
     }
 
     /// Frequency 7.

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use compact_str::CompactString;
 
+use super::source::SourceText;
 use crate::ids::{Cin, Npi, Qualifier, Taxonomy, Tin};
 use crate::phi::Phi;
 use crate::position::SegmentPosition;
@@ -41,6 +42,8 @@ pub struct BillingProvider {
     /// N3 and N4 for findings about the address.
     pub street_at: SegmentPosition,
     pub city_at: SegmentPosition,
+    /// 2000A to 2010AC, as received.
+    pub text: SourceText,
 }
 
 /// Loops 2000B, 2010BA, 2010BB.
@@ -75,6 +78,8 @@ pub struct Subscriber {
     pub payer_at: SegmentPosition,
     /// NM109 of 2010BB.
     pub payer_id: CompactString,
+    /// 2000B to 2010BB, as received.
+    pub text: SourceText,
 }
 
 /// Loops 2000C and 2010CA: a patient who is not the subscriber.
@@ -92,6 +97,8 @@ pub struct Patient {
     pub sex: Option<Phi<Qualifier>>,
     pub death_date: Option<Phi<NaiveDate>>,
     pub pregnant: bool,
+    /// 2000C and 2010CA, as received.
+    pub text: SourceText,
 }
 
 /// What a provider did for the claim or line.

@@ -14,6 +14,7 @@ mod doctor;
 mod explain;
 mod generate;
 mod ingest;
+mod inspect;
 mod output;
 mod overview;
 mod partner;
@@ -75,6 +76,8 @@ enum Command {
     Partner(partner::PartnerCommand),
     /// Report findings of files and the acknowledgements they would get; changes nothing.
     Validate(validate::Validate),
+    /// The loop tree of a file, its values masked; changes nothing.
+    Inspect(inspect::Inspect),
     /// Conservation, stage and due date of files and claims.
     Status(status::Status),
     /// Why a claim was decided as it was, down to the bytes of the archived file.
@@ -138,6 +141,7 @@ pub fn run() -> ExitCode {
             Command::Demo(command) => command.run(config, &output),
             Command::Ingest(command) => command.run(config, &output),
             Command::Validate(command) => command.run(&config, &output),
+            Command::Inspect(command) => command.run(&config, &output),
             Command::Status(command) => command.run(config, &output),
             Command::Explain(command) => command.run(config, &output),
             Command::Replay(command) => command.run(config, &output),

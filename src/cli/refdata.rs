@@ -18,7 +18,7 @@ use crate::tables::refdata::{Origin, ReferenceData};
 pub enum Refdata {
     /// Check every row of a directory of CSV files and make it current; one bad row and nothing changes.
     Load {
-        /// Directory with members.csv, providers.csv, … (any of them).
+        /// Directory with members.csv, providers.csv, … or the published NCCI files (any of them).
         dir: PathBuf,
         /// Check only.
         #[arg(long)]

@@ -90,6 +90,7 @@ pub fn edit(claim: &Claim, context: &EditContext<'_>) -> Vec<Finding> {
     code_set::check(claim, context, &mut found);
     service_type::check(claim, &mut found);
     trading_partner::check(claim, context, &mut found);
+    locate(claim, &mut found.0);
     found.0
 }
 
@@ -114,12 +115,28 @@ impl Found {
     }
 }
 
+/// The checks know the segment and the element; the claim's text knows at which byte that stands.
+fn locate(claim: &Claim, findings: &mut [Finding]) {
+    if findings.is_empty() {
+        return;
+    }
+    for segment in claim.segments() {
+        let here = findings
+            .iter_mut()
+            .filter(|finding| finding.position.byte == segment.at.byte && finding.position.element > 0);
+        for finding in here {
+            let (number, place) = (finding.position.element, finding.position.component);
+            finding.position.byte = segment.position_of(usize::from(number), usize::from(place)).byte;
+        }
+    }
+}
+
 /// The segment as a whole.
 fn whole(loop_id: LoopId, segment: SegmentPosition) -> Position {
     Position::of_segment(Some(loop_id), segment)
 }
 
-/// Element `number` of a segment. The byte is the segment's: a claim keeps no element offsets.
+/// Element `number` of a segment; [`locate`] finds its byte.
 fn element(loop_id: LoopId, segment: SegmentPosition, number: u8) -> Position {
     Position {
         element: number,

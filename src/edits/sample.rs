@@ -293,6 +293,7 @@ fn header(form: Form, cents: i64) -> Claim {
         other_payers: Vec::new(),
         detail: ClaimDetail::Professional(ProfessionalClaim::default()),
         lines: Vec::new(),
+        text: Default::default(),
     }
 }
 

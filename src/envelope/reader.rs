@@ -75,6 +75,7 @@ impl EnvelopeReader {
                 events.push(Event::GroupBegan(group, findings));
                 events
             }
+            b"GE" if self.group.is_none() => self.stray(segment),
             b"GE" => {
                 let mut events = self.close_set(segment);
                 if let Some((group, sets)) = self.group.take() {
@@ -84,6 +85,8 @@ impl EnvelopeReader {
                 }
                 events
             }
+            // A set in no group can be answered by no 999: what follows up to the next GS is strays.
+            b"ST" if self.group.is_none() => self.stray(segment),
             b"ST" => {
                 let mut events = self.close_set(segment);
                 let (set, mut findings) = transaction_set::begin(segment, self.group().is_some_and(Group::has_acknowledgements));
@@ -294,6 +297,9 @@ mod tests {
             (format!("{ISA}{GS}{ST}{se}IEA*1*000000001~"), vec!["AK905:3"]),
             (format!("{ISA}{GS}{ST}{se}NM1*85~REF*G1~GE*1*7~IEA*1*000000001~"), vec!["AK905:6"]),
             (format!("{ISA}NM1*85~{GS}{ST}{se}GE*1*7~IEA*1*000000001~"), vec!["TA1:022"]),
+            (format!("{ISA}{ST}{se}IEA*0*000000001~"), vec!["TA1:022"]),
+            (format!("{ISA}{GS}{ST}{se}GE*1*7~GE*1*7~IEA*1*000000001~"), vec!["TA1:022"]),
+            (format!("{ISA}{GS}{ST}{se}GE*1*7~{ST}{se}IEA*1*000000001~"), vec!["TA1:022"]),
             (format!("{ISA}{GS}{ST}{se}GE*1*8~IEA*1*000000001~"), vec!["AK905:4"]),
             (format!("{ISA}{GS}{ST}{se}GE*2*7~IEA*1*000000001~"), vec!["AK905:5"]),
             (format!("{ISA}{GS}{ST}GE*1*7~IEA*1*000000001~"), vec!["IK502:2"]),

@@ -108,12 +108,12 @@ impl Checked<'_, '_> {
     fn composite(&mut self, number: usize, element: &ElementShape, shape: &Shape, value: &[u8]) {
         let separator = self.segment.separators.component;
         let (mut present, mut count, mut offset, mut trailing) = (0u64, 0usize, 0usize, 0usize);
-        let mut before: &[u8] = &[];
+        let (mut before, mut is_beyond): (&[u8], bool) = (&[], false);
         for component in value.split(|byte| *byte == separator) {
             count += 1;
             trailing = if component.is_empty() { trailing + 1 } else { 0 };
-            if !component.is_empty() && count <= 64 {
-                present |= 1 << (count - 1);
+            if !component.is_empty() {
+                present |= u64::from(count <= 64) << (count - 1).min(63);
                 match shape.elements.get(count - 1) {
                     Some(each) if each.usage == Usage::NotUsed => self.report_component(Check::S203, ElementError::NotUsedPresent, number, count, offset),
                     Some(each) => {
@@ -121,7 +121,10 @@ impl Checked<'_, '_> {
                             self.report_component(check, error, number, count, offset);
                         }
                     }
-                    None if count == shape.elements.len() + 1 => self.report_component(Check::S113, ElementError::TooManyComponents, number, count, offset),
+                    None if !is_beyond => {
+                        is_beyond = true;
+                        self.report_component(Check::S113, ElementError::TooManyComponents, number, count, offset);
+                    }
                     None => {}
                 }
             }

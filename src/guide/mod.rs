@@ -2,5 +2,7 @@
 
 mod element_check;
 mod hierarchy;
+pub mod masking;
+pub mod slot;
 mod value_check;
 pub mod walker;

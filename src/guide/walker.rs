@@ -36,6 +36,8 @@ pub struct Walker<'g> {
     /// What was found at the last segment.
     closed: Vec<Finding>,
     findings: Vec<Finding>,
+    /// Of an HL that stands nowhere: told after those of its elements.
+    broken: Option<Finding>,
 }
 
 /// Where a segment stands and what is wrong with it. Allocates nothing when nothing is.
@@ -97,6 +99,7 @@ impl<'g> Walker<'g> {
             line: None,
             closed: Vec::new(),
             findings: Vec::new(),
+            broken: None,
         };
         walker.push(Guide::ROOT);
         // ST starts the root, and no loop around it can have taken it.
@@ -114,6 +117,7 @@ impl<'g> Walker<'g> {
             element_check::check(self.guide, slot, segment, loop_id, &mut self.findings);
             self.name_line(loop_id);
         }
+        self.findings.extend(self.broken.take());
         Placed {
             loop_id,
             starts_loop,
@@ -127,6 +131,7 @@ impl<'g> Walker<'g> {
     pub fn place(&mut self, segment: &Segment<'_>) -> Place<'g> {
         self.closed.clear();
         self.findings.clear();
+        self.broken = None;
         let (number, key_place) = match self.guide.tag(segment.tag()) {
             Some(TagEntry::Used { number, key }) if segment.id().len() <= 3 => (number, key),
             entry => {
@@ -317,7 +322,7 @@ impl<'g> Walker<'g> {
         let slots = self.open.last().map_or(&[][..], |open| &open.guide.slots);
         if let Some((place, slot)) = (0..).zip(slots).find(|(_, slot)| slot.enters == Some(index)) {
             let placed = self.enter(self.open.len() - 1, place, slot, segment, true);
-            self.findings.push(hierarchy::broken(segment.position_of(placed.loop_id, 3)));
+            self.broken = Some(hierarchy::broken(segment.position_of(placed.loop_id, 3)));
             return placed;
         }
         Place::default()

@@ -18,6 +18,7 @@ pub mod gauges;
 pub mod health;
 pub mod house;
 pub mod inbound;
+pub mod inspection;
 pub mod open_sets;
 pub mod outbound;
 pub mod outbox;

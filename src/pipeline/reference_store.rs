@@ -1,8 +1,9 @@
 //! Loaded reference data in the data directory: `refdata/<digest>/`, sealed, kept while any decision
 //! names it; `refdata/current` says which one new claims are decided with.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -12,7 +13,7 @@ use crate::ids::ContentDigest;
 use crate::intake::data_directory::{self, DataDirectoryError};
 use crate::sealing::{Keys, SealedReader, SealedWriter};
 use crate::tables::LoadError;
-use crate::tables::refdata::{Origin, ReferenceData, ReferenceTable};
+use crate::tables::refdata::{Origin, ReferenceData, ReferenceTable, TableFile};
 
 /// Why reference data cannot be loaded or opened.
 #[derive(Debug, thiserror::Error)]
@@ -73,33 +74,58 @@ pub fn by_digest(store: &Path, keys: &Keys, digest: ContentDigest) -> Result<Ref
     }
 }
 
-/// Reads the tables of a directory of plain CSV files over `base`; files that are absent leave their
-/// table as it is.
+/// Reads the tables of a directory of plain files over `base`; tables without a file stay as they are.
 ///
 /// # Errors
 /// [`ReferenceStoreError`] at the first bad row; then nothing takes effect.
 pub fn read_directory(base: &ReferenceData, directory: &Path) -> Result<ReferenceData, ReferenceStoreError> {
     let mut reference = base.clone();
-    let mut found = false;
-    for table in ReferenceTable::ALL {
-        let path = directory.join(table.file_name());
-        match File::open(&path) {
-            Ok(file) => {
-                found = true;
-                reference = reference.with_table(table, BufReader::new(file)).map_err(|source| ReferenceStoreError::Load {
-                    file: table.file_name(),
-                    source,
-                })?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(io_at(&path)(error)),
+    let files = files_by_table(directory, "")?;
+    if files.is_empty() {
+        return Err(ReferenceStoreError::Empty { path: directory.to_path_buf() });
+    }
+    for (table, names) in files {
+        let open = |name: &String| {
+            let path = directory.join(name);
+            File::open(&path).map(BufReader::new).map_err(io_at(&path))
+        };
+        reference = with_files(&reference, table, &names, open)?;
+    }
+    Ok(reference)
+}
+
+/// The names of a directory's files by the table they hold, in order; a suffix is left off. None where
+/// there is no directory.
+fn files_by_table(directory: &Path, suffix: &str) -> Result<BTreeMap<ReferenceTable, Vec<String>>, ReferenceStoreError> {
+    let mut files: BTreeMap<ReferenceTable, Vec<String>> = BTreeMap::new();
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
+        Err(error) => return Err(io_at(directory)(error)),
+    };
+    for entry in entries {
+        let name = entry.map_err(io_at(directory))?.file_name();
+        let name = name.to_str().and_then(|name| name.strip_suffix(suffix));
+        if let Some((name, table)) = name.and_then(|name| Some((name, ReferenceTable::of_file(name)?))) {
+            files.entry(table).or_default().push(name.to_string());
         }
     }
-    if found {
-        Ok(reference)
-    } else {
-        Err(ReferenceStoreError::Empty { path: directory.to_path_buf() })
-    }
+    files.values_mut().for_each(|names| names.sort());
+    Ok(files)
+}
+
+fn with_files<R: Read>(
+    reference: &ReferenceData,
+    table: ReferenceTable,
+    names: &[String],
+    open: impl Fn(&String) -> Result<R, ReferenceStoreError>,
+) -> Result<ReferenceData, ReferenceStoreError> {
+    let mut sources = names.iter().map(open).collect::<Result<Vec<R>, _>>()?;
+    let mut files: Vec<TableFile<'_>> = (names.iter().zip(&mut sources)).map(|(name, source)| TableFile { name, source }).collect();
+    reference.with_files(table, &mut files).map_err(|source| ReferenceStoreError::Load {
+        file: table.file_name(),
+        source,
+    })
 }
 
 /// Loads a directory over what is current: checks every row, seals a copy under the new digest, and makes
@@ -122,14 +148,24 @@ pub fn load(store: &Path, keys: &Keys, directory: &Path) -> Result<ReferenceData
         }
         create_directory(&staging).map_err(io_at(&staging))?;
         let before = store.join(base.digest().hex());
-        for content in reference.contents().iter().filter(|content| content.origin == Origin::Loaded) {
-            let sealed = staging.join(sealed_name(content.table));
-            let fresh = directory.join(content.table.file_name());
-            reach("refdata::load::before-seal").map_err(io_at(&sealed))?;
-            if fresh.exists() {
-                seal(&fresh, &sealed, keys).map_err(io_at(&sealed))?;
-            } else {
-                copy(&before.join(sealed_name(content.table)), &sealed).map_err(io_at(&sealed))?;
+        let fresh = files_by_table(directory, "")?;
+        let kept = files_by_table(&before, SEALED)?;
+        let is_loaded = |table: &ReferenceTable| {
+            reference
+                .contents()
+                .iter()
+                .any(|content| content.table == *table && content.origin == Origin::Loaded)
+        };
+        for table in ReferenceTable::ALL.into_iter().filter(is_loaded) {
+            let names = fresh.get(&table).or_else(|| kept.get(&table));
+            for name in names.into_iter().flatten() {
+                let sealed = staging.join(sealed_name(name));
+                reach("refdata::load::before-seal").map_err(io_at(&sealed))?;
+                match fresh.contains_key(&table) {
+                    true => seal(&directory.join(name), &sealed, keys),
+                    false => copy(&before.join(sealed_name(name)), &sealed),
+                }
+                .map_err(io_at(&sealed))?;
             }
         }
         // The names of its files, before its own.
@@ -146,8 +182,10 @@ pub fn load(store: &Path, keys: &Keys, directory: &Path) -> Result<ReferenceData
     Ok(reference)
 }
 
-fn sealed_name(table: ReferenceTable) -> String {
-    format!("{}.sealed", table.file_name())
+const SEALED: &str = ".sealed";
+
+fn sealed_name(name: &str) -> String {
+    format!("{name}{SEALED}")
 }
 
 fn seal(from: &Path, to: &Path, keys: &Keys) -> io::Result<()> {
@@ -168,19 +206,13 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 
 fn read_tables(directory: &Path, keys: &Keys) -> Result<ReferenceData, ReferenceStoreError> {
     let mut reference = ReferenceData::embedded().map_err(ReferenceStoreError::Embedded)?;
-    for table in ReferenceTable::ALL {
-        let path = directory.join(sealed_name(table));
-        match File::open(&path) {
-            Ok(file) => {
-                let reader = SealedReader::new(BufReader::new(file), keys).map_err(io_at(&path))?;
-                reference = reference.with_table(table, reader).map_err(|source| ReferenceStoreError::Load {
-                    file: table.file_name(),
-                    source,
-                })?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(io_at(&path)(error)),
-        }
+    for (table, names) in files_by_table(directory, SEALED)? {
+        let open = |name: &String| {
+            let path = directory.join(sealed_name(name));
+            let file = File::open(&path).map_err(io_at(&path))?;
+            SealedReader::new(BufReader::new(file), keys).map_err(io_at(&path))
+        };
+        reference = with_files(&reference, table, &names, open)?;
     }
     Ok(reference)
 }
@@ -216,6 +248,48 @@ mod tests {
     }
 
     #[test]
+    fn published_files_are_kept_under_their_names() {
+        let pairs = |one: &str| format!("Column 1\tColumn 2\t*\tEffective\tDeletion\tModifier\n{one}\tX9002\t\t20200101\t*\t1\n");
+        let directory = tempfile::tempdir().unwrap();
+        let keys = Keys::parse(&Keys::generate().unwrap()).unwrap();
+        let (store, first, second) = (directory.path().join("store"), directory.path().join("a"), directory.path().join("b"));
+        for path in [&store, &first, &second] {
+            fs::create_dir(path).unwrap();
+        }
+        fs::write(first.join("ccipra-v900r0-f1.txt"), pairs("X9001")).unwrap();
+        fs::write(first.join("ccipra-v900r0-f2.txt"), pairs("X9003")).unwrap();
+        fs::write(
+            first.join("MCR_MUE_PractitionerServices.csv"),
+            "HCPCS/CPT Code,Practitioner Services MUE Values\nX9001,1\n",
+        )
+        .unwrap();
+        fs::write(second.join("members.csv"), MEMBERS).unwrap();
+        load(&store, &keys, &first).unwrap();
+        let loaded = load(&store, &keys, &second).unwrap();
+        let opened = current(&store, &keys).unwrap();
+        assert_eq!(opened.digest(), loaded.digest());
+        let sizes = |reference: &ReferenceData| {
+            (
+                reference.ncci_pairs.as_ref().map(|pairs| pairs.len()),
+                reference.unit_limits.as_ref().map(|limits| limits.len()),
+                reference.members.is_some(),
+            )
+        };
+        assert_eq!(sizes(&opened), (Some(2), Some(1), true));
+        // The files of a load are the whole table.
+        let third = directory.path().join("c");
+        fs::create_dir(&third).unwrap();
+        fs::write(third.join("ccipra-v901r0-f1.txt"), pairs("X9001")).unwrap();
+        load(&store, &keys, &third).unwrap();
+        assert_eq!(sizes(&current(&store, &keys).unwrap()), (Some(1), Some(1), true));
+        fs::write(third.join("ccipra-v901r0-f2.txt"), pairs("X90")).unwrap();
+        fs::write(third.join("ccipra-v901r0-f3.txt"), pairs("X9001").replace("\t1\n", "\t7\n")).unwrap();
+        let error = load(&store, &keys, &third).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause, "ccipra-v901r0-f3.txt row 2, column Modifier: not 0, 1 or 9");
+    }
+
+    #[test]
     fn a_bad_row_changes_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let keys = Keys::parse(&Keys::generate().unwrap()).unwrap();
@@ -223,6 +297,8 @@ mod tests {
         fs::write(directory.path().join("providers.csv"), PROVIDERS.replace("pcp", "doctor")).unwrap();
         let error = load(directory.path(), &keys, directory.path()).unwrap_err();
         assert!(matches!(error, ReferenceStoreError::Load { file: "providers.csv", .. }));
+        let nowhere = load(directory.path(), &keys, &directory.path().join("nowhere")).unwrap_err();
+        assert!(matches!(nowhere, ReferenceStoreError::Empty { .. }));
         assert!(!error.to_string().contains("doctor"));
         assert_eq!(current(directory.path(), &keys).unwrap().digest(), embedded.digest());
     }

@@ -6,6 +6,7 @@ use super::claim::{Claim, Line, Setting, Stay, StayKind};
 use super::maker::{Subject, Visit};
 use super::plan::Purpose;
 use super::providers::{Role, other_organization};
+use super::restricted;
 use super::scenario::Scenario;
 use super::services::{
     ADMISSIONS, ANCILLARIES, DELIVERY_DIAGNOSIS, DELIVERY_OUTCOME, DELIVERY_ROOM, DIAGNOSES, EMERGENCY_DIAGNOSES, EMERGENCY_PROCEDURE, EMERGENCY_VISITS,
@@ -54,6 +55,14 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         WrongAge => beside_a_visit(visit, scenario, &FOR_NEWBORNS),
         NotCovered => beside_a_visit(visit, scenario, &NOT_COVERED),
         Unpriced => beside_a_visit(visit, scenario, &UNPRICED),
+        WrongBillType | WrongPatientStatus => match restricted::of(scenario) {
+            Some(restricted) => beside_a_visit(visit, scenario, &restricted.procedure),
+            None => outpatient(visit, scenario),
+        },
+        ProcedureMissing => procedure_missing(visit),
+        SeveralMonths => several_months(visit),
+        ConditionOnAdmission => inpatient(visit, ConditionOnAdmission),
+        PairedProcedure | PartedPair | UnitsOfLine | UnitsOfDay => under_coding_edits(visit, scenario),
         Outpatient
         | OfficeVisit
         | Therapy
@@ -70,6 +79,19 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | AbsentDiagnosis
         | LateClaim
         | LateLine
+        | ReferrerMissing
+        | DrugCodeMissing
+        | DescriptionMissing
+        | ConsentMissing
+        | AttachmentMissing
+        | LaboratoryNumberMissing
+        | TelehealthNotCovered
+        | PrimaryServiceMissing
+        | Bundled
+        | MutuallyExclusive
+        | OtherAidCode
+        | OutOfNetwork
+        | NotOnSchedule
         | Duplicate
         | BeforeCoverage
         | AfterCoverage
@@ -149,6 +171,32 @@ fn beside_a_visit(mut visit: Visit<'_>, scenario: Scenario, procedure: &Procedur
     visit.claim(scenario, Role::Attending, setting, diagnoses, lines, Subject::line(last))
 }
 
+/// A revenue code that needs a procedure and has none, after a visit that is paid.
+fn procedure_missing(mut visit: Visit<'_>) -> Claim {
+    let (diagnoses, mut lines) = visit_lines(&mut visit);
+    lines.push(revenue_line(&mut visit, restricted::NEEDS_PROCEDURE, 1));
+    let last = lines.len() - 1;
+    let setting = day_setting(&visit, StayKind::Outpatient);
+    visit.claim(Scenario::ProcedureMissing, Role::Attending, setting, diagnoses, lines, Subject::line(last))
+}
+
+/// A statement of more than a month with a service that must be billed by the month.
+fn several_months(mut visit: Visit<'_>) -> Claim {
+    let (diagnoses, mut lines) = visit_lines(&mut visit);
+    lines.extend(restricted::of(Scenario::SeveralMonths).map(|restricted| visit.line(&restricted.procedure, 1)));
+    let last = lines.len() - 1;
+    let setting = stay_setting(&visit, StayKind::Outpatient, 40);
+    visit.claim(Scenario::SeveralMonths, Role::Attending, setting, diagnoses, lines, Subject::line(last))
+}
+
+/// Services of an NCCI pair, or more units than are believed.
+fn under_coding_edits(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
+    let (lines, subject) = visit.coding_edit_lines(scenario);
+    let diagnoses = visit.several(DIAGNOSES, 1);
+    let setting = day_setting(&visit, StayKind::Outpatient);
+    visit.claim(scenario, Role::Attending, setting, diagnoses, lines, subject)
+}
+
 /// A stay with its authorization for the room; through the emergency room, that visit too.
 fn inpatient(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
     let (diagnosis, group) = visit.draw.pick(ADMISSIONS);
@@ -172,12 +220,15 @@ fn inpatient(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
         let arrival = visit.draw.pick(EMERGENCY_VISITS);
         lines.push(visit.line(&arrival, 1));
     }
+    // What is restricted comes last.
+    lines.extend(restricted::of(scenario).map(|restricted| visit.line(&restricted.procedure, 1)));
     for line in &mut lines {
         line.date = admitted(&setting).unwrap_or(line.date);
     }
     let mut own = visit.authorization(&visit.organization.npi, ROOM.code, days);
     (own.kind, own.unit_basis, own.notified_on) = ("inpatient", "day", admitted(&setting));
     let subject = Subject {
+        line: lines.len() - 1,
         authorization: (Some(own.number.clone()), vec![own]),
         ..Subject::default()
     };

@@ -6,8 +6,9 @@ use super::claim::{Authorization, Claim, Line, Setting};
 use super::draw::{Draw, Stream};
 use super::members::{Member, Membership, member, unknown_cin};
 use super::plan::{Place, Plan, Purpose};
-use super::providers::{Organization, Practitioner, Role, billing, other_organization, with_wrong_check_digit};
+use super::providers::{Organization, Practitioner, Role, billing, other_organization, uncontracted, with_wrong_check_digit};
 use super::recipe::Recipe;
+use super::restricted::{COLUMN_ONE, COLUMN_TWO, FEW_OF_A_DAY, FEW_OF_A_LINE};
 use super::scenario::{Defect, Grant, Scenario, defect};
 use super::services::{LISTED_PROCEDURES, Procedure};
 use super::{institutional, professional};
@@ -116,7 +117,10 @@ impl<'a> Maker<'a> {
             stem: self.stem(place),
             member,
             member_id,
-            organization: billing(self.recipe, place.form, place.of_form),
+            organization: match defect.map(|defect| defect.scenario) {
+                Some(Scenario::OutOfNetwork) => uncontracted(self.recipe, place.form),
+                Some(_) | None => billing(self.recipe, place.form, place.of_form),
+            },
             date,
             late_date,
         }
@@ -155,6 +159,35 @@ impl Visit<'_> {
     pub(super) fn line(&mut self, procedure: &Procedure, units: u32) -> Line {
         let unit_charge = self.asks(procedure.fee());
         Line::of(procedure, units, unit_charge, self.date)
+    }
+
+    /// What bears on a coding edit: the second of two lines is denied, cut, or told apart by its modifier.
+    pub(super) fn coding_edit_lines(&mut self, scenario: Scenario) -> (Vec<Line>, Subject) {
+        match scenario {
+            Scenario::UnitsOfLine => {
+                let (procedure, most) = FEW_OF_A_LINE;
+                let line = self.line(&procedure, most + 3);
+                let subject = Subject {
+                    units_left: most,
+                    ..Subject::default()
+                };
+                (vec![line], subject)
+            }
+            Scenario::UnitsOfDay => {
+                let (procedure, most) = FEW_OF_A_DAY;
+                let lines = vec![self.line(&procedure, most - 1), self.line(&procedure, most)];
+                let subject = Subject {
+                    units_left: 1,
+                    ..Subject::line(1)
+                };
+                (lines, subject)
+            }
+            _ => {
+                let modifier = if scenario == Scenario::PartedPair { "59" } else { "" };
+                let lines = vec![self.line(&COLUMN_ONE, 1), self.line(&COLUMN_TWO, 1).with_modifier(modifier)];
+                (lines, Subject::line(1))
+            }
+        }
     }
 
     pub(super) fn units(&mut self, most: u32) -> u32 {

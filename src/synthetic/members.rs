@@ -100,7 +100,8 @@ pub(super) struct Membership {
 
 impl Membership {
     pub(super) fn of(recipe: &Recipe) -> Membership {
-        let occurrences = (recipe.claims() * u64::from(recipe.errors_per_mille()) / 1_000).div_ceil(rotation(Form::Institutional).len() as u64);
+        let shortest = rotation(Form::Professional).len().min(rotation(Form::Institutional).len());
+        let occurrences = (recipe.claims() * u64::from(recipe.errors_per_mille()) / 1_000).div_ceil(shortest as u64);
         Membership {
             regular: (recipe.claims() / 3).clamp(REGULAR_MEMBERS_MIN, REGULAR_MEMBERS_MAX),
             // Enough that none comes near the days that keep its claims apart.

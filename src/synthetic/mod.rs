@@ -15,6 +15,7 @@ mod professional;
 mod providers;
 mod recipe;
 mod reference;
+mod restricted;
 mod scenario;
 mod services;
 #[cfg(test)]

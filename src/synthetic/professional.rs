@@ -4,6 +4,7 @@ use super::claim::{Claim, Line, Setting};
 use super::maker::{Subject, Visit};
 use super::plan::Purpose;
 use super::providers::{Role, other_organization};
+use super::restricted::{self, Company};
 use super::scenario::Scenario;
 use super::services::{
     ANCILLARIES, CONSULT, DIAGNOSES, DRUG, EMERGENCY_DIAGNOSES, EMERGENCY_PROCEDURE, EMERGENCY_VISITS, FOR_NEWBORNS, FOR_WOMEN, INJECTION, LISTED_PROCEDURES,
@@ -55,6 +56,20 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         WrongPlace => beside_a_visit(visit, scenario, &NOT_AT_HOME, HOME),
         NotCovered => beside_a_visit(visit, scenario, &NOT_COVERED, OFFICE),
         Unpriced => beside_a_visit(visit, scenario, &UNPRICED, OFFICE),
+        ReferrerMissing
+        | DrugCodeMissing
+        | DescriptionMissing
+        | ConsentMissing
+        | AttachmentMissing
+        | LaboratoryNumberMissing
+        | TelehealthNotCovered
+        | PrimaryServiceMissing
+        | Bundled
+        | MutuallyExclusive
+        | OtherAidCode
+        | OutOfNetwork
+        | NotOnSchedule => restricted(visit, scenario),
+        PairedProcedure | PartedPair | UnitsOfLine | UnitsOfDay => under_coding_edits(visit, scenario),
         AbsentDiagnosis => absent_diagnosis(visit),
         PatientPaid => patient_paid(visit),
         OfficeVisit
@@ -62,6 +77,11 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | InpatientPerDiem
         | InpatientCaseRate
         | EmergencyAdmission
+        | WrongBillType
+        | WrongPatientStatus
+        | ProcedureMissing
+        | SeveralMonths
+        | ConditionOnAdmission
         | Encounter
         | UnknownMember
         | ChargeNotSum
@@ -203,6 +223,28 @@ fn beside_a_visit(mut visit: Visit<'_>, scenario: Scenario, procedure: &Procedur
     let last = lines.len() - 1;
     let role = family_doctor(&mut visit);
     visit.claim(scenario, role, setting, diagnoses, lines, Subject::line(last))
+}
+
+/// A service with a restriction, in the company that its table names.
+fn restricted(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
+    let (diagnoses, mut lines) = visit_lines(&mut visit, 1);
+    let restricted = restricted::of(scenario);
+    let company = restricted.map_or(Company::Any, |restricted| restricted.company);
+    if company == Company::Alone || (company == Company::Any && visit.draw.one_in(2)) {
+        lines.clear();
+    }
+    lines.extend(restricted.map(|restricted| visit.line(&restricted.procedure, 1).with_modifier(restricted.modifier)));
+    let last = lines.len().saturating_sub(1);
+    let role = family_doctor(&mut visit);
+    visit.claim(scenario, role, OFFICE, diagnoses, lines, Subject::line(last))
+}
+
+/// Services of an NCCI pair, or more units than are believed.
+fn under_coding_edits(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
+    let (lines, subject) = visit.coding_edit_lines(scenario);
+    let diagnoses = visit.several(DIAGNOSES, 1);
+    let role = family_doctor(&mut visit);
+    visit.claim(scenario, role, OFFICE, diagnoses, lines, subject)
 }
 
 fn absent_diagnosis(visit: Visit<'_>) -> Claim {

@@ -71,6 +71,11 @@ pub(super) fn other_organization(recipe: &Recipe, organization_now: &Organizatio
     organization(organization_now.form, (organization_now.number + 1) % count)
 }
 
+/// The one behind all others, which has no contract.
+pub(super) fn uncontracted(recipe: &Recipe, form: Form) -> Organization {
+    organization(form, organizations(recipe, form))
+}
+
 pub(super) fn organization(form: Form, number: u64) -> Organization {
     let (first, tin, taxonomy, name) = match form {
         Form::Professional => (CLINICS, 951_000_000, "261QM1300X", "SYNTHETIC CLINIC"),

@@ -9,6 +9,7 @@ use super::maker::Maker;
 use super::members::{Member, Membership, member, primary_care_providers};
 use super::providers::{Organization, organization, organizations, primary_care, routing_number};
 use super::recipe::Recipe;
+use super::restricted::{COLUMN_ONE, COLUMN_TWO, FEW_OF_A_DAY, FEW_OF_A_LINE, NEEDS_PROCEDURE, RESTRICTED};
 use super::services::{FOR_NEWBORNS, FOR_WOMEN, NOT_AT_HOME, NOT_COVERED, REVENUE_SERVICES, listed_procedures, priced_procedures};
 use crate::ids::Form;
 
@@ -83,6 +84,16 @@ pub const REFERENCE_FILES: &[ReferenceFile] = &[
         columns: "network,contracted,received_from,received_to,unit,limit,grace_days,source",
         rows: filing_limits,
     },
+    ReferenceFile {
+        file_name: "ncci_ptp.csv",
+        columns: "Column 1,Column 2,*=in existence prior to 1996,Effective Date,Deletion Date *=no data,Modifier 0=not allowed 1=allowed 9=not applicable,PTP Edit Rationale",
+        rows: ncci_pairs,
+    },
+    ReferenceFile {
+        file_name: "mue.csv",
+        columns: "HCPCS/CPT Code,MUE Values,MUE Adjudication Indicator,MUE Rationale",
+        rows: unit_limits,
+    },
 ];
 
 fn members(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
@@ -116,32 +127,34 @@ fn member_row(person: &Member, from: NaiveDate, to: Option<NaiveDate>) -> [Strin
 fn providers(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
     let since = in_force(recipe);
     let mut account = 0;
-    let mut row = |npi: &str, tin: &str, taxonomy: &str, kind: &str| {
+    let mut row = |npi: &str, tin: &str, taxonomy: &str, kind: &str, contracted: &str| {
         account += 1;
         // Every eighth payee is paid by check.
         let (payment, routing, number) = match account % 8 {
             0 => ("check", String::new(), String::new()),
             _ => ("ach", routing_number(account), format!("{:010}", 7_000_000_000 + account)),
         };
-        out.write_record([npi, tin, tin, taxonomy, kind, "yes", &since, "", payment, &routing, &number])
+        out.write_record([npi, tin, tin, taxonomy, kind, contracted, &since, "", payment, &routing, &number])
     };
     for form in [Form::Professional, Form::Institutional] {
-        for number in 0..organizations(recipe, form) {
+        let outsider = organizations(recipe, form);
+        for number in 0..=outsider {
             let place: Organization = organization(form, number);
+            let contracted = if number == outsider { "no" } else { "yes" };
             let kind = match form {
                 Form::Professional => "other",
                 Form::Institutional => "facility",
             };
-            row(&place.npi, &place.tin, place.taxonomy, kind)?;
+            row(&place.npi, &place.tin, place.taxonomy, kind, contracted)?;
             for role in place.roles() {
                 let person = place.practitioner(*role);
-                row(&person.npi, &place.tin, person.taxonomy, person.kind)?;
+                row(&person.npi, &place.tin, person.taxonomy, person.kind, contracted)?;
             }
         }
     }
     for number in 0..primary_care_providers(recipe) {
         let (npi, tin) = primary_care(number);
-        row(&npi, &tin, "207Q00000X", "pcp")?;
+        row(&npi, &tin, "207Q00000X", "pcp", "yes")?;
     }
     Ok(())
 }
@@ -184,26 +197,52 @@ fn prior_auth_codes(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
 
 fn restrictions(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
     let since = in_force(recipe);
+    let mut row = |rule: &str, kind, code_type, code, params, carc, rarc| {
+        out.write_record([rule, kind, code_type, code, code, &since, "", params, "deny", "CO", carc, rarc])
+    };
     for (rule, kind, procedure, params, carc, rarc) in [
         ("SYN-SEX", "sex", &FOR_WOMEN, r#"{"sex":"F"}"#, "7", ""),
         ("SYN-AGE", "age", &FOR_NEWBORNS, r#"{"min_years":0,"max_years":0}"#, "6", "N129"),
         ("SYN-POS", "place_of_service", &NOT_AT_HOME, r#"{"allow":["11","22"]}"#, "5", "M77"),
         ("SYN-BENEFIT", "non_covered", &NOT_COVERED, "{}", "96", "N130"),
     ] {
-        out.write_record([
-            rule,
-            kind,
+        row(rule, kind, "HCPCS", procedure.code, params, carc, rarc)?;
+    }
+    for restricted in RESTRICTED {
+        let rule = format!("SYN-{}", restricted.scenario.name().to_ascii_uppercase());
+        row(
+            &rule,
+            restricted.kind,
             "HCPCS",
-            procedure.code,
-            procedure.code,
-            &since,
-            "",
-            params,
-            "deny",
-            "CO",
-            carc,
-            rarc,
-        ])?;
+            restricted.procedure.code,
+            restricted.params,
+            restricted.carc,
+            restricted.rarc,
+        )?;
+    }
+    let params = r#"{"require_procedure":true}"#;
+    row(
+        "SYN-PROCEDURE-MISSING",
+        "revenue_needs_procedure",
+        "REV",
+        NEEDS_PROCEDURE.code,
+        params,
+        "16",
+        "M20",
+    )?;
+    Ok(())
+}
+
+/// As CMS publishes them, with made-up codes.
+fn ncci_pairs(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
+    let since = in_force(recipe).replace('-', "");
+    out.write_record([COLUMN_ONE.code, COLUMN_TWO.code, "", &since, "*", "1", "synthetic"])?;
+    Ok(())
+}
+
+fn unit_limits(_: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
+    for ((procedure, most), indicator) in [(FEW_OF_A_LINE, "1 Line Edit"), (FEW_OF_A_DAY, "2 Date of Service Edit: Policy")] {
+        out.write_record([procedure.code, &most.to_string(), indicator, "synthetic"])?;
     }
     Ok(())
 }

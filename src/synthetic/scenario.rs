@@ -84,6 +84,32 @@ scenarios! {
     AuthorizationUsedUp "authorization-used-up", DeniesLine("CO-198"), Regular, UsedUp;
     Unpriced "unpriced", DeniesLine("CO-147"), Regular, Sound;
     PatientPaid "patient-paid", Priced, Regular, Sound;
+
+    ReferrerMissing "referrer-missing", DeniesLine("CO-183"), Regular, Sound;
+    DrugCodeMissing "drug-code-missing", DeniesLine("CO-16"), Regular, Sound;
+    DescriptionMissing "description-missing", DeniesLine("CO-16"), Regular, Sound;
+    ConsentMissing "consent-missing", DeniesLine("CO-252"), Regular, Sound;
+    AttachmentMissing "attachment-missing", DeniesLine("CO-252"), Regular, Sound;
+    LaboratoryNumberMissing "laboratory-number-missing", DeniesLine("CO-B23"), Regular, Sound;
+    TelehealthNotCovered "telehealth-not-covered", DeniesLine("CO-96"), Regular, Sound;
+    PrimaryServiceMissing "primary-service-missing", DeniesLine("CO-107"), Regular, Sound;
+    Bundled "bundled", DeniesLine("CO-97"), Regular, Sound;
+    MutuallyExclusive "mutually-exclusive", DeniesLine("CO-231"), Regular, Sound;
+    OtherAidCode "other-aid-code", DeniesLine("CO-258"), Regular, Sound;
+    /// By an organisation without a contract.
+    OutOfNetwork "out-of-network", DeniesLine("CO-242"), Regular, Sound;
+    NotOnSchedule "not-on-schedule", DeniesLine("CO-96"), Regular, Sound;
+    WrongBillType "wrong-bill-type", DeniesLine("CO-282"), Regular, Sound;
+    WrongPatientStatus "wrong-patient-status", DeniesLine("CO-306"), Regular, Sound;
+    ProcedureMissing "procedure-missing", DeniesLine("CO-16"), Regular, Sound;
+    SeveralMonths "several-months", DeniesLine("CO-267"), Regular, Sound;
+    ConditionOnAdmission "condition-on-admission", DeniesLine("CO-233"), Regular, Sound;
+    /// Both columns of an NCCI pair.
+    PairedProcedure "paired-procedure", DeniesLine("CO-236"), Regular, Sound;
+    /// The same with a modifier that says the services were separate.
+    PartedPair "parted-pair", Priced, Regular, Sound;
+    UnitsOfLine "units-of-line", CutsUnits("CO-151"), Regular, Sound;
+    UnitsOfDay "units-of-day", CutsUnits("CO-151"), Regular, Sound;
 }
 
 /// What comes of a claim beyond its price; reasons are group and CARC.
@@ -173,6 +199,23 @@ const PROFESSIONAL: &[Scenario] = &[
     Scenario::Unpriced,
     Scenario::AuthorizationUnknown,
     Scenario::AuthorizationCancelled,
+    Scenario::ReferrerMissing,
+    Scenario::PairedProcedure,
+    Scenario::DrugCodeMissing,
+    Scenario::Bundled,
+    Scenario::DescriptionMissing,
+    Scenario::UnitsOfLine,
+    Scenario::ConsentMissing,
+    Scenario::MutuallyExclusive,
+    Scenario::AttachmentMissing,
+    Scenario::PartedPair,
+    Scenario::LaboratoryNumberMissing,
+    Scenario::PrimaryServiceMissing,
+    Scenario::TelehealthNotCovered,
+    Scenario::UnitsOfDay,
+    Scenario::OtherAidCode,
+    Scenario::OutOfNetwork,
+    Scenario::NotOnSchedule,
 ];
 
 /// Defects of institutional claims, in the order they take turns.
@@ -206,6 +249,15 @@ const INSTITUTIONAL: &[Scenario] = &[
     Scenario::Unpriced,
     Scenario::AuthorizationUnknown,
     Scenario::AuthorizationCancelled,
+    Scenario::WrongBillType,
+    Scenario::PairedProcedure,
+    Scenario::WrongPatientStatus,
+    Scenario::UnitsOfLine,
+    Scenario::ProcedureMissing,
+    Scenario::PartedPair,
+    Scenario::SeveralMonths,
+    Scenario::UnitsOfDay,
+    Scenario::ConditionOnAdmission,
 ];
 
 /// The defects that take turns in a form.
@@ -251,9 +303,9 @@ mod tests {
 
     #[test]
     fn defects_are_as_many_as_asked_and_take_turns() {
-        let recipe = Recipe::new(Mix::Professional, 1_000, 1, 66, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
+        let recipe = Recipe::new(Mix::Professional, 1_000, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
         let defects: Vec<Defect> = (0..1_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
-        assert_eq!(defects.len(), 66);
+        assert_eq!((defects.len(), PROFESSIONAL.len()), (100, 50));
         for scenario in PROFESSIONAL {
             let occurrences: Vec<u64> = defects
                 .iter()

@@ -1,6 +1,7 @@
 //! What is billed and what it costs: procedures, revenue codes, diagnoses. Numbers without their
 //! licensed texts; amounts are made up.
 
+use super::restricted;
 use crate::money::Money;
 
 /// A procedure with its fee.
@@ -20,7 +21,7 @@ impl Procedure {
     }
 }
 
-const fn procedure(code: &'static str, fee_cents: i64, revenue: &'static str) -> Procedure {
+pub(super) const fn procedure(code: &'static str, fee_cents: i64, revenue: &'static str) -> Procedure {
     Procedure {
         code,
         fee_cents,
@@ -122,6 +123,7 @@ pub(super) fn priced_procedures() -> impl Iterator<Item = (&'static Procedure, &
         .chain([&THERAPY, &MANUAL_THERAPY].map(|therapy| (therapy, &["", "GP"][..])))
         .chain(plain.map(|procedure| (procedure, PLAIN)))
         .chain(single.map(|procedure| (procedure, PLAIN)))
+        .chain(restricted::priced().map(|procedure| (procedure, PLAIN)))
 }
 
 /// The procedures of `prior_auth_codes.csv`.
@@ -184,7 +186,16 @@ pub(super) const DELIVERY_ROOM: RevenueService = RevenueService {
     rate: RevenueRate::Percent(25),
 };
 
-pub(super) const REVENUE_SERVICES: &[RevenueService] = &[ROOM, MATERNITY_ROOM, PHARMACY, SUPPLIES, INPATIENT_LABORATORY, RESPIRATORY, DELIVERY_ROOM];
+pub(super) const REVENUE_SERVICES: &[RevenueService] = &[
+    ROOM,
+    MATERNITY_ROOM,
+    PHARMACY,
+    SUPPLIES,
+    INPATIENT_LABORATORY,
+    RESPIRATORY,
+    DELIVERY_ROOM,
+    restricted::NEEDS_PROCEDURE,
+];
 
 /// Reasons for a visit. None of them exempts a service from authorization (DOMAIN C3).
 pub(super) const DIAGNOSES: &[&str] = &[

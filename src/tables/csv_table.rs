@@ -3,9 +3,11 @@
 //! first member where the names should be).
 //!
 //! To the next editor: a table's digest covers the fields in canonical column order, each with its
-//! length, so a file's column order, quoting and line ends do not matter but every value does. Adding
-//! a column to a table changes its digests.
+//! length, so a file's column order, quoting and line ends do not matter but every value does. Decisions
+//! name digests, so a table that does not use a new column must keep its own: a column that comes later
+//! goes into the third list of [`columns!`], whose fields are hashed only where they are filled.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 
@@ -19,7 +21,7 @@ use crate::money::{Money, Quantity};
 /// Why a table file was refused: where, what was found, what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct LoadError {
-    pub file: &'static str,
+    pub file: Cow<'static, str>,
     /// Counted from 1, the header; 0 when the file as a whole is meant.
     pub row: u32,
     pub column: Option<&'static str>,
@@ -29,7 +31,7 @@ pub struct LoadError {
 /// `members.csv row 17, column birth_date: not a date, expected YYYY-MM-DD`
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.file)?;
+        f.write_str(&self.file)?;
         if self.row > 0 {
             write!(f, " row {}", self.row)?;
         }
@@ -84,6 +86,9 @@ pub(super) trait Columns: Copy + 'static {
     const NAMES: &'static [&'static str];
     /// How many of [`Columns::NAMES`] the header must have.
     const REQUIRED: usize;
+    /// How many of [`Columns::NAMES`] the digest takes empty or not; the ones behind came later, and
+    /// count where they are filled.
+    const ALWAYS_DIGESTED: usize;
     fn place(self) -> usize;
     fn name(self) -> &'static str {
         Self::NAMES.get(self.place()).copied().unwrap_or_default()
@@ -101,20 +106,23 @@ pub(super) const fn header_name(variant: &'static str) -> &'static str {
     }
 }
 
-/// Declares the columns of a table: `columns! { "members.csv": cin, birth_date; added_on }`.
+/// Declares the columns of a table: required, optional, and optional ones that came after tables of this
+/// kind were first loaded: `columns! { "members.csv": cin, birth_date; added_on; last_name }`.
 macro_rules! columns {
-    ($file:literal: $($required:ident),+; $($optional:ident),*) => {
+    ($file:literal: $($required:ident),+; $($optional:ident),* $(; $($added:ident),+)?) => {
         #[allow(non_camel_case_types)]
         #[derive(Debug, Clone, Copy)]
-        enum Column { $($required,)+ $($optional,)* }
+        enum Column { $($required,)+ $($optional,)* $($($added,)+)? }
 
         impl $crate::tables::csv_table::Columns for Column {
             const FILE: &'static str = $file;
             const NAMES: &'static [&'static str] = &[
                 $($crate::tables::csv_table::header_name(stringify!($required)),)+
                 $($crate::tables::csv_table::header_name(stringify!($optional)),)*
+                $($($crate::tables::csv_table::header_name(stringify!($added)),)+)?
             ];
             const REQUIRED: usize = [$(stringify!($required)),+].len();
+            const ALWAYS_DIGESTED: usize = Self::REQUIRED + { let optional: &[&str] = &[$(stringify!($optional)),*]; optional.len() };
             fn place(self) -> usize {
                 self as usize
             }
@@ -167,7 +175,7 @@ pub(super) fn read_rows<C: Columns>(source: impl Read, mut each: impl FnMut(&Row
     let mut record = csv::StringRecord::new();
     if !reader.read_record(&mut record).map_err(|error| csv_error::<C>(1, &error))? {
         return Err(LoadError {
-            file: C::FILE,
+            file: C::FILE.into(),
             row: 1,
             column: None,
             problem: Problem::NoHeader,
@@ -182,7 +190,7 @@ pub(super) fn read_rows<C: Columns>(source: impl Read, mut each: impl FnMut(&Row
         row += 1;
         if row > limits::REFERENCE_ROWS_MAX {
             return Err(LoadError {
-                file: C::FILE,
+                file: C::FILE.into(),
                 row,
                 column: None,
                 problem: Problem::TooManyRows(limits::REFERENCE_ROWS_MAX),
@@ -205,7 +213,7 @@ pub(super) fn read_rows<C: Columns>(source: impl Read, mut each: impl FnMut(&Row
 /// For each canonical column, the field that holds it.
 fn read_header<C: Columns>(header: &csv::StringRecord) -> Result<Vec<Option<usize>>, LoadError> {
     let error = |column, problem| LoadError {
-        file: C::FILE,
+        file: C::FILE.into(),
         row: 1,
         column,
         problem,
@@ -260,7 +268,7 @@ fn csv_error<C: Columns>(row: u32, error: &csv::Error) -> LoadError {
         _ => Problem::Unreadable(std::io::ErrorKind::Other),
     };
     LoadError {
-        file: C::FILE,
+        file: C::FILE.into(),
         row,
         column: None,
         problem,
@@ -382,10 +390,18 @@ impl<'a, C: Columns> Row<'a, C> {
         })
     }
 
-    /// Each field in canonical order behind its length.
+    /// Each field in canonical order behind its length; of the columns that came later the filled ones,
+    /// behind a mark that is no length and their place.
     fn write_canonical(&self, out: &mut Vec<u8>) {
         for place in 0..C::NAMES.len() {
             let text = self.at(place);
+            if place >= C::ALWAYS_DIGESTED {
+                if text.is_empty() {
+                    continue;
+                }
+                out.extend_from_slice(&u32::MAX.to_le_bytes());
+                out.extend_from_slice(&(place as u32).to_le_bytes());
+            }
             out.extend_from_slice(&(text.len() as u32).to_le_bytes());
             out.extend_from_slice(text.as_bytes());
         }
@@ -405,7 +421,7 @@ pub(super) fn refuse_overlaps<C: Columns, K: Ord, T>(rows: &mut [(K, Period, u32
 /// An error about a row that is no longer at hand.
 pub(super) fn error_at<C: Columns>(row: u32, column: C, problem: Problem) -> LoadError {
     LoadError {
-        file: C::FILE,
+        file: C::FILE.into(),
         row,
         column: Some(column.name()),
         problem,
@@ -468,6 +484,34 @@ mod tests {
         ] {
             assert_ne!(read(other).unwrap().1, plain.1, "{other:?}");
         }
+    }
+
+    mod later {
+        use super::super::*;
+
+        columns! { "networks.csv": network, name; note; remark, since }
+
+        pub(super) fn digest(text: &str) -> TableDigest {
+            let columns = [Column::network, Column::name, Column::note, Column::remark, Column::since];
+            read_rows::<Column>(text.as_bytes(), |row| {
+                assert!(columns.iter().any(|column| !row.text(*column).is_empty()));
+                Ok(())
+            })
+            .unwrap()
+        }
+    }
+
+    #[test]
+    fn a_column_that_came_later_counts_where_it_is_filled() {
+        let before = read("network,name,note\nA,Alpha,x\nB,Beta,\n").unwrap().1;
+        assert_eq!(later::digest("network,name,note\nA,Alpha,x\nB,Beta,\n"), before);
+        assert_eq!(later::digest("network,name,note,since,remark\nA,Alpha,x,,\nB,Beta,,,\n"), before);
+        let filled = ["A,Alpha,x,y,\nB,Beta,,,\n", "A,Alpha,x,,y\nB,Beta,,,\n", "A,Alpha,x,,\nB,Beta,,y,\n"];
+        let mut digests: Vec<TableDigest> = filled.map(|rows| later::digest(&format!("network,name,note,remark,since\n{rows}"))).to_vec();
+        digests.push(before);
+        digests.sort_unstable();
+        digests.dedup();
+        assert_eq!(digests.len(), 4);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! To the next editor: `onwards`, `passed`, `required` and `by_tag` are masks over `GuideLoop::slots`,
 //! whose bit 0 is always the segment that starts the loop.
 
+use std::fmt::{self, Write};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -53,6 +54,15 @@ impl Guide {
     #[inline]
     pub fn loop_at(&self, index: LoopIndex) -> Option<&GuideLoop> {
         self.loops.get(usize::from(index.0))
+    }
+
+    /// Every loop, parents before their children.
+    pub fn loops(&self) -> &[GuideLoop] {
+        &self.loops
+    }
+
+    pub fn loop_of(&self, id: LoopId) -> Option<&GuideLoop> {
+        self.loops.iter().find(|each| each.id == id)
     }
 
     #[inline]
@@ -345,6 +355,14 @@ impl PackedCode {
     }
 }
 
+/// The code as it is written.
+impl fmt::Display for PackedCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0.to_be_bytes();
+        bytes.iter().filter(|byte| **byte != 0).try_for_each(|byte| f.write_char(char::from(*byte)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -425,5 +443,6 @@ mod tests {
             assert_ne!(PackedCode::of(one.as_bytes()), PackedCode::of(other.as_bytes()));
         }
         assert_eq!(PackedCode::of(b"123456789"), PackedCode::TOO_LONG);
+        assert_eq!(PackedCode::of(b"ABK").to_string(), "ABK");
     }
 }

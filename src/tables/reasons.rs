@@ -96,6 +96,8 @@ pub enum ReasonError {
     Deactivated,
     #[error("not allowed under this adjustment group")]
     WrongGroup,
+    #[error("with a remark that is not known")]
+    RemarkUnknown,
     #[error("without the remark that the adjustment reason needs (an alert does not count)")]
     RemarkMissing,
 }
@@ -171,8 +173,7 @@ impl Reasons {
             .and_then(|place| self.statuses.get(place))
     }
 
-    /// Whether group, reason and remarks may stand together on a remittance. A remark outside the
-    /// list counts as no alert.
+    /// Whether group, reason and remarks may stand together on a remittance.
     ///
     /// # Errors
     /// [`ReasonError`] says what is wrong.
@@ -181,6 +182,7 @@ impl Reasons {
         match row.status {
             ReasonStatus::Deactivated => Err(ReasonError::Deactivated),
             ReasonStatus::Current if !row.groups.contains(&group) => Err(ReasonError::WrongGroup),
+            ReasonStatus::Current if rarcs.iter().any(|rarc| self.rarc(rarc).is_none()) => Err(ReasonError::RemarkUnknown),
             ReasonStatus::Current if row.needs_remark && rarcs.iter().all(|rarc| self.rarc(rarc).is_some_and(|row| row.is_alert)) => {
                 Err(ReasonError::RemarkMissing)
             }
@@ -324,7 +326,7 @@ mod tests {
             (ContractualObligation, "16", &[], Err(ReasonError::RemarkMissing)),
             (ContractualObligation, "16", &["N842"], Err(ReasonError::RemarkMissing)),
             (ContractualObligation, "16", &["N842", "N822"], Ok(())),
-            (ContractualObligation, "16", &["N9999"], Ok(())),
+            (ContractualObligation, "16", &["N9999"], Err(ReasonError::RemarkUnknown)),
         ] {
             let reasons = Reasons::embedded().unwrap();
             assert_eq!(

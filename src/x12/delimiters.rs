@@ -1,9 +1,9 @@
 //! Stage one of the hot path: where the delimiters stand.
 //!
 //! One pass over the bytes writes the offset of every element separator and segment terminator. The
-//! only file with `unsafe`: AVX2 intrinsics behind run-time detection, with a portable word-at-a-time
-//! fallback that must give the same marks (property test below), and marks written without asking for
-//! room one by one.
+//! only file with `unsafe`: AVX2 intrinsics behind run-time detection, SSE2 on processors that lack it, a
+//! portable fallback on others, which must all give the same marks (property test below), and marks written
+//! without asking for room one by one.
 //!
 //! To the next editor: a delimiter falls every 4.2 bytes of an 837, so walking a bit mask beats
 //! calling `memchr` per element (TARGETS); keep both paths free of per-byte branches.
@@ -34,6 +34,9 @@ impl Marks {
             }
             return;
         }
+        #[cfg(target_arch = "x86_64")]
+        sse2::add(self, bytes, base, element, segment);
+        #[cfg(not(target_arch = "x86_64"))]
         self.add_portable(bytes, base, element, segment);
     }
 
@@ -114,6 +117,47 @@ mod avx2 {
     }
 }
 
+/// Every x86-64 processor has it.
+#[cfg(target_arch = "x86_64")]
+mod sse2 {
+    use std::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8};
+
+    use super::Marks;
+
+    pub fn add(marks: &mut Marks, bytes: &[u8], base: u32, element: u8, segment: u8) {
+        let (element_wide, segment_wide) = wide(element, segment);
+        let mut at = base;
+        let blocks = bytes.chunks_exact(64);
+        let rest = blocks.remainder();
+        for block in blocks {
+            let (mut elements, mut segments) = (0u64, 0u64);
+            for (quarter, shift) in block.chunks_exact(16).zip([0, 16, 32, 48]) {
+                elements |= hits(quarter, element_wide) << shift;
+                segments |= hits(quarter, segment_wide) << shift;
+            }
+            marks.push(elements, segments, at);
+            at = at.wrapping_add(64);
+        }
+        marks.add_portable(rest, at, element, segment);
+    }
+
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn wide(element: u8, segment: u8) -> (__m128i, __m128i) {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { (_mm_set1_epi8(element.cast_signed()), _mm_set1_epi8(segment.cast_signed())) }
+    }
+
+    /// A bit for each of sixteen bytes that is the wanted one.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn hits(sixteen: &[u8], wanted: __m128i) -> u64 {
+        // SAFETY: SSE2 is part of x86-64; `sixteen` is a slice of exactly 16 bytes and the load is unaligned.
+        let mask = unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(sixteen.as_ptr().cast()), wanted)) };
+        u64::from(mask.cast_unsigned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -122,15 +166,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_paths_give_the_same_marks(bytes in proptest::collection::vec(prop_oneof![Just(b'*'), Just(b'~'), any::<u8>()], 0..500), base in 0u32..1000) {
+        fn all_paths_give_the_same_marks(bytes in proptest::collection::vec(prop_oneof![Just(b'*'), Just(b'~'), any::<u8>()], 0..500), base in 0u32..1000) {
             let is_mark = |byte: u8| byte == b'*' || byte == b'~';
             let places: Vec<u32> = bytes.iter().enumerate().filter(|(_, byte)| is_mark(**byte)).map(|(place, _)| base + place as u32).collect();
             let ends: Vec<u32> = (0..).zip(bytes.iter().filter(|byte| is_mark(**byte))).filter(|(_, byte)| **byte == b'~').map(|(index, _)| index).collect();
-            let (mut fast, mut portable) = (Marks::default(), Marks::default());
+            let (mut fast, mut portable, mut narrow) = (Marks::default(), Marks::default(), Marks::default());
             fast.add(&bytes, base, b'*', b'~');
             portable.add_portable(&bytes, base, b'*', b'~');
             prop_assert_eq!((&fast.places, &fast.ends), (&places, &ends));
             prop_assert_eq!((&portable.places, &portable.ends), (&places, &ends));
+            #[cfg(target_arch = "x86_64")]
+            sse2::add(&mut narrow, &bytes, base, b'*', b'~');
+            #[cfg(not(target_arch = "x86_64"))]
+            narrow.add(&bytes, base, b'*', b'~');
+            prop_assert_eq!((&narrow.places, &narrow.ends), (&places, &ends));
         }
     }
 }

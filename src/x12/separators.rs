@@ -24,7 +24,7 @@ pub struct Separators {
 pub enum SeparatorsError {
     #[error("no ISA segment of 106 bytes")]
     NotAnIsa,
-    #[error("the separators of the ISA are not four distinct bytes outside letters, digits and spaces")]
+    #[error("the separators of the ISA are not four distinct bytes outside letters, digits, spaces and NUL")]
     NotDistinct,
 }
 
@@ -44,7 +44,7 @@ impl Separators {
     pub fn of_isa(isa: &[u8]) -> Result<Separators, SeparatorsError> {
         let (_, separators) = isa_shape(isa).map_err(|_| SeparatorsError::NotAnIsa)?;
         let bytes = [separators.element, separators.component, separators.repetition, separators.segment];
-        let usable = |byte: &u8| !byte.is_ascii_alphanumeric() && *byte != b' ' && byte.is_ascii();
+        let usable = |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(*byte, b' ' | 0) && byte.is_ascii();
         let distinct = bytes
             .iter()
             .enumerate()
@@ -113,8 +113,10 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_cannot_separate() {
-        let text: Vec<u8> = ISA.iter().map(|byte| if *byte == b'*' { b'E' } else { *byte }).collect();
-        assert!(Separators::of_isa(&text).is_err());
+    fn what_cannot_separate() {
+        for unusable in [b'E', b'7', b' ', 0, 0xff] {
+            let text: Vec<u8> = ISA.iter().map(|byte| if *byte == b'*' { unusable } else { *byte }).collect();
+            assert!(Separators::of_isa(&text).is_err(), "{unusable}");
+        }
     }
 }

@@ -13,6 +13,9 @@ use super::separators::{ISA_BYTES, Separators, SeparatorsError};
 use crate::limits;
 use crate::position::SegmentTag;
 
+/// Skipped at the very start of a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What the tokenizer can say at this moment.
 #[derive(Debug)]
 pub enum Step<'a> {
@@ -217,8 +220,11 @@ impl Tokenizer {
         let (offset, mut ordinal, mut result) = (self.offset, self.ordinal, Ok(()));
         let mut input = marked_input(&self.buffer, &self.marks, (self.start, self.end), (self.next_mark, self.next_end), separators);
         while result.is_ok() {
-            // More than those of a line are counted as filler by `next`.
-            let line_ends = input.bytes.iter().take(2).take_while(|byte| is_line_end(**byte)).count();
+            // More than those of one line are filler, which `next` counts.
+            let line_ends = input.bytes.iter().take(3).take_while(|byte| is_line_end(**byte)).count();
+            if line_ends > 2 {
+                break;
+            }
             input.bytes = input.bytes.get(line_ends..).unwrap_or_default();
             input.base += line_ends as u32;
             let Ok((rest, mut segment)) = segment(input) else { break };
@@ -281,7 +287,7 @@ impl Tokenizer {
     fn skip_filler(&mut self) -> Result<(), TokenError> {
         let terminator = self.separators.map(|separators| separators.segment);
         let between = self.separators.is_none();
-        if between && self.byte() == 0 && self.unread().starts_with(b"\xef\xbb\xbf") {
+        if between && self.byte() == 0 && self.unread().starts_with(BYTE_ORDER_MARK) {
             self.start += 3;
         }
         let skipped = self
@@ -296,12 +302,15 @@ impl Tokenizer {
         self.start += skipped;
         self.marked = self.marked.max(self.start);
         self.forget_skipped_marks();
-        self.filler = if skipped > 0 && self.start == self.end { self.filler + skipped } else { 0 };
-        if self.filler > limits::FILLER_BYTES_MAX {
+        self.filler += skipped;
+        if let Some(beyond) = self.filler.checked_sub(limits::FILLER_BYTES_MAX + 1) {
             return Err(TokenError {
-                byte: self.byte(),
+                byte: self.byte() - beyond as u64 - 1,
                 kind: TokenErrorKind::ExpectedIsa,
             });
+        }
+        if self.start < self.end {
+            self.filler = 0;
         }
         Ok(())
     }
@@ -324,7 +333,9 @@ impl Tokenizer {
         let unread = self.unread();
         let inside = self.separators.is_some();
         if unread.len() < ISA_BYTES {
-            let may_still_be_isa = b"ISA".starts_with(unread.get(..unread.len().min(3)).unwrap_or_default());
+            let mut may_still_be_isa = b"ISA".starts_with(unread.get(..unread.len().min(3)).unwrap_or_default());
+            // A byte order mark of which only a part has come.
+            may_still_be_isa |= byte == 0 && !self.finished && BYTE_ORDER_MARK.starts_with(unread);
             return match (self.finished, unread.is_empty()) {
                 _ if inside && self.finished => Ok(Entered::Yes),
                 (true, true) => Ok(Entered::End),
@@ -508,6 +519,40 @@ mod tests {
                 kind: TokenErrorKind::TooManyElements
             }
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_may_come_in_parts() {
+        let text = isa('*', ':', '~') + "IEA*0*000000001~";
+        let marked = [BYTE_ORDER_MARK, text.as_bytes()].concat();
+        for chunk in [1, 2, usize::MAX] {
+            assert_eq!(all(&marked, chunk).map(|segments| segments.len()), Ok(2), "{chunk}");
+            for end in 1..3 {
+                let error = TokenError {
+                    byte: 0,
+                    kind: TokenErrorKind::ExpectedIsa,
+                };
+                assert_eq!(all(&marked[..end], chunk), Err(error), "{chunk}");
+            }
+        }
+    }
+
+    #[test]
+    fn filler_has_its_limit_wherever_the_chunks_end() {
+        let interchange = isa('*', ':', '~').into_bytes();
+        for (filler, limit) in [(0, Ok(1)), (1, Err(TokenErrorKind::ExpectedIsa))] {
+            let blank = vec![b'\n'; limits::FILLER_BYTES_MAX + filler];
+            for (bytes, before) in [([&blank[..], &interchange].concat(), 0), ([&interchange, &blank[..], b"TA1~"].concat(), 106)] {
+                for chunk in [1000, 4096, usize::MAX] {
+                    let read = all(&bytes, chunk).map(|segments| segments.len() - usize::from(before > 0));
+                    let expected = limit.map_err(|kind| TokenError {
+                        byte: before + limits::FILLER_BYTES_MAX as u64,
+                        kind,
+                    });
+                    assert_eq!(read, expected, "{chunk}");
+                }
+            }
+        }
     }
 
     proptest! {

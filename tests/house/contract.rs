@@ -42,6 +42,8 @@ fn every_command_speaks_json() {
         "gen mix --claims 5 --seed 3 --out made.837 --refdata made --key made.csv".to_string(),
         format!("ingest {story}"),
         format!("validate {story} --ack-dir acks"),
+        format!("inspect {story}"),
+        format!("inspect {story} --at 200"),
         "status".to_string(),
         format!("status {story}"),
         format!("status {claim}"),
@@ -176,6 +178,8 @@ fn what_is_not_there_is_exit_3() {
     let unknown = "0123456789abcdef0123456789abcdef";
     fails(site.run(&["--data-dir", "data", "ingest", "missing.837"]), 3, &["missing.837"]);
     fails(site.run(&["validate", "missing.837"]), 3, &["missing.837"]);
+    fails(site.run(&["inspect", "missing.837"]), 3, &["missing.837"]);
+    fails(site.run(&["inspect", &repository(STORY), "--at", "99999999"]), 3, &["99999999", "bytes"]);
     fails(site.run(&["bench", "missing.837"]), 3, &["missing.837"]);
     fails(site.run(&["remit", "check", "missing.835"]), 3, &["missing.835"]);
     fails(site.run(&["--data-dir", "data", "refdata", "load", "missing"]), 3, &["missing"]);

@@ -1,5 +1,5 @@
 //! Fixtures: each file of `fixtures/invalid` shows one thing, said in its name, and its golden is what
-//! `validate --json` says about it; each file of `fixtures/valid` is also read by x12-types.
+//! `validate --json` says about it; each file of `fixtures/valid` that it can hold is also read by x12-types.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,7 +65,8 @@ fn no_golden_is_left_over() {
 fn valid_files_are_read_alike_by_x12_types() {
     let files = fixtures("fixtures/valid");
     assert!(files.len() >= 3);
-    for file in files {
+    // x12-types 0.12 holds one PER, REF or HI where the guides allow several.
+    for file in files.into_iter().filter(|file| !name(file).ends_with("--every-loop-and-segment")) {
         let bytes = fs::read(&file).unwrap();
         let mut ours = 0;
         for_each_segment(&bytes, usize::MAX, |segment| ours += usize::from(segment.is("CLM"))).unwrap();

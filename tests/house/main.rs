@@ -14,6 +14,7 @@ mod demo;
 mod doctor;
 mod explaining;
 mod fixtures;
+mod inspecting;
 mod interrupted;
 mod replaying;
 mod site;

@@ -1,7 +1,7 @@
 //! Placed segments → one typed [`Claim`] at a time.
 //!
-//! The assembler takes each segment with the loop that the guide gave it and keeps what later stages
-//! need. It is total: a value that can't be read leaves its field absent (amounts: zero) and a
+//! The assembler takes each segment with the loop that the guide gave it, keeps its text, and reads what
+//! later stages need into typed fields. It is total: a value that can't be read leaves its field absent (amounts: zero) and a
 //! [`Finding`] that says where. What the guide itself bounds (presence, short codes, dates) is reported
 //! by the guide's walk and not again here.
 //!
@@ -23,10 +23,11 @@ mod tests;
 pub use set_header::SetHeader;
 
 use self::parties::Parties;
-use self::reading::{Reading, tags};
+use self::reading::{Reading, cut_text, tags};
 use super::claim::{Claim, ClaimDetail};
 use super::other_payer::{LineAdjudication, OtherPayer};
 use super::service_line::ServiceLine;
+use super::source::SourceText;
 use crate::finding::Finding;
 use crate::ids::Form;
 use crate::limits;
@@ -43,6 +44,8 @@ pub struct Assembler {
     ordinal: u32,
     parties: Parties,
     open: Option<OpenClaim>,
+    /// Room for the text of the next claim: what those before it took.
+    text_room: usize,
 }
 
 /// A claim, and what was wrong with the values it was read from: its own, and those of the billing
@@ -72,11 +75,12 @@ impl Assembler {
             ordinal: 0,
             parties: Parties::default(),
             open: None,
+            text_room: limits::CLAIM_TEXT_BYTES_TYPICAL,
         }
     }
 
-    /// Takes the next segment of the set, with the loop it was placed in (`None`: it has no place and
-    /// is ignored) and whether it starts that loop or a repeat of it.
+    /// Takes the next segment of the set, with the loop it was placed in (`None`: it has no place, and is
+    /// kept as text only) and whether it starts that loop or a repeat of it.
     ///
     /// Returns the claim that this segment brings to an end: one that stands before a CLM, HL or SE.
     #[inline]
@@ -85,10 +89,11 @@ impl Assembler {
             tags::CLM | tags::HL | tags::SE => self.end_claim(segment),
             _ => None,
         };
+        if let Some(loop_id) = loop_id.filter(|_| starts_loop) {
+            self.enter(loop_id, segment);
+        }
+        self.keep(segment, loop_id, starts_loop);
         if let Some(loop_id) = loop_id {
-            if starts_loop {
-                self.enter(loop_id, segment);
-            }
             self.read(segment, loop_id);
         }
         ended
@@ -96,7 +101,11 @@ impl Assembler {
 
     /// The claim that was still open when the set ended without its SE.
     pub fn finish(&mut self) -> Option<Assembled> {
-        self.open.take().map(|open| open.assembled)
+        let assembled = self.open.take()?.assembled;
+        // Room for a claim somewhat above the usual; a giant's grows as it comes.
+        let usual = (assembled.claim.text.size() + 64).max(self.text_room - self.text_room / 8);
+        self.text_room = usual.min(limits::CLAIM_TEXT_ROOM_MAX);
+        Some(assembled)
     }
 
     /// What ST to 1000B said; complete once the first HL was accepted.
@@ -117,13 +126,27 @@ impl Assembler {
     fn enter(&mut self, loop_id: LoopId, segment: &Segment<'_>) {
         match loop_id {
             LoopId::L2000A | LoopId::L2000B | LoopId::L2000C => self.parties.enter(loop_id),
-            LoopId::L2300 => self.open = Some(OpenClaim::new(self.form, self.ordinal, &mut self.parties, segment)),
+            LoopId::L2300 => self.open = Some(OpenClaim::new((self.form, self.text_room), self.ordinal, &mut self.parties, segment)),
             _ => {
                 if let Some(open) = &mut self.open {
                     open.enter(loop_id, segment);
                 }
             }
         }
+    }
+
+    /// Keeps the segment's text: with the open claim whatever its loop, else with the level it describes.
+    #[inline]
+    fn keep(&mut self, segment: &Segment<'_>, loop_id: Option<LoopId>, starts_loop: bool) {
+        if let Some(OpenClaim { assembled, .. }) = &mut self.open {
+            if !assembled.claim.text.push(segment, loop_id, starts_loop) {
+                assembled.findings.push(cut_text(segment, loop_id));
+            }
+            return;
+        }
+        let level = self.parties.text().filter(|_| loop_id != Some(LoopId::Trailer));
+        // Beyond the bound: said of each claim under the level. Before the first HL the guide's walk says it.
+        level.unwrap_or(&mut self.header.text).push(segment, loop_id, starts_loop);
     }
 
     fn read(&mut self, segment: &Segment<'_>, loop_id: LoopId) {
@@ -187,18 +210,23 @@ impl Room {
 }
 
 impl OpenClaim {
-    fn new(form: Form, ordinal: u32, parties: &mut Parties, segment: &Segment<'_>) -> OpenClaim {
+    fn new((form, text_room): (Form, usize), ordinal: u32, parties: &mut Parties, segment: &Segment<'_>) -> OpenClaim {
+        let (billing_provider, subscriber, patient) = (parties.billing_provider(), parties.subscriber(), parties.patient());
+        let mut findings = parties.findings();
+        if billing_provider.text.is_cut() || subscriber.text.is_cut() || patient.as_ref().is_some_and(|patient| patient.text.is_cut()) {
+            findings.push(cut_text(segment, Some(LoopId::L2300)));
+        }
         OpenClaim {
             assembled: Assembled {
-                findings: parties.findings(),
+                findings,
                 claim: Claim {
                     form,
                     ordinal,
                     bytes: segment.at.range(),
                     at: segment.at,
-                    billing_provider: parties.billing_provider(),
-                    subscriber: parties.subscriber(),
-                    patient: parties.patient(),
+                    billing_provider,
+                    subscriber,
+                    patient,
                     patient_control_number: Default::default(),
                     charge: Default::default(),
                     frequency: None,
@@ -220,6 +248,7 @@ impl OpenClaim {
                         Form::Institutional => ClaimDetail::Institutional(Default::default()),
                     },
                     lines: Vec::new(),
+                    text: SourceText::with_room(text_room),
                 },
             },
             line: false,

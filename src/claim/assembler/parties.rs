@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::party::{Address, BillingProvider, Name, Patient, Subscriber};
+use super::super::source::SourceText;
 use super::reading::{Reading, a7, tags, text};
 use crate::finding::{Check, Finding};
 use crate::ids::{Cin, Qualifier, Taxonomy, Tin};
@@ -19,6 +20,8 @@ pub(super) struct Parties {
     findings: Vec<Finding>,
     subscriber: Level<Subscriber>,
     patient: Option<Level<Patient>>,
+    /// The level whose HL was the last.
+    innermost: Option<LoopId>,
 }
 
 /// One level: a draft until the first claim under it, shared from then on.
@@ -39,8 +42,11 @@ impl<T: Default> Level<T> {
 impl Parties {
     /// An HL: the level itself starts anew, and the levels below it are gone.
     pub fn enter(&mut self, level: LoopId) {
+        if level == LoopId::L2000A {
+            *self = Parties::default();
+        }
+        self.innermost = Some(level);
         match level {
-            LoopId::L2000A => *self = Parties::default(),
             LoopId::L2000B => (self.subscriber, self.patient) = (Level::default(), None),
             LoopId::L2000C => self.patient = Some(Level::default()),
             _ => {}
@@ -62,6 +68,15 @@ impl Parties {
     /// Each claim under the billing provider has them all.
     pub fn findings(&self) -> Vec<Finding> {
         self.findings.clone()
+    }
+
+    /// The text of the level that is being described; `None` before the first HL.
+    pub fn text(&mut self) -> Option<&mut SourceText> {
+        match (self.innermost?, &mut self.patient) {
+            (LoopId::L2000A, _) => Some(&mut self.billing_provider.draft.text),
+            (LoopId::L2000C, Some(patient)) => Some(&mut patient.draft.text),
+            _ => Some(&mut self.subscriber.draft.text),
+        }
     }
 
     pub fn read(&mut self, segment: &Segment<'_>, loop_id: LoopId) {

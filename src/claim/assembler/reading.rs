@@ -178,6 +178,13 @@ impl<'s, 'a> Reading<'s, 'a> {
     }
 }
 
+/// The claim's text has reached [`limits::CLAIM_TEXT_BYTES_MAX`] at this segment. Status 481: the claim is
+/// badly formed.
+#[cold]
+pub(super) fn cut_text(segment: &Segment<'_>, loop_id: Option<LoopId>) -> Finding {
+    Finding::status(Check::S204, a7(481), Position::of_segment(loop_id, segment.at))
+}
+
 /// Category A7: rejected for an invalid value.
 pub(super) fn a7(status: u16) -> ClaimStatus {
     ClaimStatus::new(StatusCategory::A7, status)

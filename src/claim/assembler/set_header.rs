@@ -3,6 +3,7 @@
 use compact_str::CompactString;
 
 use super::super::party::Name;
+use super::super::source::SourceText;
 use super::parties::name;
 use super::reading::{tags, text};
 use crate::ids::Qualifier;
@@ -24,6 +25,8 @@ pub struct SetHeader {
     pub submitter_id: CompactString,
     /// NM109 of 1000B.
     pub receiver_id: CompactString,
+    /// ST to 1000B, and SE once it was read, as received.
+    pub text: SourceText,
 }
 
 impl SetHeader {

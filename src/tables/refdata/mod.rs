@@ -1,17 +1,23 @@
-//! Reference data: the CSV files of INTERFACE 4 as typed, immutable lookup tables.
+//! Reference data: the CSV files of INTERFACE 4 as typed, immutable lookup tables, and the files that CMS
+//! publishes for the National Correct Coding Initiative.
 //!
-//! To the next editor: a new table is a new [`ReferenceTable`], a file of this room, a field below and
-//! an arm of [`ReferenceData::with_table`]; the digest takes it from there.
+//! To the next editor: a new table is a new [`ReferenceTable`] behind the others, a file of this room, a
+//! field below and an arm of [`ReferenceData::with_files`]; the digest takes it from there, and is what it
+//! was where the table was never loaded.
 
 pub mod authorizations;
 mod code_columns;
 pub mod fee_schedule;
 pub mod filing_limits;
 pub mod members;
+pub mod mue;
+pub mod ncci;
 pub mod networks;
 mod packed;
 pub mod prior_auth_codes;
 pub mod providers;
+mod published;
+mod restriction_kind;
 mod restriction_params;
 pub mod restrictions;
 
@@ -20,16 +26,19 @@ use std::io::Read;
 use std::sync::Arc;
 
 pub use code_columns::CodeType;
+pub use published::CodingSetting;
 
 use self::authorizations::Authorizations;
 use self::fee_schedule::FeeSchedule;
 use self::filing_limits::FilingLimits;
 use self::members::Members;
+use self::mue::UnitLimits;
+use self::ncci::NcciPairs;
 use self::networks::Networks;
 use self::prior_auth_codes::PriorAuthCodes;
 use self::providers::Providers;
 use self::restrictions::Restrictions;
-use super::csv_table::{LoadError, TableDigest};
+use super::csv_table::{LoadError, Problem, TableDigest};
 use crate::ids::ContentDigest;
 
 /// Every reference table. `None`: never loaded, so not enforced.
@@ -43,6 +52,8 @@ pub struct ReferenceData {
     pub fee_schedule: Option<Arc<FeeSchedule>>,
     pub networks: Option<Arc<Networks>>,
     pub filing_limits: Arc<FilingLimits>,
+    pub ncci_pairs: Option<Arc<NcciPairs>>,
+    pub unit_limits: Option<Arc<UnitLimits>>,
     /// What is known of each table, in the order of [`ReferenceTable::ALL`].
     contents: [TableContent; ReferenceTable::ALL.len()],
     digest: ContentDigest,
@@ -59,10 +70,12 @@ pub enum ReferenceTable {
     FeeSchedule,
     Networks,
     FilingLimits,
+    NcciPairs,
+    UnitLimits,
 }
 
 impl ReferenceTable {
-    pub const ALL: [ReferenceTable; 8] = [
+    pub const ALL: [ReferenceTable; 10] = [
         ReferenceTable::Members,
         ReferenceTable::Providers,
         ReferenceTable::Authorizations,
@@ -71,9 +84,12 @@ impl ReferenceTable {
         ReferenceTable::FeeSchedule,
         ReferenceTable::Networks,
         ReferenceTable::FilingLimits,
+        ReferenceTable::NcciPairs,
+        ReferenceTable::UnitLimits,
     ];
 
-    /// The file of the table inside a reference directory.
+    /// The file of the table inside a reference directory; of a table that is published in several
+    /// files, the name it goes by.
     pub fn file_name(self) -> &'static str {
         match self {
             ReferenceTable::Members => "members.csv",
@@ -84,18 +100,56 @@ impl ReferenceTable {
             ReferenceTable::FeeSchedule => "fee_schedule.csv",
             ReferenceTable::Networks => "networks.csv",
             ReferenceTable::FilingLimits => "filing_limits.csv",
+            ReferenceTable::NcciPairs => "ncci_ptp.csv",
+            ReferenceTable::UnitLimits => "mue.csv",
         }
     }
 
-    /// The table that a file of this name holds.
+    /// The table that a file of this name holds. Published files keep the names they came with:
+    /// `ccipra-v322r0-f1.txt`, `ncci_ptp_outpatient.csv`, `MCR_MUE_PractitionerServices.csv`.
     pub fn of_file(name: &str) -> Option<ReferenceTable> {
-        ReferenceTable::ALL.into_iter().find(|table| table.file_name() == name)
+        let is_named = |table: &ReferenceTable| table.file_name() == name;
+        ReferenceTable::ALL.into_iter().find(is_named).or_else(|| {
+            let (stem, extension) = name.rsplit_once('.')?;
+            let mut words = stem.split(|letter: char| !letter.is_ascii_alphanumeric());
+            let is_text = ["csv", "txt"].iter().any(|known| extension.eq_ignore_ascii_case(known));
+            let table = words.find_map(|word| match word.to_ascii_lowercase().as_str() {
+                "ptp" | "ccipra" | "ccioph" => Some(ReferenceTable::NcciPairs),
+                "mue" => Some(ReferenceTable::UnitLimits),
+                _ => None,
+            });
+            table.filter(|_| is_text)
+        })
+    }
+
+    /// Whether the table is published in several files.
+    pub fn has_several_files(self) -> bool {
+        matches!(self, ReferenceTable::NcciPairs | ReferenceTable::UnitLimits)
+    }
+
+    /// Whether the digest of the whole names the table even when it was never loaded: those that there
+    /// were when the first decisions were made.
+    fn is_always_digested(self) -> bool {
+        !self.has_several_files()
     }
 }
 
 impl fmt::Display for ReferenceTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.file_name())
+    }
+}
+
+/// One of the files of a table.
+pub struct TableFile<'a> {
+    /// Without its directory: published files say with it whose services they are for.
+    pub name: &'a str,
+    pub source: &'a mut dyn Read,
+}
+
+impl fmt::Debug for TableFile<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableFile").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -147,11 +201,17 @@ impl ReferenceData {
             fee_schedule: None,
             networks: None,
             filing_limits: Arc::default(),
+            ncci_pairs: None,
+            unit_limits: None,
             contents: ReferenceTable::ALL.map(never_loaded),
             digest: digest_of(&ReferenceTable::ALL.map(never_loaded)),
         };
         for (table, text) in EMBEDDED {
-            reference.replace(table, Origin::Embedded, text.as_bytes())?;
+            let file = TableFile {
+                name: table.file_name(),
+                source: &mut text.as_bytes(),
+            };
+            reference.replace(table, Origin::Embedded, &mut [file])?;
         }
         Ok(reference)
     }
@@ -160,9 +220,22 @@ impl ReferenceData {
     ///
     /// # Errors
     /// [`LoadError`] at the first bad row; nothing has changed then.
-    pub fn with_table(&self, table: ReferenceTable, source: impl Read) -> Result<ReferenceData, LoadError> {
+    pub fn with_table(&self, table: ReferenceTable, mut source: impl Read) -> Result<ReferenceData, LoadError> {
+        let file = TableFile {
+            name: table.file_name(),
+            source: &mut source,
+        };
+        self.with_files(table, &mut [file])
+    }
+
+    /// These tables with one replaced by what its files say together; only a published table may have
+    /// more than one.
+    ///
+    /// # Errors
+    /// [`LoadError`] at the first bad row; nothing has changed then.
+    pub fn with_files(&self, table: ReferenceTable, files: &mut [TableFile<'_>]) -> Result<ReferenceData, LoadError> {
         let mut reference = self.clone();
-        reference.replace(table, Origin::Loaded, source)?;
+        reference.replace(table, Origin::Loaded, files)?;
         Ok(reference)
     }
 
@@ -176,7 +249,19 @@ impl ReferenceData {
         &self.contents
     }
 
-    fn replace(&mut self, table: ReferenceTable, origin: Origin, source: impl Read) -> Result<(), LoadError> {
+    fn replace(&mut self, table: ReferenceTable, origin: Origin, files: &mut [TableFile<'_>]) -> Result<(), LoadError> {
+        let (source, others) = match files {
+            [first, others @ ..] => (&mut *first.source as &mut dyn Read, others.len()),
+            [] => (&mut std::io::empty() as &mut dyn Read, 0),
+        };
+        if others > 0 && !table.has_several_files() {
+            return Err(LoadError {
+                file: table.file_name().into(),
+                row: 0,
+                column: None,
+                problem: Problem::Rule("several files, expected one"),
+            });
+        }
         let (rows, digest): (usize, TableDigest) = match table {
             ReferenceTable::Members => {
                 let (members, digest) = Members::read_digested(source)?;
@@ -211,6 +296,14 @@ impl ReferenceData {
                 self.filing_limits = Arc::new(limits);
                 (self.filing_limits.len(), digest)
             }
+            ReferenceTable::NcciPairs => {
+                let (pairs, digest) = NcciPairs::read_digested(files)?;
+                (self.ncci_pairs.insert(Arc::new(pairs)).len(), digest)
+            }
+            ReferenceTable::UnitLimits => {
+                let (limits, digest) = UnitLimits::read_digested(files)?;
+                (self.unit_limits.insert(Arc::new(limits)).len(), digest)
+            }
         };
         for content in self.contents.iter_mut().filter(|content| content.table == table) {
             *content = TableContent {
@@ -227,7 +320,8 @@ impl ReferenceData {
 
 fn digest_of(contents: &[TableContent]) -> ContentDigest {
     let mut hasher = blake3::Hasher::new_derive_key("claimstream reference data v1");
-    for content in contents {
+    let counts = |content: &&TableContent| content.digest.is_some() || content.table.is_always_digested();
+    for content in contents.iter().filter(counts) {
         let name = content.table.file_name();
         hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
         match &content.digest {
@@ -250,6 +344,7 @@ mod tests {
     fn the_embedded_tables_load() {
         let reference = ReferenceData::embedded().unwrap();
         assert!(reference.members.is_none() && reference.providers.is_none() && reference.authorizations.is_none() && reference.fee_schedule.is_none());
+        assert!(reference.ncci_pairs.is_none() && reference.unit_limits.is_none());
         let loaded: Vec<_> = reference
             .contents()
             .iter()
@@ -337,11 +432,50 @@ mod tests {
         );
     }
 
+    /// Decisions name this digest: a change of the embedded tables, or of how digests are made, leaves
+    /// them without their reference data.
+    #[test]
+    fn the_embedded_tables_keep_their_digest() {
+        assert_eq!(
+            ReferenceData::embedded().unwrap().digest().to_string(),
+            "b3:91bf7410c6ee10b714d164d551fd46e159493b99dd72ae1b819659d2c06d590a"
+        );
+    }
+
+    #[test]
+    fn a_published_table_is_its_files_and_counts_once_it_is_loaded() {
+        const PAIRS: &str = "Column 1,Column 2,*,Effective,Deletion,Modifier\nX9001,X9002,,20200101,*,1\n";
+        let embedded = ReferenceData::embedded().unwrap();
+        let (mut first, mut second) = (PAIRS.as_bytes(), PAIRS.as_bytes());
+        let mut files = [("ccipra-f1.txt", &mut first), ("ccioph-f1.txt", &mut second)].map(|(name, source)| TableFile { name, source });
+        let loaded = embedded.with_files(ReferenceTable::NcciPairs, &mut files).unwrap();
+        assert_eq!(loaded.ncci_pairs.as_ref().map(|pairs| pairs.len()), Some(2));
+        assert_ne!(loaded.digest(), embedded.digest());
+        let content = loaded.contents().iter().find(|content| content.table == ReferenceTable::NcciPairs).unwrap();
+        assert_eq!((content.origin, content.rows), (Origin::Loaded, 2));
+        let (mut first, mut second) = (MEMBERS.as_bytes(), MEMBERS.as_bytes());
+        let mut files = [("members.csv", &mut first), ("members2.csv", &mut second)].map(|(name, source)| TableFile { name, source });
+        let refused = embedded.with_files(ReferenceTable::Members, &mut files).unwrap_err();
+        assert_eq!(refused.to_string(), "members.csv: several files, expected one");
+    }
+
     #[test]
     fn every_table_has_its_file_name() {
         for table in ReferenceTable::ALL {
             assert_eq!(ReferenceTable::of_file(table.file_name()), Some(table));
         }
-        assert_eq!(ReferenceTable::of_file("notes.csv"), None);
+        for (name, table) in [
+            ("ccipra-v322r0-f1.txt", Some(ReferenceTable::NcciPairs)),
+            ("CCIOPH-v322r0-f2.TXT", Some(ReferenceTable::NcciPairs)),
+            ("medicaid-ncci-ptp-edits-dme.csv", Some(ReferenceTable::NcciPairs)),
+            ("MCR_MUE_PractitionerServices_Eff_01-01-2026.csv", Some(ReferenceTable::UnitLimits)),
+            ("mue.txt", Some(ReferenceTable::UnitLimits)),
+            ("ncci_ptp.xlsx", None),
+            ("museum.csv", None),
+            ("notes.csv", None),
+            ("mue", None),
+        ] {
+            assert_eq!(ReferenceTable::of_file(name), table, "{name}");
+        }
     }
 }

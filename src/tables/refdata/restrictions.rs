@@ -6,16 +6,19 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 
 use super::code_columns::{CodeType, read_typed_code_range};
-use super::members::Sex;
+use super::prior_auth_codes::LineOfBusiness;
+pub use super::restriction_kind::{
+    AdmissionCondition, AidCodeCondition, CalendarPart, CodeRanges, ModifierCondition, NdcCondition, Referral, ReferralRole, RestrictionKind,
+    TelehealthCondition,
+};
 use super::restriction_params::read_kind;
-use crate::ids::{Carc, Modifier, PlaceOfService, Rarc};
-use crate::money::Quantity;
+use crate::ids::{Carc, NetworkId, Rarc};
 use crate::tables::code_range::{CodeKey, CodeRange, RangeIndex};
 use crate::tables::csv_table::{LoadError, Problem, TableDigest, columns, read_rows, vocabulary};
 use crate::tables::period::Period;
 use crate::tables::reasons::{self, AdjustmentGroup, ReasonError, Reasons};
 
-columns! { "restrictions.csv": rule_id, kind, code_type, code_from, code_to, effective_from, effective_to, params, action, group, carc, rarc; }
+columns! { "restrictions.csv": rule_id, kind, code_type, code_from, code_to, effective_from, effective_to, params, action, group, carc, rarc;; line_of_business, network }
 
 vocabulary! {
     ActionWord { Deny = "deny", Cut = "cut", Pend = "pend", Warn = "warn" }
@@ -26,6 +29,7 @@ vocabulary! {
 pub struct Restrictions {
     /// One index for each [`CodeType`], in the order of `CodeType::ALL`.
     indexes: [RangeIndex<Restriction>; CodeType::ALL.len()],
+    asks_who_referred: bool,
 }
 
 /// One condition on a range of codes.
@@ -35,51 +39,15 @@ pub struct Restriction {
     pub code_type: CodeType,
     pub codes: CodeRange,
     pub effective: Period,
+    /// `None`: any.
+    pub line_of_business: Option<LineOfBusiness>,
+    /// `None`: members of any network.
+    pub network: Option<NetworkId>,
     pub kind: RestrictionKind,
     pub action: RestrictionAction,
-}
-
-/// What must hold, or the action follows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RestrictionKind {
-    /// Age in years on the service date, inclusive; at least one bound.
-    Age {
-        min_years: Option<u16>,
-        max_years: Option<u16>,
-    },
-    Sex(Sex),
-    PlaceOfService {
-        allow: Vec<PlaceOfService>,
-    },
-    /// Of the rendering, else the billing provider.
-    Taxonomy {
-        allow_prefix: Vec<CompactString>,
-    },
-    Modifier(ModifierCondition),
-    /// Of a diagnosis that the line points to; without the point.
-    Diagnosis {
-        require_prefix: Vec<CompactString>,
-    },
-    UnitsPerLine {
-        max: Quantity,
-    },
-    UnitsPerDay {
-        max: Quantity,
-    },
-    /// Paid units of this member and code in the months before.
-    Frequency {
-        max: Quantity,
-        months: u16,
-    },
-    /// Never payable.
-    NonCovered,
-}
-
-/// A condition on the line's modifiers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ModifierCondition {
-    RequireAny(Vec<Modifier>),
-    Forbid(Vec<Modifier>),
+    /// Place among all rows by rule id, then by content: what goes first does not hang on the order of
+    /// the file.
+    pub rank: u32,
 }
 
 /// What follows when the condition does not hold.
@@ -113,9 +81,12 @@ impl Restrictions {
     pub(super) fn read_digested(source: impl Read) -> Result<(Restrictions, TableDigest), LoadError> {
         let mut rows = Vec::new();
         let digest = read_rows(source, |row| {
-            rows.push(read_row(row)?);
+            rows.push((read_row(row)?, content(row)));
             Ok(())
         })?;
+        rows.sort_by(|(a, a_content), (b, b_content)| (&a.rule_id, a_content).cmp(&(&b.rule_id, b_content)));
+        let ranked = (0..).zip(rows).map(|(rank, (row, _))| Restriction { rank, ..row });
+        let rows: Vec<Restriction> = ranked.collect();
         let of_type = |code_type: &CodeType| {
             RangeIndex::new(
                 rows.iter()
@@ -128,11 +99,17 @@ impl Restrictions {
         for (index, code_type) in indexes.iter_mut().zip(CodeType::ALL) {
             *index = of_type(code_type);
         }
-        Ok((Restrictions { indexes }, digest))
+        let asks_who_referred = rows.iter().any(|row| matches!(row.kind, RestrictionKind::ReferringOrdering(_)));
+        Ok((Restrictions { indexes, asks_who_referred }, digest))
     }
 
-    /// The restrictions on a code that are in force on a day, by lower end of their range and then in
-    /// file order.
+    /// Whether any row is about referring or ordering providers, so that they must be looked up.
+    pub fn asks_who_referred(&self) -> bool {
+        self.asks_who_referred
+    }
+
+    /// The restrictions on a code that are in force on a day, by lower end of their range and then by
+    /// rank.
     pub fn of(&self, code_type: CodeType, code: &[u8], date: NaiveDate) -> impl Iterator<Item = &Restriction> {
         let index = self
             .indexes
@@ -162,22 +139,6 @@ impl Restrictions {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-impl RestrictionKind {
-    /// Whether units above a maximum can be cut.
-    fn counts_units(&self) -> bool {
-        match self {
-            RestrictionKind::UnitsPerLine { .. } | RestrictionKind::UnitsPerDay { .. } | RestrictionKind::Frequency { .. } => true,
-            RestrictionKind::Age { .. }
-            | RestrictionKind::Sex(_)
-            | RestrictionKind::PlaceOfService { .. }
-            | RestrictionKind::Taxonomy { .. }
-            | RestrictionKind::Modifier(_)
-            | RestrictionKind::Diagnosis { .. }
-            | RestrictionKind::NonCovered => false,
-        }
     }
 }
 
@@ -219,9 +180,32 @@ fn read_row(row: &Row<'_>) -> Result<Restriction, LoadError> {
         code_type,
         codes: read_typed_code_range(row, code_type, Column::code_from, Column::code_to)?,
         effective: row.period(Column::effective_from, Column::effective_to)?,
+        line_of_business: row.word_unless_any(Column::line_of_business)?,
+        network: row.unless_any(Column::network, "a network", |text| text.parse().ok())?,
         kind,
         action,
+        rank: 0,
     })
+}
+
+/// Every field, for an order that the file's does not matter for.
+fn content(row: &Row<'_>) -> Vec<CompactString> {
+    let columns = [
+        Column::kind,
+        Column::code_type,
+        Column::code_from,
+        Column::code_to,
+        Column::effective_from,
+        Column::effective_to,
+        Column::params,
+        Column::action,
+        Column::group,
+        Column::carc,
+        Column::rarc,
+        Column::line_of_business,
+        Column::network,
+    ];
+    columns.map(|column| row.text(column).into()).to_vec()
 }
 
 /// Group, CARC and RARC that may be sent together; an empty group is CO (DOMAIN D1).
@@ -242,6 +226,7 @@ fn read_reason(row: &Row<'_>) -> Result<Option<RestrictionReason>, LoadError> {
         ReasonError::Unknown => row.error(Column::carc, Problem::Rule("no known adjustment reason")),
         ReasonError::Deactivated => row.error(Column::carc, Problem::Rule("a deactivated adjustment reason (DOMAIN 0.1)")),
         ReasonError::WrongGroup => row.error(Column::group, Problem::Rule("not allowed with the adjustment reason (DOMAIN 0.14)")),
+        ReasonError::RemarkUnknown => row.error(Column::rarc, Problem::Rule("no known remark")),
         ReasonError::RemarkMissing => row.error(
             Column::rarc,
             Problem::Rule("no remark, or an alert, though the adjustment reason needs a remark (DOMAIN 0.14)"),
@@ -253,6 +238,7 @@ fn read_reason(row: &Row<'_>) -> Result<Option<RestrictionReason>, LoadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::money::Quantity;
 
     const HEADER: &str = "rule_id,kind,code_type,code_from,code_to,effective_from,effective_to,params,action,group,carc,rarc";
 
@@ -301,6 +287,45 @@ gone,non_covered,HCPCS,*,,,2024-12-31,{},deny,CO,96,N130"#,
     }
 
     #[test]
+    fn rows_rank_by_rule_id_and_content_whatever_their_order() {
+        let rows = [
+            r#"b,non_covered,HCPCS,99381,,,,{},deny,CO,96,N130"#,
+            r#"a,age,HCPCS,99381,,,,"{""max_years"":9}",deny,CO,6,N129"#,
+            r#"a,age,HCPCS,99381,,,,"{""max_years"":5}",deny,CO,6,N129"#,
+        ];
+        let ranked = |rows: &[&str]| {
+            let restrictions = read(&rows.join("\n")).unwrap();
+            let found = restrictions.of(CodeType::Hcpcs, b"99381", "2025-06-01".parse().unwrap());
+            let mut found: Vec<(u32, RestrictionKind)> = found.map(|row| (row.rank, row.kind.clone())).collect();
+            found.sort_by_key(|(rank, _)| *rank);
+            found
+        };
+        let [b, a9, a5] = rows;
+        let age = |max| RestrictionKind::Age {
+            min_years: None,
+            max_years: Some(max),
+        };
+        let expected = [(0, age(5)), (1, age(9)), (2, RestrictionKind::NonCovered)];
+        for order in [[b, a9, a5], [a5, a9, b], [a9, b, a5]] {
+            assert_eq!(ranked(&order), expected);
+        }
+    }
+
+    #[test]
+    fn a_row_may_be_for_one_network_or_line_of_business() {
+        let with_columns = |row: &str| Restrictions::read(format!("{HEADER},line_of_business,network\n{row}\n").as_bytes());
+        let row = "r,non_covered,HCPCS,99381,,,,{},deny,CO,96,N130";
+        let restrictions = with_columns(&format!("{row},onecare,CCN")).unwrap();
+        let found = restrictions.of(CodeType::Hcpcs, b"99381", "2025-06-01".parse().unwrap()).next().unwrap();
+        assert_eq!((found.line_of_business, found.network), (Some(LineOfBusiness::OneCare), "CCN".parse().ok()));
+        let error = with_columns(&format!("{row},medicare,CCN")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "restrictions.csv row 2, column line_of_business: not one of medi-cal, onecare"
+        );
+    }
+
+    #[test]
     fn a_bad_row_fails_the_load_at_its_place() {
         let good = r#"r,units_per_line,HCPCS,99381,99382,2025-01-01,2025-12-31,"{""max"":4}",cut,CO,151,N362"#;
         assert!(read(good).is_ok());
@@ -309,7 +334,9 @@ gone,non_covered,HCPCS,*,,,2024-12-31,{},deny,CO,96,N130"#,
             (
                 "units_per_line",
                 "units",
-                "column kind: not one of age, sex, place_of_service, taxonomy, modifier, diagnosis, units_per_line, units_per_day, frequency, non_covered",
+                "column kind: not one of age, sex, place_of_service, taxonomy, modifier, diagnosis, units_per_line, units_per_day, frequency, non_covered, \
+                 bill_type, patient_status, referring_ordering, revenue_needs_procedure, bundled, mutually_exclusive, add_on, ndc, unlisted, attachment, \
+                 consent, newborn, clia, telehealth, present_on_admission, span, aid_code, out_of_network, fee_listed",
             ),
             ("HCPCS", "CPT", "column code_type: not one of HCPCS, REV, DX, DRG, TOB"),
             ("99382", "99380", "column code_to: ends before it begins"),
@@ -332,6 +359,7 @@ gone,non_covered,HCPCS,*,,,2024-12-31,{},deny,CO,96,N130"#,
             ("151", "15", "column carc: a deactivated adjustment reason (DOMAIN 0.1)"),
             ("151", "999", "column carc: no known adjustment reason"),
             ("N362", "362", "column rarc: not a remark code such as N130"),
+            ("N362", "N9999", "column rarc: no known remark"),
             (
                 "151,N362",
                 "96,",

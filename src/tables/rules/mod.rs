@@ -46,6 +46,8 @@ pub struct Rules {
     pub duplicate: DuplicateRules,
     pub prompt_pay: PromptPayRules,
     pub pricing: PricingRules,
+    #[serde(default)]
+    pub correct_coding: CorrectCodingRules,
     #[serde(rename = "exemption", default)]
     pub exemptions: Vec<Exemption>,
 }
@@ -156,6 +158,25 @@ pub struct PricingRules {
     pub unpriced: UnpricedAction,
 }
 
+/// DOMAIN D2, NCCI. The edits are `ncci_ptp*` and `mue*`. A pack may leave this out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorrectCodingRules {
+    #[serde(default)]
+    pub units_above: UnitsAbove,
+}
+
+/// What happens to a line with more units than are believed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnitsAbove {
+    /// The units above the limit are cut.
+    #[default]
+    Cut,
+    /// The line is denied.
+    Deny,
+}
+
 /// What happens to a covered line without a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
@@ -186,8 +207,6 @@ pub enum RuleError {
     WrongExample { name: CompactString, number: usize },
     #[error("rule pack: pricing.unpriced is {0}")]
     Reason(#[from] ReasonError),
-    #[error("rule pack: pricing.unpriced names a remark that is not known")]
-    UnknownRemark,
     #[error("rule pack: the reason tables cannot be read")]
     ReasonTables,
 }
@@ -283,9 +302,6 @@ impl Rules {
                 // What has no rate is never the member's to pay (DOMAIN D1).
                 if group == AdjustmentGroup::PatientResponsibility {
                     return Err(ReasonError::WrongGroup.into());
-                }
-                if rarc.is_some_and(|rarc| reasons.rarc(&rarc).is_none()) {
-                    return Err(RuleError::UnknownRemark);
                 }
                 Ok(reasons.check(group, &carc, rarc.as_slice())?)
             }
@@ -475,7 +491,7 @@ mod tests {
             (
                 "carc = \"147\"",
                 "carc = \"96\", rarc = \"N999\"",
-                "rule pack: pricing.unpriced names a remark that is not known",
+                "rule pack: pricing.unpriced is with a remark that is not known",
             ),
             (
                 "carc = \"147\"",

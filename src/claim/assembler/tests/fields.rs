@@ -22,6 +22,7 @@ fn the_set_header() {
             submitter: person("TEST CLEARINGHOUSE", "", ""),
             submitter_id: "SUB01".into(),
             receiver_id: "RCV01".into(),
+            text: set.header.text.clone(),
         }
     );
 }
