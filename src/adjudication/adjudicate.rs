@@ -442,7 +442,7 @@ mod tests {
         assert!(determination.lines().iter().all(|line| line.rule() == Rule::TimelyFiling));
     }
 
-    fn of_late_line(line: u16) -> [(u16, Rule, StepResult); 7] {
+    fn of_late_line(line: u16) -> [(u16, Rule, StepResult); 9] {
         [
             (line, Rule::Eligibility, StepResult::Passed),
             (line, Rule::TimelyFiling, StepResult::Denied),
@@ -450,6 +450,8 @@ mod tests {
             (line, Rule::Restriction, StepResult::NotReached),
             (line, Rule::Duplicate, StepResult::NotReached),
             (line, Rule::PriorAuthorization, StepResult::NotReached),
+            (line, Rule::CodePair, StepResult::NotReached),
+            (line, Rule::UnitLimit, StepResult::NotReached),
             (line, Rule::FeeSchedule, StepResult::NotReached),
         ]
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::ingest::look_into_house;
 use super::output::{Exit, Failure, Output};
-use crate::adjudication::trace::{Given, TableRow};
+use crate::adjudication::trace::{Given, StepResult, TableRow};
 use crate::config::Config;
 use crate::ids::ClaimId;
 use crate::loop_id::LoopId;
@@ -158,13 +158,16 @@ fn step_lines(told: &ToldStep) -> Vec<String> {
     let step = &told.step;
     let scope = if step.line == 0 { "claim".to_string() } else { format!("line {}", step.line) };
     let result = json!(step.result);
+    let rule = if step.result == StepResult::NotReached {
+        step.rule.as_str().to_string()
+    } else {
+        format!("{}: {}", step.id.domain(), step.id.sentence())
+    };
     let mut lines = vec![format!(
-        "  {scope:<8} {:<22} {:<13} {}  ({}: {})",
+        "  {scope:<8} {:<22} {:<13} {}  ({rule})",
         step.id,
         result.as_str().unwrap_or_default(),
-        step.note,
-        step.id.domain(),
-        step.id.sentence()
+        step.note
     )];
     if let Some(given) = &step.given {
         let label = |label: Option<&str>| label.unwrap_or("not in the tables").to_string();
