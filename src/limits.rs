@@ -253,3 +253,6 @@ pub const SFTP_PIECE_BYTES: usize = 32 * 1024;
 
 /// Bytes of a private key's file; a key of RSA with 16,384 bits has 13 KB.
 pub const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Bytes of a rule pack; the one that ships has 12 KB.
+pub const RULE_PACK_BYTES_MAX: u64 = 4 * 1024 * 1024;

@@ -18,14 +18,17 @@ use super::facts::{Facts, Receipt};
 use super::member_billing::{self, SHARE_OF_COST};
 use super::pricing::{Price, price};
 use super::routing::{Route, route};
+use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling, Verdict};
-use super::trace::{Note, Rule, Step, StepResult};
-use super::{billing_restrictions, coding_edits, coordination, duplicate, eligibility, prior_auth, timely_filing};
+use super::telling::{Told, Trace};
+use super::trace::{Rule, StepResult};
+use super::{billing_restrictions, coding_edits, coordination, duplicate, eligibility, prior_auth, prompt_pay, timely_filing};
 use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
 use crate::money::{Money, Quantity};
 use crate::position::SegmentPosition;
 use crate::tables::refdata::ReferenceData;
+use crate::tables::refdata::fee_schedule::FeeMethod;
 use crate::tables::rules::{RulePack, UnpricedAction};
 
 /// Rules and reference data.
@@ -56,8 +59,8 @@ const INCLUDED: Reason = Reason::contractual("97").remark("M80");
 /// Decides a claim and tells each step. Pure and total: equal values give an equal determination, and a
 /// rule that fails pends the claim.
 pub fn adjudicate(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_>) -> Determination {
-    // Two steps of the claim, ten of each line.
-    let trace = Trace::Told(Vec::with_capacity(2 + 10 * claim.lines.len()));
+    // Five steps of the claim, ten of each line.
+    let trace = Trace::Told(Vec::with_capacity(5 + 10 * claim.lines.len()));
     determine(claim, receipt, facts, tables, trace)
 }
 
@@ -71,39 +74,22 @@ fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_
     let mut aside = Aside::default();
     let lines = match whole_claim(&case, &mut aside, &mut trace) {
         _ if claim.lines.is_empty() => None,
-        Some(fate) => Some(claim.lines.iter().map(|line| fate.of(line)).collect()),
+        Some(fate) => {
+            trace.not_reached(0, steps_from(0).chain([Rule::MemberBilling]));
+            Some(claim.lines.iter().map(|line| fate.of(line)).collect())
+        }
         None => line_by_line(&case, &mut aside, &mut trace).ok(),
     };
     let determination = lines.and_then(|lines| Determination::new(claim.charge, lines, aside).ok());
-    let determination = determination.unwrap_or_else(|| failed(claim, &mut trace));
+    let determination = determination.unwrap_or_else(|| failed(&case, &mut trace));
+    let (id, result, note) = prompt_pay::due(&case);
+    trace.of_claim(&case, Told::new(id, result, note, None));
     determination.with_trace(trace.steps())
 }
 
-/// The steps as they happen, if anyone asked for them.
-enum Trace {
-    Told(Vec<Step>),
-    Untold,
-}
-
-impl Trace {
-    fn step(&mut self, line: u16, rule: Rule, result: StepResult, note: impl Into<Note>, evidence: impl Into<Option<SegmentPosition>>) {
-        if let Trace::Told(steps) = self {
-            steps.push(Step {
-                line,
-                rule,
-                result,
-                note: note.into(),
-                evidence: evidence.into(),
-            });
-        }
-    }
-
-    fn steps(self) -> Vec<Step> {
-        match self {
-            Trace::Told(steps) => steps,
-            Trace::Untold => Vec::new(),
-        }
-    }
+/// The steps of a line from one on, pricing included.
+fn steps_from(place: usize) -> impl Iterator<Item = Rule> {
+    GATES.into_iter().skip(place).map(|(rule, _)| rule).chain([Rule::FeeSchedule])
 }
 
 /// A decision on every line at once.
@@ -131,42 +117,58 @@ impl Fate {
 fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate> {
     let at = case.claim.at;
     if case.receipt.is_encounter {
-        trace.step(0, Rule::Encounter, StepResult::Recorded, "an encounter (BHT06 is RP)", at);
+        trace.of_claim(case, Told::new(RuleId::Encounter, StepResult::Recorded, "an encounter (BHT06 is RP)", at));
+        trace.not_reached(0, [Rule::Replacement, Rule::Routing].into_iter());
         return Some(Fate::Recorded(Rule::Encounter));
     }
+    trace.of_claim(case, Told::new(RuleId::Encounter, StepResult::Skipped, "no encounter", None));
     if case.claim.is_void() {
-        trace.step(0, Rule::Replacement, StepResult::Recorded, "a void (frequency 8)", at);
+        trace.of_claim(case, Told::new(RuleId::Void, StepResult::Recorded, "a void (frequency 8)", at));
+        trace.not_reached(0, [Rule::Routing].into_iter());
         return Some(Fate::Recorded(Rule::Replacement));
     }
     if case.claim.is_replacement() {
-        trace.step(0, Rule::Replacement, StepResult::Pended, "a replacement (frequency 7)", at);
+        trace.of_claim(case, Told::new(RuleId::Replacement, StepResult::Pended, "a replacement (frequency 7)", at));
         aside.pend_reason = Some(PendReason::Replacement);
+        trace.not_reached(0, [Rule::Routing].into_iter());
         return Some(Fate::Pended(Rule::Replacement));
     }
+    trace.of_claim(
+        case,
+        Told::new(RuleId::Replacement, StepResult::Skipped, "neither a replacement nor a void", at),
+    );
     if case.claim.billing_provider.npi.is_none() {
         let at = case.claim.billing_provider.at;
-        trace.step(0, Rule::Routing, StepResult::Pended, "the billing provider has no NPI to be paid under", at);
+        let note = "the billing provider has no NPI to be paid under";
+        trace.of_claim(case, Told::new(RuleId::Payee, StepResult::Pended, note, at));
         aside.pend_reason = Some(PendReason::NoPayee);
         return Some(Fate::Pended(Rule::Routing));
     }
-    let (result, note, fate) = match route(case) {
-        Route::Ours(note) => (StepResult::Passed, note, None),
-        Route::NotEnforced(note) => (StepResult::NotEnforced, note, None),
+    routed(case, aside, trace)
+}
+
+fn routed(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate> {
+    let at = case.claim.subscriber.name_at;
+    let (told, fate) = match route(case) {
+        Route::Ours(note) => (Told::new(RuleId::RoutePlan, StepResult::Passed, note, at), None),
+        Route::NotEnforced(note) => (Told::new(RuleId::RoutePlan, StepResult::NotEnforced, note, at), None),
         Route::Denied(reason) => {
-            let fate = Fate::Denied(Rule::Routing, reason);
-            (StepResult::Denied, "the member's network is responsible", Some(fate))
+            let told = Told::new(RuleId::RouteDenied, StepResult::Denied, "the member's network is responsible", at);
+            (told.giving(reason), Some(Fate::Denied(Rule::Routing, reason)))
         }
         Route::Forwarded(reason, to) => {
             aside.forward_to = Some(to);
-            (StepResult::Forwarded, "the member's network is responsible", Some(Fate::Forwarded(reason)))
+            let told = Told::new(RuleId::RouteForwarded, StepResult::Forwarded, "the member's network is responsible", at);
+            (told.giving(reason), Some(Fate::Forwarded(reason)))
         }
         Route::Unknown => {
             aside.pend_reason = Some(PendReason::NetworkUnknown);
             let note = "no row says who is responsible for the member's network";
-            (StepResult::Pended, note, Some(Fate::Pended(Rule::Routing)))
+            let told = Told::new(RuleId::RouteUnknown, StepResult::Pended, note, at);
+            (told, Some(Fate::Pended(Rule::Routing)))
         }
     };
-    trace.step(0, Rule::Routing, result, note, case.claim.subscriber.name_at);
+    trace.of_claim(case, told);
     fate
 }
 
@@ -188,8 +190,8 @@ fn line_by_line<'a>(case: &Case<'a>, aside: &mut Aside, trace: &mut Trace) -> Re
         let decided = decide(case, line, &mut so_far, &mut purse, aside, trace)?;
         so_far.lines.push(decided);
     }
-    let evidence = review.evidence.map(|amount| amount.at);
-    trace.step(0, Rule::MemberBilling, StepResult::Passed, review.note, evidence);
+    let at = review.evidence.map(|amount| amount.at);
+    trace.of_claim(case, Told::new(review.id, StepResult::Passed, review.note, at));
     aside.signals.extend(review.signals);
     aside.consumed = so_far.consumed;
     Ok(so_far.lines)
@@ -204,14 +206,22 @@ fn decide<'a>(
     trace: &mut Trace,
 ) -> Result<LineDetermination, Unbalanced> {
     let Some(dates) = case.claim.service_dates(line) else {
-        trace.step(line.number, Rule::Eligibility, StepResult::Pended, "no service date", line.at);
+        trace.of_claim(case, Told::new(RuleId::Failed, StepResult::Pended, "no service date", line.at));
+        trace.not_reached(line.number, steps_from(0));
         aside.pend_reason.get_or_insert(PendReason::RuleFailure);
         return Ok(LineDetermination::pended(line.number, line.charge, Rule::Eligibility));
     };
     let mut open = OpenLine::new(line, dates);
-    for (rule, gate) in GATES {
+    for ((rule, gate), place) in GATES.into_iter().zip(1..) {
         let ruling = gate(case, &open, so_far);
-        trace.step(line.number, rule, ruling.verdict.result(), ruling.note, ruling.evidence);
+        let told = Told {
+            id: ruling.id.unwrap_or(RuleId::general(rule)),
+            result: ruling.verdict.result(),
+            note: ruling.note,
+            given: ruling.verdict.given(),
+            at: ruling.evidence,
+            draws: ruling.draws,
+        };
         if let Some(signal) = ruling.signal {
             aside.signals.push(Raised {
                 signal,
@@ -219,11 +229,16 @@ fn decide<'a>(
                 amount: None,
             });
         }
+        trace.of_line(case, &open, so_far, told);
         match ruling.verdict {
             Verdict::Passed | Verdict::Skipped | Verdict::NotEnforced => {}
             Verdict::Cut(reason, kept) => open.cut(reason, kept),
-            Verdict::Denied(reason) => return Ok(LineDetermination::denied(line.number, line.charge, reason.adjusts(line.charge), rule)),
+            Verdict::Denied(reason) => {
+                trace.not_reached(line.number, steps_from(place));
+                return Ok(LineDetermination::denied(line.number, line.charge, reason.adjusts(line.charge), rule));
+            }
             Verdict::Pended(reason) => {
+                trace.not_reached(line.number, steps_from(place));
                 aside.pend_reason.get_or_insert(reason);
                 return Ok(LineDetermination::pended(line.number, line.charge, rule));
             }
@@ -246,14 +261,7 @@ fn settle<'a>(
     let line = open.line;
     let priced = price(case, &open, so_far);
     let unpriced = case.tables.rules.pricing.unpriced;
-    let (result, note) = match (&priced, unpriced) {
-        (Price::Rated { row, .. }, _) => (StepResult::Paid, row.rate.method().as_str()),
-        (Price::Included, _) => (StepResult::Denied, "included in the case rate"),
-        (Price::NoRate, UnpricedAction::Deny { .. }) => (StepResult::Denied, "no rate"),
-        (Price::NoRate, UnpricedAction::Pend) => (StepResult::Pended, "no rate"),
-        (Price::NotLoaded, _) => (StepResult::Pended, "fee schedule not loaded"),
-    };
-    trace.step(line.number, Rule::FeeSchedule, result, note, line.at);
+    trace.of_line(case, &open, so_far, told_price(&priced, unpriced, line.at));
     let denied = |reason: Reason| {
         Ok(LineDetermination::denied(
             line.number,
@@ -265,7 +273,14 @@ fn settle<'a>(
     match (priced, unpriced) {
         (Price::Rated { allowed, row }, _) => {
             so_far.take_of_case(row, open.billed.min(allowed));
-            pay(open, allowed, so_far, purse)
+            let untouched = matches!(trace, Trace::Told(_)).then(|| open.clone());
+            let paid = pay(open, allowed, so_far, purse)?;
+            let is_reduced = paid.adjustments().iter().any(|adjustment| adjustment.carc == PRIOR_PAYER.carc);
+            if let Some(open) = untouched.filter(|_| is_reduced) {
+                let told = Told::new(RuleId::PriorPayment, StepResult::Cut, "what other payers paid is taken off", None);
+                trace.of_line(case, &open, so_far, told.giving(PRIOR_PAYER));
+            }
+            Ok(paid)
         }
         (Price::Included, _) => denied(INCLUDED),
         (Price::NoRate, UnpricedAction::Deny { group, carc, rarc }) => denied(Reason {
@@ -278,6 +293,28 @@ fn settle<'a>(
             aside.pend_reason.get_or_insert(PendReason::Unpriced);
             Ok(LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule))
         }
+    }
+}
+
+fn told_price(priced: &Price<'_>, unpriced: UnpricedAction, at: SegmentPosition) -> Told {
+    match (priced, unpriced) {
+        (Price::Rated { row, .. }, _) => {
+            let method = row.rate.method();
+            let id = match method {
+                FeeMethod::Fee => RuleId::FeeEach,
+                FeeMethod::PerDiem => RuleId::FeePerDiem,
+                FeeMethod::Percent => RuleId::FeePercent,
+                FeeMethod::Case => RuleId::FeeCase,
+            };
+            Told::new(id, StepResult::Paid, method.as_str(), at)
+        }
+        (Price::Included, _) => Told::new(RuleId::FeeIncluded, StepResult::Denied, "included in the case rate", at).giving(INCLUDED),
+        (Price::NoRate, UnpricedAction::Deny { group, carc, rarc }) => {
+            let rarcs = [rarc, None];
+            Told::new(RuleId::FeeAbsent, StepResult::Denied, "no rate", at).giving(Reason { group, carc, rarcs })
+        }
+        (Price::NoRate, UnpricedAction::Pend) => Told::new(RuleId::FeeAbsent, StepResult::Pended, "no rate", at),
+        (Price::NotLoaded, _) => Told::new(RuleId::FeesNotLoaded, StepResult::Pended, "fee schedule not loaded", at),
     }
 }
 
@@ -335,10 +372,11 @@ impl OpenLine<'_> {
 
 /// A claim that has no lines or whose lines do not add up: a rule failed, or its charges never did. It
 /// is pended whole.
-fn failed(claim: &Claim, trace: &mut Trace) -> Determination {
+fn failed(case: &Case<'_>, trace: &mut Trace) -> Determination {
     let note = "no lines, or charge, adjustments and payment do not add up";
-    trace.step(0, Rule::FeeSchedule, StepResult::Pended, note, claim.at);
-    let lines = claim
+    trace.of_claim(case, Told::new(RuleId::Failed, StepResult::Pended, note, case.claim.at));
+    let lines = case
+        .claim
         .lines
         .iter()
         .map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule));
@@ -350,6 +388,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::testing::*;
+    use super::super::trace::Step;
     use super::*;
     use crate::adjudication::determination::ClaimOutcome;
 
@@ -389,39 +428,71 @@ mod tests {
         assert_eq!(
             steps,
             [
-                (0, Rule::Routing, StepResult::Passed),
-                (1, Rule::Eligibility, StepResult::Passed),
-                (1, Rule::TimelyFiling, StepResult::Denied),
-                (2, Rule::Eligibility, StepResult::Passed),
-                (2, Rule::TimelyFiling, StepResult::Denied),
-                (0, Rule::MemberBilling, StepResult::Passed),
+                &[
+                    (0, Rule::Encounter, StepResult::Skipped),
+                    (0, Rule::Replacement, StepResult::Skipped),
+                    (0, Rule::Routing, StepResult::Passed),
+                ][..],
+                &of_late_line(1),
+                &of_late_line(2),
+                &[(0, Rule::MemberBilling, StepResult::Passed), (0, Rule::PromptPay, StepResult::Skipped)],
             ]
+            .concat()
         );
         assert!(determination.lines().iter().all(|line| line.rule() == Rule::TimelyFiling));
+    }
+
+    fn of_late_line(line: u16) -> [(u16, Rule, StepResult); 9] {
+        [
+            (line, Rule::Eligibility, StepResult::Passed),
+            (line, Rule::TimelyFiling, StepResult::Denied),
+            (line, Rule::Coordination, StepResult::NotReached),
+            (line, Rule::Restriction, StepResult::NotReached),
+            (line, Rule::Duplicate, StepResult::NotReached),
+            (line, Rule::PriorAuthorization, StepResult::NotReached),
+            (line, Rule::CodePair, StepResult::NotReached),
+            (line, Rule::UnitLimit, StepResult::NotReached),
+            (line, Rule::FeeSchedule, StepResult::NotReached),
+        ]
     }
 
     #[test]
     fn every_step_of_a_paid_line_is_told() {
         let determination = decided(&claim(vec![line("99214", 1, "150", "2025-01-20")]), &plan());
-        let steps: Vec<(Rule, StepResult)> = determination.trace().iter().map(|step| (step.rule, step.result)).collect();
+        let steps: Vec<(RuleId, StepResult, String)> = determination.trace().iter().map(told).collect();
+        let step = |id, result, rest: &str| (id, result, rest.to_string());
         assert_eq!(
             steps,
             [
-                (Rule::Routing, StepResult::Passed),
-                (Rule::Eligibility, StepResult::Passed),
-                (Rule::TimelyFiling, StepResult::Passed),
-                (Rule::Coordination, StepResult::Passed),
-                (Rule::Restriction, StepResult::Passed),
-                (Rule::Duplicate, StepResult::Passed),
-                (Rule::PriorAuthorization, StepResult::Skipped),
-                (Rule::CodePair, StepResult::NotEnforced),
-                (Rule::UnitLimit, StepResult::NotEnforced),
-                (Rule::FeeSchedule, StepResult::Paid),
-                (Rule::MemberBilling, StepResult::Passed),
+                step(RuleId::Encounter, StepResult::Skipped, ""),
+                step(RuleId::Replacement, StepResult::Skipped, "2300 CLM05-3"),
+                step(RuleId::RoutePlan, StepResult::Passed, "2010BA NM109 networks.csv CCN 837P"),
+                step(RuleId::Covered, StepResult::Passed, "2400 DTP03 2010BA NM109 members.csv "),
+                step(RuleId::FilingLine, StepResult::Passed, "2400 DTP03 filing_limits.csv * contracted"),
+                step(RuleId::NoOtherCoverage, StepResult::Passed, "2000B SBR members.csv "),
+                step(RuleId::RestrictionsMet, StepResult::Passed, "2400 SV101-2"),
+                step(RuleId::NoDuplicate, StepResult::Passed, "2400 SV101-2 2400 SV102 2400 DTP03 2400 SV104"),
+                step(RuleId::AuthorizationNotNeeded, StepResult::Skipped, "2400 SV101-2"),
+                step(RuleId::NoCodePair, StepResult::NotEnforced, "2400 SV101-2"),
+                step(RuleId::UnitsWithin, StepResult::NotEnforced, "2400 SV101-2 2400 SV104"),
+                step(
+                    RuleId::FeeEach,
+                    StepResult::Paid,
+                    "2400 SV101-2 2400 SV102 2400 SV104 fee_schedule.csv HCPCS 99214"
+                ),
+                step(RuleId::MemberOwesNothing, StepResult::Passed, "members.csv "),
+                step(RuleId::DueBefore, StepResult::Skipped, "rule pack prompt_pay"),
             ]
         );
-        let evidence: Vec<String> = determination.trace().iter().filter_map(|step| Some(step.evidence?.tag.to_string())).collect();
-        assert_eq!(evidence, ["NM1", "DTP", "DTP", "SBR", "SV1", "SV1", "SV1", "SV1", "SV1", "SV1"]);
+    }
+
+    /// Id and result, then where the evidence stands and which row decided.
+    fn told(step: &Step) -> (RuleId, StepResult, String) {
+        let evidence = step.evidence.iter();
+        let mut words: Vec<String> = evidence.map(|evidence| format!("{} {}", evidence.loop_id.unwrap(), evidence.name())).collect();
+        words.extend(step.row.iter().map(|row| format!("{} {}", row.table, row.row.as_deref().unwrap_or_default())));
+        assert!(step.row.iter().all(|row| row.digest.is_some()));
+        (step.id, step.result, words.join(" "))
     }
 
     #[test]

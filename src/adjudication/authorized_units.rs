@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use super::case::{Case, Draw, OpenLine, SoFar};
 use super::facts::AuthorizationFacts;
 use super::prior_auth::{Need, absent};
+use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
 use crate::money::{Money, Quantity};
 use crate::tables::refdata::authorizations::{AuthorizationType, UnitBasis};
@@ -34,38 +35,43 @@ pub(super) fn drawn(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, ro
     let Some(row) = chosen else {
         return absent(need);
     };
+    let id = match row.unit_basis {
+        UnitBasis::Day => RuleId::AuthorizedDays,
+        UnitBasis::Unit | UnitBasis::Visit | UnitBasis::Dollar => RuleId::AuthorizedUnits,
+    };
     let is_follow_up = need == Need::FollowUp && row.kind == AuthorizationType::Consult;
     if is_follow_up {
-        return Ruling::passed("a routine follow-up under the consult's authorization").drawing(Draw::Units {
+        let follow_up = Ruling::passed("a routine follow-up under the consult's authorization").by(RuleId::FollowUp);
+        return follow_up.drawing(Draw::Units {
             row: row.row,
             units: Quantity::ZERO,
         });
     }
     let Some(left) = left(row) else {
-        return Ruling::passed("authorized without a limit of units").drawing(Draw::Units {
+        return Ruling::passed("authorized without a limit of units").by(id).drawing(Draw::Units {
             row: row.row,
             units: needed(case, line, so_far, row),
         });
     };
     if row.unit_basis == UnitBasis::Dollar {
         return match Money::rounded(left.decimal()) {
-            left if left.is_zero() => Ruling::denied(EXCEEDED, "no authorized dollars left"),
-            left => Ruling::passed("authorized").drawing(Draw::Dollars { row: row.row, left }),
+            left if left.is_zero() => Ruling::denied(EXCEEDED, "no authorized dollars left").by(id),
+            left => Ruling::passed("authorized").by(id).drawing(Draw::Dollars { row: row.row, left }),
         };
     }
     let needed = needed(case, line, so_far, row);
     if needed <= left {
-        return Ruling::passed("authorized").drawing(Draw::Units { row: row.row, units: needed });
+        return Ruling::passed("authorized").by(id).drawing(Draw::Units { row: row.row, units: needed });
     }
     let kept = match row.unit_basis {
         UnitBasis::Unit | UnitBasis::Day | UnitBasis::Dollar => left,
         UnitBasis::Visit => line.units.share(left, needed),
     };
     if kept.is_zero() {
-        return Ruling::denied(EXCEEDED, "no authorized units left");
+        return Ruling::denied(EXCEEDED, "no authorized units left").by(id);
     }
     let note = format!("{left} of {needed} units left");
-    Ruling::cut(EXCEEDED, kept, note).drawing(Draw::Units { row: row.row, units: left })
+    Ruling::cut(EXCEEDED, kept, note).by(id).drawing(Draw::Units { row: row.row, units: left })
 }
 
 /// Authorized units that the line takes. A visit is a day, however many lines it has.

@@ -4,6 +4,7 @@
 use super::case::{Case, OpenLine, SoFar};
 use super::determination::PendReason;
 use super::restriction_conditions::{Condition, condition};
+use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
 use crate::claim::diagnosis::DiagnosisKind;
 use crate::money::Quantity;
@@ -18,8 +19,8 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> 
     let Some(restrictions) = &case.tables.reference.restrictions else {
         return Ruling::not_enforced("restrictions not loaded");
     };
-    let mut review = Review::default();
-    for_each_row(case, line, restrictions, &mut |row| review.take(row, &condition(case, line, so_far, row)));
+    let review = review(case, line, so_far, restrictions);
+    let id = review.deciding().map_or(RuleId::RestrictionsMet, |row| RuleId::of_restriction(&row.kind));
     let ruling = match review {
         Review {
             decided: Some((row, action)), ..
@@ -42,7 +43,19 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> 
         Review { rows: 0, .. } => Ruling::passed("no restriction on the codes"),
         Review { .. } => Ruling::passed("every restriction is met"),
     };
-    ruling.at(line.line.at)
+    ruling.by(id).at(line.line.at)
+}
+
+/// The row that [`rule`] came to, for who is told.
+pub(super) fn deciding_row<'a>(case: &Case<'a>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> Option<&'a Restriction> {
+    let restrictions = case.tables.reference.restrictions.as_ref()?;
+    review(case, line, so_far, restrictions).deciding()
+}
+
+fn review<'a>(case: &Case<'a>, line: &OpenLine<'_>, so_far: &SoFar<'_>, restrictions: &'a Restrictions) -> Review<'a> {
+    let mut review = Review::default();
+    for_each_row(case, line, restrictions, &mut |row| review.take(row, &condition(case, line, so_far, row)));
+    review
 }
 
 /// What the rows have said so far.
@@ -62,6 +75,11 @@ enum Decided {
 }
 
 impl<'a> Review<'a> {
+    fn deciding(&self) -> Option<&'a Restriction> {
+        let decided = self.decided.map(|(row, _)| row);
+        decided.or(self.cut.map(|(row, _, _)| row)).or(self.warned).or(self.unknown.map(|(row, _)| row))
+    }
+
     fn take(&mut self, row: &'a Restriction, condition: &Condition) {
         self.rows += 1;
         let kept = match condition {

@@ -3,6 +3,7 @@
 
 use super::billing_restrictions::same_day_units;
 use super::case::{Case, OpenLine, SoFar};
+use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
 use crate::claim::service_line::ServiceLine;
 use crate::tables::code_sets::PublicList;
@@ -42,11 +43,11 @@ pub(super) fn pair_rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>
             match column_two.beside(column_one, line.dates.value.from) {
                 None => {}
                 Some(pair) if pair.modifiers_part && (has_bypass(line.line) || has_bypass(other)) => is_parted = true,
-                Some(_) => return Ruling::denied(COLUMN_TWO, format!("in column 2 of a pair with line {}", other.number)),
+                Some(_) => return Ruling::denied(COLUMN_TWO, format!("in column 2 of a pair with line {}", other.number)).by(RuleId::CodePair),
             }
         }
         match is_parted {
-            true => Ruling::passed("a modifier says that the services of a pair were separate"),
+            true => Ruling::passed("a modifier says that the services of a pair were separate").by(RuleId::CodePairParted),
             false => Ruling::passed("no pair with another line of the day"),
         }
     };
@@ -79,8 +80,8 @@ pub(super) fn unit_rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>
         }
         let note = format!("{} of {} units believed for a {basis}", left, line.units);
         match case.tables.rules.correct_coding.units_above {
-            UnitsAbove::Cut if !left.is_zero() => Ruling::cut(TOO_MANY_UNITS, left, note),
-            UnitsAbove::Cut | UnitsAbove::Deny => Ruling::denied(TOO_MANY_UNITS, note),
+            UnitsAbove::Cut if !left.is_zero() => Ruling::cut(TOO_MANY_UNITS, left, note).by(RuleId::UnitsAbove),
+            UnitsAbove::Cut | UnitsAbove::Deny => Ruling::denied(TOO_MANY_UNITS, note).by(RuleId::UnitsAbove),
         }
     };
     ruling().at(line.line.at)

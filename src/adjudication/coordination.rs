@@ -2,6 +2,7 @@
 
 use super::case::{Case, OpenLine, SoFar};
 use super::exemptions;
+use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
 use crate::claim::Claim;
 use crate::claim::other_payer::{InboundAdjustment, OtherPayer};
@@ -16,19 +17,25 @@ pub(super) const PRIOR_PAYER: Reason = Reason::new(AdjustmentGroup::OtherAdjustm
 
 pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, _: &SoFar<'_>) -> Ruling {
     if let Some(decided) = case.claim.other_payers.iter().find(|payer| has_decided(payer)) {
-        return Ruling::passed("another payer has decided").at(decided.at);
+        return Ruling::passed("another payer has decided").by(RuleId::OtherPayerDecided).at(decided.at);
     }
     if let Some(decided) = line.line.other_payers.first() {
-        return Ruling::passed("another payer has decided on the line").at(decided.at);
+        return Ruling::passed("another payer has decided on the line")
+            .by(RuleId::OtherPayerDecided)
+            .at(decided.at);
     }
     let Some(coverage) = case.coverage else {
         return Ruling::not_enforced("members not loaded");
     };
     if !coverage.has_other_coverage {
-        return Ruling::passed("no other coverage on file").at(case.claim.subscriber.at);
+        return Ruling::passed("no other coverage on file")
+            .by(RuleId::NoOtherCoverage)
+            .at(case.claim.subscriber.at);
     }
     if let Some(service) = exemptions::paid_before_other_coverage(case, line) {
-        return Ruling::passed(format!("paid first, recovered later: {service}")).at(line.line.at);
+        return Ruling::passed(format!("paid first, recovered later: {service}"))
+            .by(RuleId::PaidFirst)
+            .at(line.line.at);
     }
     let named = case.claim.other_payers.first().map_or(case.claim.subscriber.at, |payer| payer.at);
     Ruling::denied(OTHER_COVERAGE, "other coverage on file and no decision of its payer on the claim").at(named)

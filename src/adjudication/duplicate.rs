@@ -6,6 +6,7 @@
 use chrono::Datelike;
 
 use super::case::{Case, OpenLine, SoFar};
+use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
 use crate::claim::service_line::ServiceLine;
 use crate::claim::{Claim, ClaimDetail};
@@ -20,15 +21,20 @@ const EXACT_DUPLICATE: Reason = Reason::new(AdjustmentGroup::OtherAdjustment, "1
 /// modifiers is the claim sent again, and never paid twice. A line that was denied is no original.
 pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> Ruling {
     if case.facts.duplicates.iter().any(|earlier| earlier.line == line.line.number) {
-        return Ruling::denied(EXACT_DUPLICATE, "equals a line of an earlier claim").at(line.line.at);
+        return Ruling::denied(EXACT_DUPLICATE, "equals a line of an earlier claim")
+            .by(RuleId::DuplicateEarlier)
+            .at(line.line.at);
     }
     let distinct = &case.tables.rules.duplicate.distinct_modifiers;
     let is_distinct = line.line.modifiers().any(|modifier| distinct.contains(&modifier));
     let repeats = !is_distinct && so_far.standing(case.claim).any(|(earlier, _)| equal(case.claim, earlier, line.line));
     if repeats {
-        return Ruling::denied(EXACT_DUPLICATE, "equals an earlier line of this claim").at(line.line.at);
+        return Ruling::denied(EXACT_DUPLICATE, "equals an earlier line of this claim")
+            .by(RuleId::DuplicateSame)
+            .at(line.line.at);
     }
-    Ruling::passed("no equal line").at(line.line.at)
+    let ruling = Ruling::passed("no equal line").at(line.line.at);
+    if is_distinct { ruling.by(RuleId::DuplicateDistinct) } else { ruling }
 }
 
 /// What makes a line an exact duplicate of another, as canonical bytes for the ledger's keyed

@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use super::case::{Case, OpenLine, SoFar};
 use super::determination::Signal;
 use super::facts::{CoverageFacts, Known, MemberFacts};
+use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
 use crate::phi::Purpose;
 use crate::x12::element::DateRange;
@@ -26,7 +27,9 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, _: &SoFar<'_>) -> Rulin
     }
     match (&case.facts.member, member) {
         (Known::NotLoaded, _) => Ruling::not_enforced("members not loaded"),
-        (Known::Unknown, _) | (_, None) => Ruling::denied(NOT_OUR_MEMBER, "no member with this id").at(case.claim.subscriber.name_at),
+        (Known::Unknown, _) | (_, None) => Ruling::denied(NOT_OUR_MEMBER, "no member with this id")
+            .by(RuleId::NotOurMember)
+            .at(case.claim.subscriber.name_at),
         (Known::Found(_), Some(member)) => {
             let statement = case.claim.institutional().and_then(|claim| claim.statement);
             let span = statement.unwrap_or(line.dates);
@@ -46,14 +49,15 @@ fn of_a_lifetime(case: &Case<'_>, member: Option<&MemberFacts>, service: DateRan
         known.and_then(|member| *member.death_date.expose_for(Purpose::Adjudicate)),
     ];
     if deaths.iter().flatten().min().is_some_and(|death| *death < service.through) {
-        return Some(Ruling::denied(AFTER_DEATH, "service after the date of death").signalling(Signal::Deceased));
+        let after_death = Ruling::denied(AFTER_DEATH, "service after the date of death").by(RuleId::AfterDeath);
+        return Some(after_death.signalling(Signal::Deceased));
     }
     let birth_date = match known {
         Some(member) => Some(member.birth_date),
         None => case.claim.patient_birth_date(),
     };
     let is_unborn = birth_date.is_some_and(|birth| service.from < *birth.expose_for(Purpose::Adjudicate));
-    is_unborn.then(|| Ruling::denied(BEFORE_BIRTH, "service before the date of birth"))
+    is_unborn.then(|| Ruling::denied(BEFORE_BIRTH, "service before the date of birth").by(RuleId::BeforeBirth))
 }
 
 fn of_coverage(coverage: &[CoverageFacts], span: DateRange, is_statement: bool) -> Ruling {
@@ -61,16 +65,16 @@ fn of_coverage(coverage: &[CoverageFacts], span: DateRange, is_statement: bool) 
         return Ruling::passed("covered on every day of service");
     };
     if is_statement && coverage.iter().any(|segment| overlaps(segment, span)) {
-        return Ruling::denied(PARTLY_COVERED, "the statement spans covered and uncovered days");
+        return Ruling::denied(PARTLY_COVERED, "the statement spans covered and uncovered days").by(RuleId::PartlyCovered);
     }
     if coverage.is_empty() {
-        Ruling::denied(NOT_OUR_MEMBER, "never covered")
+        Ruling::denied(NOT_OUR_MEMBER, "never covered").by(RuleId::NotOurMember)
     } else if coverage.iter().all(|segment| day < segment.from) {
-        Ruling::denied(BEFORE_COVERAGE, "before the first day of coverage")
+        Ruling::denied(BEFORE_COVERAGE, "before the first day of coverage").by(RuleId::BeforeCoverage)
     } else if coverage.iter().all(|segment| segment.to.is_some_and(|to| to < day)) {
-        Ruling::denied(AFTER_COVERAGE, "after the last day of coverage")
+        Ruling::denied(AFTER_COVERAGE, "after the last day of coverage").by(RuleId::AfterCoverage)
     } else {
-        Ruling::denied(LAPSE, "in a lapse of coverage")
+        Ruling::denied(LAPSE, "in a lapse of coverage").by(RuleId::Lapse)
     }
 }
 

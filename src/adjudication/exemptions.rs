@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::billing_restrictions::for_each_diagnosis;
 use super::case::{Case, OpenLine};
 use super::prior_auth::Need;
+use super::rule_id::RuleId;
 use super::ruling::Ruling;
 use crate::ids::RevenueCode;
 use crate::money::Money;
@@ -22,15 +23,16 @@ pub(super) fn exempt(case: &Case<'_>, line: &OpenLine<'_>, need: Need) -> Option
     }
     let by_service = with_evidence(case, line, |evidence| {
         let (exemption, strength) = case.tables.rules.exemption(evidence)?;
-        Some(format!("exempt: {} ({})", exemption.name, named(exemption, strength, evidence)))
+        let note = format!("exempt: {} ({})", exemption.name, named(exemption, strength, evidence));
+        Some((RuleId::of_exemption(&exemption.name), note))
     });
-    if let Some(note) = by_service {
-        return Some(Ruling::skipped(note).at(line.line.at));
+    if let Some((id, note)) = by_service {
+        return Some(Ruling::skipped(note).by(id).at(line.line.at));
     }
-    let reason = primary_care(case, line)
+    let (id, reason) = primary_care(case, line)
         .or_else(|| open_network(case, need))
         .or_else(|| cheap_repair(case, line))?;
-    Some(Ruling::skipped(reason).at(line.line.at))
+    Some(Ruling::skipped(reason).by(id).at(line.line.at))
 }
 
 /// The exempt service that a line shows and that is paid first whatever other coverage there is.
@@ -51,7 +53,7 @@ pub(super) fn from_any_network(case: &Case<'_>, line: &OpenLine<'_>) -> bool {
 }
 
 /// P1 and P2: visits and preventive care by the member's assigned provider or that provider's group.
-fn primary_care(case: &Case<'_>, line: &OpenLine<'_>) -> Option<&'static str> {
+fn primary_care(case: &Case<'_>, line: &OpenLine<'_>) -> Option<(RuleId, &'static str)> {
     let procedure = line.line.procedure.as_ref()?;
     let is_primary_care = case.tables.rules.prior_authorization.primary_care.contains(CodeKey::of(procedure.as_bytes()));
     let assigned = case.facts.member.found()?.coverage_on(line.dates.value.from)?.pcp_npi?;
@@ -59,25 +61,26 @@ fn primary_care(case: &Case<'_>, line: &OpenLine<'_>) -> Option<&'static str> {
         return None;
     }
     if case.claim.rendering_npi(line.line) == Some(assigned) {
-        return Some("exempt: the assigned primary care provider");
+        return Some((RuleId::PrimaryCare, "exempt: the assigned primary care provider"));
     }
     let assigned = case.facts.provider(Some(assigned))?;
     let billing_tin = case.claim.billing_provider.tin?;
     [assigned.tin, assigned.group_tin]
         .contains(&Some(billing_tin))
-        .then_some("exempt: the assigned primary care provider's group")
+        .then_some((RuleId::PrimaryCareGroup, "exempt: the assigned primary care provider's group"))
 }
 
 /// P6: members without an assigned provider see a specialist first, and again, without authorization.
-fn open_network(case: &Case<'_>, need: Need) -> Option<&'static str> {
+fn open_network(case: &Case<'_>, need: Need) -> Option<(RuleId, &'static str)> {
     let coverage = case.coverage?;
     let is_open = case.tables.rules.prior_authorization.open_networks.contains(&coverage.network?);
     let is_visit = matches!(need, Need::Consult | Need::FollowUp);
-    (is_open && is_visit && coverage.pcp_npi.is_none()).then_some("exempt: a consult of a member without a primary care provider")
+    let note = "exempt: a consult of a member without a primary care provider";
+    (is_open && is_visit && coverage.pcp_npi.is_none()).then_some((RuleId::OpenNetwork, note))
 }
 
 /// Wheelchair repairs that stay below an amount in total.
-fn cheap_repair(case: &Case<'_>, line: &OpenLine<'_>) -> Option<&'static str> {
+fn cheap_repair(case: &Case<'_>, line: &OpenLine<'_>) -> Option<(RuleId, &'static str)> {
     let repairs = &case.tables.rules.prior_authorization.wheelchair_repairs;
     let is_repair = |line: &crate::claim::service_line::ServiceLine| {
         line.procedure
@@ -87,7 +90,7 @@ fn cheap_repair(case: &Case<'_>, line: &OpenLine<'_>) -> Option<&'static str> {
         return None;
     }
     let total: Money = case.claim.lines.iter().filter(|line| is_repair(line)).map(|line| line.charge).sum();
-    (total < repairs.below).then_some("exempt: wheelchair repairs below the amount")
+    (total < repairs.below).then_some((RuleId::CheapRepair, "exempt: wheelchair repairs below the amount"))
 }
 
 /// What the claim shows about a line.

@@ -2,6 +2,7 @@
 
 use super::case::Case;
 use super::determination::{Raised, Signal};
+use super::rule_id::RuleId;
 use super::ruling::Reason;
 use crate::claim::Located;
 use crate::money::Money;
@@ -16,6 +17,7 @@ pub(super) struct Review {
     /// What may be taken off as PR-142, over all lines.
     pub share_of_cost: Money,
     pub signals: Vec<Raised>,
+    pub id: RuleId,
     pub note: &'static str,
     pub evidence: Option<Located<Money>>,
 }
@@ -26,11 +28,12 @@ pub(super) fn review(case: &Case<'_>) -> Review {
     let mut review = Review {
         share_of_cost: Money::ZERO,
         signals: Vec::new(),
+        id: RuleId::MemberOwesNothing,
         note: "nothing paid by the patient",
         evidence: None,
     };
     if let Some(estimate) = case.claim.institutional().and_then(|claim| claim.patient_estimate).filter(is_positive) {
-        review.raise(Signal::PatientEstimate, estimate, "the patient is billed an estimate");
+        review.raise(RuleId::PatientEstimate, Signal::PatientEstimate, estimate, "the patient is billed an estimate");
     }
     let (met, paid) = amounts(case);
     let Some(coverage) = case.coverage else {
@@ -40,17 +43,23 @@ pub(super) fn review(case: &Case<'_>) -> Review {
     if on_record.is_zero()
         && let Some(paid) = paid.filter(is_positive)
     {
-        review.raise(Signal::PatientPaid, paid, "the patient paid and owes no share of cost");
+        let id = match case.claim.institutional() {
+            Some(_) => RuleId::PatientPaidHospital,
+            None => RuleId::PatientPaid,
+        };
+        review.raise(id, Signal::PatientPaid, paid, "the patient paid and owes no share of cost");
     }
     if let Some(met) = met.filter(is_positive) {
         review.share_of_cost = met.value.min(on_record);
         if met.value != on_record && !(on_record.is_zero() && paid == Some(met)) {
             review.raise(
+                RuleId::ShareOfCostMismatch,
                 Signal::ShareOfCostMismatch,
                 met,
                 "the patient paid another amount than the share of cost on record",
             );
         } else if met.value == on_record {
+            review.id = RuleId::ShareOfCost;
             review.note = "the patient paid the share of cost";
             review.evidence = Some(met);
         }
@@ -79,12 +88,13 @@ fn is_positive(amount: &Located<Money>) -> bool {
 }
 
 impl Review {
-    fn raise(&mut self, signal: Signal, amount: Located<Money>, note: &'static str) {
+    fn raise(&mut self, id: RuleId, signal: Signal, amount: Located<Money>, note: &'static str) {
         self.signals.push(Raised {
             signal,
             line: 0,
             amount: Some(amount.value),
         });
+        self.id = id;
         self.note = note;
         self.evidence = Some(amount);
     }

@@ -10,20 +10,25 @@ mod billing_restrictions;
 mod case;
 mod coding_edits;
 mod coordination;
+mod deciding_row;
 pub mod decision;
 pub mod determination;
 mod duplicate;
 mod eligibility;
+mod evidence;
 mod exemptions;
 pub mod facts;
 mod member_billing;
 mod pricing;
 mod prior_auth;
+mod prompt_pay;
 #[cfg(test)]
 mod properties;
 mod restriction_conditions;
 mod routing;
+pub mod rule_id;
 mod ruling;
+mod telling;
 #[cfg(test)]
 mod testing;
 mod timely_filing;

@@ -43,6 +43,11 @@ pub(super) fn price<'a>(case: &Case<'a>, line: &OpenLine<'_>, so_far: &SoFar<'a>
     Price::Rated { allowed, row }
 }
 
+/// The row that [`price`] came to, for who is told.
+pub(super) fn deciding_row<'a>(case: &Case<'a>, line: &OpenLine<'_>) -> Option<&'a FeeRow> {
+    rate(case, line, case.tables.reference.fee_schedule.as_deref()?)
+}
+
 /// Whether the fee schedule has a rate for a line; yes when it was never loaded.
 pub(super) fn is_listed(case: &Case<'_>, line: &OpenLine<'_>) -> bool {
     let schedule = case.tables.reference.fee_schedule.as_deref();

@@ -7,12 +7,13 @@ use super::case::{Case, OpenLine, SoFar};
 use super::determination::Signal;
 use super::exemptions;
 use super::facts::AuthorizationFacts;
+use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
 use crate::ids::AuthorizationNumber;
 use crate::position::SegmentPosition;
 use crate::tables::code_range::CodeKey;
 use crate::tables::refdata::authorizations::{AuthorizationStatus, AuthorizationType};
-use crate::tables::refdata::prior_auth_codes::{LineOfBusiness, PriorAuthQuery, Requirement};
+use crate::tables::refdata::prior_auth_codes::{LineOfBusiness, PriorAuthCode, PriorAuthQuery, Requirement};
 use crate::tables::refdata::providers::ProviderKind;
 
 const ABSENT: Reason = Reason::contractual("197");
@@ -48,7 +49,7 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> 
         return exemption;
     }
     let Some(on_file) = case.facts.authorizations.found() else {
-        return Ruling::not_enforced("authorizations not loaded");
+        return Ruling::not_enforced("authorizations not loaded").by(RuleId::AuthorizationAbsent);
     };
     let mut candidates = match candidates(case, line, on_file, need) {
         Ok(candidates) => candidates,
@@ -61,26 +62,34 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> 
     rows.retain(|row| matches!(row.status, AuthorizationStatus::Approved | AuthorizationStatus::Expired));
     if rows.is_empty() {
         return match is_denied {
-            true => Ruling::denied(DENIED_WHEN_REQUESTED, "the authorization was denied when requested"),
-            false => Ruling::denied(ABSENT, "the authorization is pended or cancelled"),
+            true => Ruling::denied(DENIED_WHEN_REQUESTED, "the authorization was denied when requested").by(RuleId::AuthorizationDenied),
+            false => Ruling::denied(ABSENT, "the authorization is pended or cancelled").by(RuleId::AuthorizationOpen),
         }
         .at(evidence);
     }
     rows.retain(|row| is_for_provider(case, line, row));
     if rows.is_empty() {
-        return Ruling::denied(OTHER_PROVIDER, "the authorization is for another provider").at(evidence);
+        return Ruling::denied(OTHER_PROVIDER, "the authorization is for another provider")
+            .by(RuleId::AuthorizationProvider)
+            .at(evidence);
     }
     rows.retain(|row| is_for_service(line, row, need));
     if rows.is_empty() {
-        return Ruling::denied(OTHER_SERVICE, "the authorization is for other services").at(evidence);
+        let id = match need {
+            Need::HighLevelVisit => RuleId::HighLevelVisit,
+            Need::Listed | Need::Notification | Need::Consult | Need::FollowUp => RuleId::AuthorizationService,
+        };
+        return Ruling::denied(OTHER_SERVICE, "the authorization is for other services").by(id).at(evidence);
     }
     let span = line.dates.value;
     rows.retain(|row| row.service.covers(span.from) && row.service.covers(span.through));
     if rows.is_empty() {
-        return Ruling::denied(TIME_LIMIT, "outside the authorized dates").at(line.dates.at);
+        return Ruling::denied(TIME_LIMIT, "outside the authorized dates")
+            .by(RuleId::AuthorizationDates)
+            .at(line.dates.at);
     }
     if need == Need::Notification {
-        return notified(case, rows, line.dates.value.from).at(evidence);
+        return notified(case, rows, line.dates.value.from).by(RuleId::Notified).at(evidence);
     }
     drawn(case, line, so_far, rows, need).at(evidence)
 }
@@ -109,8 +118,12 @@ fn visit_need(case: &Case<'_>, line: &OpenLine<'_>) -> Option<Need> {
     needs.into_iter().find(|(codes, _)| codes.contains(code)).map(|(_, need)| need)
 }
 
-/// What the list says of the procedure, else of the revenue code.
 fn listed(case: &Case<'_>, line: &OpenLine<'_>) -> Option<Requirement> {
+    list_row(case, line).map(|entry| entry.requirement)
+}
+
+/// What the list says of the procedure, else of the revenue code.
+pub(super) fn list_row<'a>(case: &Case<'a>, line: &OpenLine<'_>) -> Option<&'a PriorAuthCode> {
     let list = case.tables.reference.prior_auth_codes.as_deref()?;
     let date = line.dates.value.from;
     let entry = |code: &[u8]| {
@@ -125,8 +138,7 @@ fn listed(case: &Case<'_>, line: &OpenLine<'_>) -> Option<Requirement> {
         })
     };
     let by_procedure = line.line.procedure.as_ref().and_then(|code| entry(code.as_bytes()));
-    let by_either = by_procedure.or_else(|| line.line.revenue.as_ref().and_then(|code| entry(code.as_bytes())));
-    by_either.map(|entry| entry.requirement)
+    by_procedure.or_else(|| line.line.revenue.as_ref().and_then(|code| entry(code.as_bytes())))
 }
 
 /// The rows that a line may use, and where it names them.
@@ -157,24 +169,31 @@ fn candidates<'a>(case: &Case<'_>, line: &OpenLine<'_>, on_file: &'a [Authorizat
     };
     let mut rows: Vec<&AuthorizationFacts> = on_file.iter().filter(|row| is_named(&row.number)).collect();
     if rows.is_empty() {
-        return Err(Box::new(Ruling::denied(NUMBER_INVALID, "the authorization number is not on file").at(at)));
+        return Err(Box::new(
+            Ruling::denied(NUMBER_INVALID, "the authorization number is not on file")
+                .by(RuleId::AuthorizationUnknown)
+                .at(at),
+        ));
     }
     rows.retain(|row| row.is_of_member);
     if rows.is_empty() {
-        let foreign = Ruling::denied(NUMBER_INVALID, "the authorization is another member's").at(at);
+        let foreign = Ruling::denied(NUMBER_INVALID, "the authorization is another member's")
+            .by(RuleId::AuthorizationForeign)
+            .at(at);
         return Err(Box::new(foreign.signalling(Signal::ForeignAuthorization)));
     }
     Ok(Candidates { rows, at })
 }
 
 pub(super) fn absent(need: Need) -> Ruling {
-    match need {
-        Need::Listed => Ruling::denied(ABSENT, "on the authorization list, and no authorization found"),
-        Need::Notification => Ruling::denied(NOT_NOTIFIED, "the plan was not notified"),
-        Need::Consult => Ruling::denied(ABSENT, "a specialist's initial consult without authorization"),
-        Need::FollowUp => Ruling::denied(ABSENT, "a specialist's follow-up without the consult's authorization"),
-        Need::HighLevelVisit => Ruling::denied(ABSENT, "a specialist's high-level visit without its own authorization"),
-    }
+    let (reason, note, id) = match need {
+        Need::Listed => (ABSENT, "on the authorization list, and no authorization found", RuleId::AuthorizationAbsent),
+        Need::Notification => (NOT_NOTIFIED, "the plan was not notified", RuleId::Notified),
+        Need::Consult => (ABSENT, "a specialist's initial consult without authorization", RuleId::Consult),
+        Need::FollowUp => (ABSENT, "a specialist's follow-up without the consult's authorization", RuleId::FollowUp),
+        Need::HighLevelVisit => (ABSENT, "a specialist's high-level visit without its own authorization", RuleId::HighLevelVisit),
+    };
+    Ruling::denied(reason, note).by(id)
 }
 
 /// The rendering or billing provider, or the billing provider's group.

@@ -244,7 +244,10 @@ proptest! {
             let plan = with_coding_edits(&rows.join("\n"));
             let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, Vec::new(), None);
             let determination = decided_with(&claim, &receipt, &facts, &plan);
-            check(&claim, &facts, &determination).map(|()| determination)
+            // Other tables have another digest, and nothing else may differ.
+            let mut steps = determination.trace().to_vec();
+            steps.iter_mut().flat_map(|step| &mut step.row).for_each(|row| row.digest = None);
+            check(&claim, &facts, &determination).map(|()| (determination.without_trace(), steps))
         };
         let determination = decide(RESTRICTIONS)?;
         prop_assert_eq!(&decide(&rows)?, &determination);

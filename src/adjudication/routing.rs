@@ -5,7 +5,7 @@ use compact_str::CompactString;
 use super::case::Case;
 use super::facts::Known;
 use super::ruling::Reason;
-use crate::tables::refdata::networks::Responsible;
+use crate::tables::refdata::networks::{NetworkRow, Responsible};
 
 /// Sent to the wrong payer, and we do not pass it on.
 const MISROUTED: Reason = Reason::contractual("109").remark("N418");
@@ -44,6 +44,12 @@ pub(super) fn route(case: &Case<'_>) -> Route {
         Some(Responsible::Network { forward_to: None }) => Route::Denied(MISROUTED),
         Some(Responsible::Network { forward_to: Some(to) }) => Route::Forwarded(PASSED_ON, to.clone()),
     }
+}
+
+/// The row that [`route`] came to, for who is told.
+pub(super) fn deciding_row<'a>(case: &Case<'a>) -> Option<&'a NetworkRow> {
+    let networks = case.tables.reference.networks.as_deref()?;
+    networks.responsible(case.coverage?.network?, case.claim.form, case.first_day?)
 }
 
 #[cfg(test)]

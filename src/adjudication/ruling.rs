@@ -4,7 +4,8 @@
 use super::adjustment::Adjustment;
 use super::case::Draw;
 use super::determination::{PendReason, Signal};
-use super::trace::{Note, StepResult};
+use super::rule_id::RuleId;
+use super::trace::{Given, Note, StepResult};
 use crate::ids::{Carc, Rarc};
 use crate::money::{Money, Quantity};
 use crate::position::SegmentPosition;
@@ -14,6 +15,8 @@ use crate::tables::reasons::AdjustmentGroup;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Ruling {
     pub verdict: Verdict,
+    /// `None`: the general rule of the step.
+    pub id: Option<RuleId>,
     pub note: Note,
     pub evidence: Option<SegmentPosition>,
     pub signal: Option<Signal>,
@@ -63,6 +66,14 @@ impl Reason {
         Reason { rarcs, ..self }
     }
 
+    pub(super) fn given(&self) -> Given {
+        Given {
+            group: self.group,
+            carc: self.carc,
+            rarcs: self.rarcs,
+        }
+    }
+
     pub(super) fn adjusts(&self, amount: Money) -> Adjustment {
         let adjustment = Adjustment::new(self.group, self.carc, amount);
         self.rarcs.iter().flatten().fold(adjustment, |adjustment, rarc| adjustment.with_remark(*rarc))
@@ -73,6 +84,7 @@ impl Ruling {
     fn new(verdict: Verdict, note: impl Into<Note>) -> Ruling {
         Ruling {
             verdict,
+            id: None,
             note: note.into(),
             evidence: None,
             signal: None,
@@ -104,6 +116,10 @@ impl Ruling {
         Ruling::new(Verdict::Pended(reason), note)
     }
 
+    pub(super) fn by(self, id: RuleId) -> Ruling {
+        Ruling { id: Some(id), ..self }
+    }
+
     pub(super) fn at(self, evidence: SegmentPosition) -> Ruling {
         Ruling {
             evidence: Some(evidence),
@@ -121,6 +137,14 @@ impl Ruling {
 }
 
 impl Verdict {
+    /// The reason, as the trace tells it.
+    pub(super) fn given(&self) -> Option<Given> {
+        match self {
+            Verdict::Denied(reason) | Verdict::Cut(reason, _) => Some(reason.given()),
+            Verdict::Passed | Verdict::Skipped | Verdict::NotEnforced | Verdict::Pended(_) => None,
+        }
+    }
+
     pub(super) fn result(&self) -> StepResult {
         match self {
             Verdict::Passed => StepResult::Passed,

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::determination::{Determination, LineDetermination};
 use super::facts::{Facts, Receipt};
-use super::trace::{Rule, Step};
+use super::trace::{Rule, Step, StepResult};
 use super::{Tables, adjudicate};
 use crate::claim::diagnosis::{Diagnosis, DiagnosisKind};
 use crate::claim::institutional::InstitutionalClaim;
@@ -397,9 +397,9 @@ fn line_text(line: &LineDetermination) -> String {
     text
 }
 
-/// The note of a step.
+/// The note of a step; empty when it was not reached.
 pub(super) fn note(determination: &Determination, line: u16, rule: Rule) -> String {
-    let step = |step: &&Step| step.line == line && step.rule == rule;
+    let step = |step: &&Step| step.line == line && step.rule == rule && step.result != StepResult::NotReached;
     determination.trace().iter().find(step).map(|step| step.note.to_string()).unwrap_or_default()
 }
 

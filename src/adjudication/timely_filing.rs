@@ -4,6 +4,7 @@ use chrono::{Days, NaiveDate};
 
 use super::case::{Case, OpenLine, SoFar};
 use super::determination::Signal;
+use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
 use super::trace::Note;
 use crate::claim::Located;
@@ -25,7 +26,9 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, _: &SoFar<'_>) -> Rulin
         at: service.at,
     };
     let Some(limit) = case.filing_limit else {
-        return Ruling::not_enforced("no filing limit for this network and day of receipt").at(anchor.at);
+        return Ruling::not_enforced("no filing limit for this network and day of receipt")
+            .by(RuleId::FilingNoLimit)
+            .at(anchor.at);
     };
     judged(case, line, limit, anchor.value).at(anchor.at)
 }
@@ -36,26 +39,41 @@ fn judged(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: Na
     let last_day = limit.last_day(service).unwrap_or(NaiveDate::MAX);
     let is_timely = received <= last_day;
     if is_timely {
-        let ruling = Ruling::passed(elapsed(service, received, last_day));
+        let ruling = Ruling::passed(elapsed(service, received, last_day)).by(timely_by(case, limit, service));
         // A year never ends before its 365 days, so only years can be timely where days are late.
         let is_late_in_days = matches!(limit.limit, FilingSpan::Years(_)) && other_reading(case, limit, service).is_some_and(|last_day| last_day < received);
         return if is_late_in_days {
-            ruling.signalling(Signal::TimelyFilingBoundary)
+            ruling.signalling(Signal::TimelyFilingBoundary).by(RuleId::FilingBoundary)
         } else {
             ruling
         };
     }
-    if let Some(excuse) = excuse(case, line, limit, service) {
-        return Ruling::passed(excuse);
+    if let Some((id, excuse)) = excuse(case, line, limit, service) {
+        return Ruling::passed(excuse).by(id);
     }
-    let reason = match case.claim.delay_reason {
-        Some(_) => LATE_DESPITE_REASON,
-        None => LATE,
+    let (reason, id) = match case.claim.delay_reason {
+        Some(_) => (LATE_DESPITE_REASON, RuleId::FilingDelayRefused),
+        None if limit.network.is_some() => (LATE, RuleId::FilingNetwork),
+        None => (LATE, RuleId::FilingLate),
     };
     let ruling = Ruling::denied(reason, elapsed(service, received, last_day));
     match other_reading(case, limit, service) {
-        Some(last_day) if received <= last_day => ruling.signalling(Signal::TimelyFilingBoundary),
-        Some(_) | None => ruling,
+        Some(last_day) if received <= last_day => ruling.signalling(Signal::TimelyFilingBoundary).by(RuleId::FilingBoundary),
+        Some(_) | None => ruling.by(id),
+    }
+}
+
+/// What makes a claim timely that no exception had to excuse.
+fn timely_by(case: &Case<'_>, limit: &FilingLimit, service: NaiveDate) -> RuleId {
+    let without_grace = limit.limit.last_day(service).unwrap_or(NaiveDate::MAX);
+    if without_grace < case.receipt.received_on {
+        RuleId::FilingGrace
+    } else if limit.network.is_some() {
+        RuleId::FilingNetwork
+    } else if case.claim.institutional().is_some() {
+        RuleId::FilingStatement
+    } else {
+        RuleId::FilingLine
     }
 }
 
@@ -71,18 +89,18 @@ fn other_reading(case: &Case<'_>, limit: &FilingLimit, service: NaiveDate) -> Op
 }
 
 /// The exception that makes a late claim timely, in the order of DOMAIN B2.
-fn excuse(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: NaiveDate) -> Option<Note> {
+fn excuse(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: NaiveDate) -> Option<(RuleId, Note)> {
     let received = case.receipt.received_on;
     let is_in_time = |last_day: Option<NaiveDate>| last_day.is_none_or(|last_day| received <= last_day);
     let segment = case.facts.member.found().and_then(|member| member.coverage_on(service));
     let posted = segment.and_then(|segment| segment.added_on);
     if posted.is_some_and(|posted| posted > service && is_in_time(limit.last_day(posted))) {
-        return Some("exception: retroactive eligibility".into());
+        return Some((RuleId::FilingRetroactive, "exception: retroactive eligibility".into()));
     }
     let decided = primary_decision(case, line).filter(|decided| *decided > service);
     let floor = case.tables.rules.timely_filing.cob_days_min;
     if decided.is_some_and(|decided| is_in_time(limit.last_day(decided)) || is_in_time(plus_days(decided, floor))) {
-        return Some("exception: another payer decided first".into());
+        return Some((RuleId::FilingOtherPayer, "exception: another payer decided first".into()));
     }
     let reason = case.claim.delay_reason.and_then(|code| case.tables.rules.delay_reason(code))?;
     let has_proof = match reason.needs {
@@ -91,7 +109,7 @@ fn excuse(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: Na
         DelayProof::Attachment => case.claim.has_attachment,
     };
     let last_day = limit.last_day(service).and_then(|last_day| plus_days(last_day, reason.extra_days));
-    (has_proof && is_in_time(last_day)).then(|| format!("exception: delay reason {}", reason.code).into())
+    (has_proof && is_in_time(last_day)).then(|| (RuleId::FilingDelayReason, format!("exception: delay reason {}", reason.code).into()))
 }
 
 fn plus_days(day: NaiveDate, days: u32) -> Option<NaiveDate> {

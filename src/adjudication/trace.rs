@@ -5,9 +5,15 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::rule_id::RuleId;
+use crate::ids::{Carc, ContentDigest, Rarc};
+use crate::loop_id::LoopId;
 use crate::position::SegmentPosition;
+use crate::tables::period::Period;
+use crate::tables::reasons::AdjustmentGroup;
 
 /// The steps of adjudication, in the order in which they run (DOMAIN J, decision order); steps that came
 /// later stand behind, since stored decisions know them by their place.
@@ -40,6 +46,8 @@ pub enum Rule {
     CodePair,
     /// Units of a procedure, behind pairs (D2, MUE).
     UnitLimit,
+    /// The last day for paying without interest (E7). Never the rule of a line.
+    PromptPay,
 }
 
 impl Rule {
@@ -58,6 +66,7 @@ impl Rule {
             Rule::MemberBilling => "member-billing",
             Rule::CodePair => "ncci-ptp",
             Rule::UnitLimit => "mue",
+            Rule::PromptPay => "prompt-pay",
         }
     }
 }
@@ -84,6 +93,8 @@ pub enum StepResult {
     Paid,
     /// Kept without payment.
     Recorded,
+    /// An earlier step decided.
+    NotReached,
 }
 
 /// What a step says: value-free (numbers of days, names of rule rows and exemptions), never an
@@ -125,15 +136,82 @@ impl Serialize for Note {
     }
 }
 
-/// One step of one line.
+/// An element that a step looked at: where it stands, never its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Evidence {
+    /// `None` where a claim does not keep the loop.
+    pub loop_id: Option<LoopId>,
+    pub segment: SegmentPosition,
+    /// From 1; 0 is the segment as a whole.
+    pub element: u8,
+    /// From 1; 0 is the element as a whole.
+    pub component: u8,
+}
+
+impl Evidence {
+    pub(super) fn of(loop_id: LoopId, segment: SegmentPosition, element: u8) -> Evidence {
+        Evidence {
+            loop_id: Some(loop_id),
+            segment,
+            element,
+            component: 0,
+        }
+    }
+
+    pub(super) fn part(self, component: u8) -> Evidence {
+        Evidence { component, ..self }
+    }
+
+    /// `SV101-2`, `CLM05`, or just `CLM`.
+    pub fn name(&self) -> String {
+        let tag = self.segment.tag;
+        match (self.element, self.component) {
+            (0, _) => tag.to_string(),
+            (element, 0) => format!("{tag}{element:02}"),
+            (element, component) => format!("{tag}{element:02}-{component}"),
+        }
+    }
+}
+
+/// The row of a table, or the entry of a rule pack, that decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableRow {
+    /// File name of a reference table, or `rule pack`.
+    pub table: &'static str,
+    /// What names the row in its table; `None` where it would name a member.
+    pub row: Option<CompactString>,
+    #[serde(flatten)]
+    pub effective: Period,
+    /// Of the table's content, or of the pack.
+    pub digest: Option<ContentDigest>,
+}
+
+/// What a step gave the line: group, reason and remarks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Given {
+    pub group: AdjustmentGroup,
+    pub carc: Carc,
+    pub rarcs: [Option<Rarc>; 2],
+}
+
+impl fmt::Display for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.group.code(), self.carc)?;
+        self.rarcs.iter().flatten().try_for_each(|rarc| write!(f, "/{rarc}"))
+    }
+}
+
+/// One step of one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// LX01; 0 when the step is about the claim as a whole.
     pub line: u16,
     pub rule: Rule,
+    /// The rule that the step came to; the step's general one when it was not reached.
+    pub id: RuleId,
     pub result: StepResult,
     pub note: Note,
-    /// The segment that the step read.
-    #[serde(skip)]
-    pub evidence: Option<SegmentPosition>,
+    pub given: Option<Given>,
+    pub evidence: Vec<Evidence>,
+    pub row: Option<TableRow>,
 }

@@ -21,6 +21,7 @@ mod partner;
 mod refdata;
 mod remit;
 mod replay;
+mod rules;
 mod run;
 mod status;
 mod topics;
@@ -92,6 +93,9 @@ enum Command {
     /// Reference data: members, providers, authorizations, fees.
     #[command(subcommand)]
     Refdata(refdata::Refdata),
+    /// Rule packs: check one, work the examples of its rules.
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     /// Deterministic synthetic claim files, the reference data that fits them, and the answer key.
     Gen(generate::Generate),
     /// Speed of each stage on a file, in memory, on one thread.
@@ -144,6 +148,7 @@ pub fn run() -> ExitCode {
             Command::Ack(command) => command.run(&config, &output),
             Command::Remit(command) => command.run(config, &output),
             Command::Refdata(command) => command.run(config, &output),
+            Command::Rules(command) => command.run(&config, &output),
             Command::Gen(command) => command.run(&config, &output),
             Command::Bench(command) => command.run(config, &output),
             Command::DeadLetters(command) => command.run(config, &output),

@@ -149,6 +149,11 @@ impl DataDirectory {
         self.root.join("refdata")
     }
 
+    /// Rule packs that decisions name.
+    pub fn rules(&self) -> PathBuf {
+        self.root.join("rules")
+    }
+
     /// The keys of `key_file`, or of `keys/master.key` inside the directory. With `may_create`, a
     /// missing default file is made; the second value says so, because keys beside the data protect
     /// nothing against a copied disk.

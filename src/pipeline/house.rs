@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::outbox::Outbox;
 use super::reference_store::{self, ReferenceStoreError};
+use super::rule_store;
 use crate::config::Config;
 use crate::config::Profile;
 use crate::envelope::Interchange;
@@ -87,6 +88,7 @@ impl House {
         let outbox = Outbox::new(&config, directory.events());
         let archive = Archive::new(directory.archive());
         if opening != Opening::ToLook {
+            rule_store::keep(&directory.rules(), &keys, &rules)?;
             archive.discard_unfinished().map_err(|source| HouseError::Io {
                 path: archive.directory().to_path_buf(),
                 source,

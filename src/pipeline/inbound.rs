@@ -59,7 +59,7 @@ pub enum InboundError {
     House(#[from] HouseError),
     #[error("the archived file does not read the same twice")]
     Unstable,
-    #[error("decided with the rule pack {digest}, which is not the one in force; point [rules] dir to it")]
+    #[error("decided with the rule pack {digest}, which is neither in force nor kept in rules/; restore it from a backup or point [rules] dir to it")]
     OtherRules { digest: ContentDigest },
     #[error("the threads of this run cannot be started")]
     Threads(#[from] rayon::ThreadPoolBuildError),

@@ -30,6 +30,8 @@ pub mod reference_store;
 pub mod remit_answers;
 pub mod remit_sending;
 pub mod replay;
+pub mod rule_examples;
+pub mod rule_store;
 pub mod seen;
 pub mod set_places;
 pub mod survey;

@@ -13,6 +13,7 @@ use super::house::House;
 use super::inbound::InboundError;
 use super::open_sets::for_each_claim;
 use super::reference_store::{self, ReferenceStoreError};
+use super::rule_store;
 use super::survey::survey;
 use crate::adjudication::Tables;
 use crate::adjudication::decision::Decision;
@@ -200,14 +201,16 @@ fn regather(claim: &Claim, then: &Facts, pinned: &ReferenceData, reference: &Ref
 
 /// Rule packs and reference data by the digests that decisions name; each is opened once.
 struct Pins<'h> {
-    rules: &'h RulePack,
+    in_force: &'h RulePack,
+    rules: HashMap<ContentDigest, Option<RulePack>>,
     reference: HashMap<ContentDigest, Option<ReferenceData>>,
 }
 
 impl<'h> Pins<'h> {
     fn new(house: &'h House) -> Pins<'h> {
         Pins {
-            rules: &house.rules,
+            in_force: &house.rules,
+            rules: HashMap::new(),
             reference: HashMap::new(),
         }
     }
@@ -216,6 +219,10 @@ impl<'h> Pins<'h> {
         self.reference
             .entry(decision.refdata)
             .or_insert_with(|| open_reference(house, decision.refdata).ok());
+        if self.in_force.digest() != decision.rules {
+            let kept = || rule_store::by_digest(&house.directory.rules(), &house.keys, decision.rules);
+            self.rules.entry(decision.rules).or_insert_with(|| kept().ok().flatten());
+        }
     }
 
     fn reference(&self, digest: &ContentDigest) -> Option<&ReferenceData> {
@@ -223,7 +230,9 @@ impl<'h> Pins<'h> {
     }
 
     fn rules(&self, digest: &ContentDigest) -> Option<&RulePack> {
-        Some(self.rules).filter(|rules| rules.digest() == *digest)
+        Some(self.in_force)
+            .filter(|rules| rules.digest() == *digest)
+            .or_else(|| self.rules.get(digest)?.as_ref())
     }
 }
 

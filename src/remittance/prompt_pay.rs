@@ -24,6 +24,43 @@ pub fn interest(principal: Money, received_on: NaiveDate, pay_date: NaiveDate, r
 mod tests {
     use super::*;
 
+    /// Interest on cents received on 2026-01-01 and paid so many days after the thirtieth day.
+    fn late(cents: i64, days: i64) -> Money {
+        let received = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
+        let paid = received + chrono::TimeDelta::days(30 + days);
+        interest(
+            Money::from_cents(cents),
+            received,
+            paid,
+            &crate::tables::rules::RulePack::embedded().unwrap().prompt_pay,
+        )
+    }
+
+    #[test]
+    fn domain_e7_vector_1_a_thousand_a_day_late() {
+        assert_eq!(late(100_000, 1), Money::from_cents(41));
+    }
+
+    #[test]
+    fn domain_e7_vector_2_a_thousand_ten_days_late() {
+        assert_eq!(late(100_000, 10), Money::from_cents(411));
+    }
+
+    #[test]
+    fn domain_e7_vector_3_two_hundred_and_fifty_fifteen_days_late() {
+        assert_eq!(late(25_000, 15), Money::from_cents(154));
+    }
+
+    #[test]
+    fn domain_e7_vector_4_forty_five_days_late() {
+        assert_eq!(late(4_000, 5), Money::from_cents(8));
+    }
+
+    #[test]
+    fn domain_e7_vector_5_the_thirtieth_day_bears_none() {
+        assert_eq!((late(100_000, 0), late(100_000, -3)), (Money::ZERO, Money::ZERO));
+    }
+
     #[test]
     fn interest_by_the_day() {
         let rule = &crate::tables::rules::RulePack::embedded().unwrap().prompt_pay;

@@ -27,6 +27,7 @@ use crate::pipeline::inbound::{self, Arrived, Begun, FileReport, InboundError};
 use crate::pipeline::outbound::{self, OutboundError};
 use crate::pipeline::payment_run;
 use crate::pipeline::remit_sending::{self, SentRemit};
+use crate::pipeline::rule_store;
 use crate::pipeline::seen::Seen;
 use crate::pipeline::together::{Room, take_in_together};
 use crate::pipeline::underway::Underway;
@@ -388,6 +389,10 @@ impl Worker {
 
     /// Takes over what can change while the service runs. What is refused leaves everything as it is.
     fn reload(&mut self, Reloaded { config, rules, reference }: Reloaded) {
+        if let Err(error) = rule_store::keep(&self.house.directory.rules(), &self.house.keys, &rules) {
+            warn!(error = %Chain(&error), "the rule pack cannot be kept, so what is in force stays");
+            return;
+        }
         let before = &self.house.config;
         let left = needs_a_restart(before, &config);
         if !left.is_empty() {

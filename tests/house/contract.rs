@@ -5,6 +5,9 @@ use std::io::{Read, Write};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use claimstream::adjudication::rule_id::RuleId;
+use claimstream::tables::rules::RulePack;
+
 use super::site::{Run, Site, repository};
 
 const STORY: &str = "fixtures/story/two-lines-one-late.x12";
@@ -56,6 +59,10 @@ fn every_command_speaks_json() {
         format!("refdata load {reference} --dry-run"),
         format!("refdata load {reference}"),
         "refdata status".to_string(),
+        "rules check".to_string(),
+        format!("rules check {}", repository("config/rules")),
+        format!("rules test --examples {}", repository("fixtures/rules")),
+        format!("rules test --coverage --examples {}", repository("fixtures/rules")),
         format!("bench {story} --refdata {reference}"),
         "doctor".to_string(),
         "doctor --deep".to_string(),
@@ -96,6 +103,41 @@ fn fails(run: Run, code: i32, says: &[&str]) {
     for text in says {
         assert!(run.stderr.contains(text), "{text} is not in {}", run.stderr);
     }
+}
+
+#[test]
+fn a_rule_pack_is_checked_and_tested_before_it_decides() {
+    let site = Site::new();
+    let examples = repository("fixtures/rules");
+    let pack = |name: &str, from: &str, to: &str| {
+        let text = RulePack::EMBEDDED_TEXT.replace(from, to);
+        assert_ne!(text, RulePack::EMBEDDED_TEXT);
+        site.file(&format!("{name}/calop.toml"), text);
+        site.path(name).display().to_string()
+    };
+    let unread = pack("unread", "auto_match = true", "auto_match = yes");
+    fails(site.run(&["rules", "check", &unread]), 2, &["line ", "column 14"]);
+    let dead = pack("dead", "carc = \"147\"", "carc = \"15\"");
+    fails(site.run(&["rules", "check", &dead]), 2, &["deactivated"]);
+    fails(site.run(&["rules", "check", "nowhere"]), 3, &["calop.toml"]);
+    fails(site.run(&["rules", "test", "--examples", "nowhere"]), 3, &["nowhere"]);
+    // It can be used, and decides otherwise: an example says so.
+    let stricter = pack("stricter", "auto_match = true", "auto_match = false");
+    site.run(&["rules", "check", &stricter]).expect(0);
+    let run = site.json(&["rules", "test", &stricter, "--examples", &examples]).expect(4);
+    assert_eq!(run.result()["failed"], 1);
+    let otherwise = run.of_type("example").into_iter().find(|example| example["holds"] == false).unwrap();
+    assert_eq!(
+        (otherwise["name"].as_str(), &otherwise["found"][0]),
+        (Some("PA-9--found-without-a-number"), &"denied CO-197 50.00".into())
+    );
+    let covered = site.json(&["rules", "test", "--coverage", "--examples", &examples]).expect(0);
+    assert_eq!(covered.result()["never_fired"], serde_json::json!([]));
+    assert_eq!(covered.of_type("rule").len(), RuleId::ALL.len());
+    // Without examples hardly any rule fires.
+    site.file("none/notes.txt", "");
+    let run = site.json(&["rules", "test", "--coverage", "--examples", "none"]).expect(4);
+    assert!(run.result()["never_fired"].as_array().unwrap().len() > 20);
 }
 
 #[test]

@@ -117,6 +117,11 @@ impl Exemption {
         }
     }
 
+    /// Lines that prove it, exempt or not.
+    pub fn example_count(&self) -> usize {
+        self.examples.len()
+    }
+
     /// Whether every entry of evidence can ever be met.
     pub(super) fn is_empty(&self) -> bool {
         self.strong.is_empty() && self.weak.is_empty() && self.together.iter().all(Evidence::is_empty)

@@ -24,6 +24,7 @@ use crate::money::Money;
 #[derive(Debug, Clone, PartialEq)]
 pub struct RulePack {
     rules: Rules,
+    text: std::sync::Arc<str>,
     digest: ContentDigest,
 }
 
@@ -238,8 +239,14 @@ impl RulePack {
         }
         Ok(RulePack {
             rules,
+            text: text.into(),
             digest: ContentDigest::from_bytes(*hasher.finalize().as_bytes()),
         })
+    }
+
+    /// The pack as it was read.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// BLAKE3 of the pack's text.
@@ -292,6 +299,10 @@ impl Rules {
             UnpricedAction::Pend => Ok(()),
             UnpricedAction::Deny { group, carc, rarc } => {
                 let reasons = Reasons::embedded().map_err(|_| RuleError::ReasonTables)?;
+                // What has no rate is never the member's to pay (DOMAIN D1).
+                if group == AdjustmentGroup::PatientResponsibility {
+                    return Err(ReasonError::WrongGroup.into());
+                }
                 Ok(reasons.check(group, &carc, rarc.as_slice())?)
             }
         }
@@ -471,6 +482,16 @@ mod tests {
                 "carc = \"147\"",
                 "carc = \"15\"",
                 "rule pack: pricing.unpriced is a deactivated adjustment reason",
+            ),
+            (
+                "group = \"CO\", carc = \"147\"",
+                "group = \"PR\", carc = \"147\"",
+                "rule pack: pricing.unpriced is not allowed under this adjustment group",
+            ),
+            (
+                "carc = \"147\"",
+                "carc = \"96\", rarc = \"N999\"",
+                "rule pack: pricing.unpriced is with a remark that is not known",
             ),
             (
                 "carc = \"147\"",

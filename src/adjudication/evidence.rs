@@ -1,0 +1,247 @@
+//! The elements that each rule reads on a claim: what `explain` shows and reads again.
+//!
+//! To the next editor: a rule that comes to look at another element gets it here too. Nothing here
+//! decides anything, and it runs only when a decision is told.
+
+use super::case::{Case, OpenLine};
+use super::rule_id::RuleId;
+use super::trace::{Evidence, Rule};
+use crate::claim::ClaimDetail;
+use crate::claim::party::ProviderRole;
+use crate::loop_id::LoopId;
+use crate::position::SegmentPosition;
+
+/// What a rule looked at, in the order of the file; `at` is the segment that its step points at, which
+/// stands whole where no element of it is known.
+pub(super) fn of(id: RuleId, case: &Case<'_>, line: Option<&OpenLine<'_>>, at: Option<SegmentPosition>) -> Vec<Evidence> {
+    let mut found = of_claim(id, case, at);
+    if let Some(line) = line {
+        found.extend(of_line(id, case, line));
+    }
+    if let Some(at) = at
+        && found.iter().all(|evidence| evidence.segment != at)
+    {
+        found.push(Evidence {
+            loop_id: loop_of(case, line, at),
+            segment: at,
+            element: 0,
+            component: 0,
+        });
+    }
+    found.retain(|evidence| evidence.segment != SegmentPosition::default());
+    found.sort_by_key(|evidence| (evidence.segment.byte, evidence.element, evidence.component));
+    found.dedup();
+    found
+}
+
+fn of_claim(id: RuleId, case: &Case<'_>, at: Option<SegmentPosition>) -> Vec<Evidence> {
+    let claim = case.claim;
+    let frequency = || Evidence::of(LoopId::L2300, claim.at, 5).part(3);
+    let member = || Evidence::of(LoopId::L2010BA, claim.subscriber.name_at, 9);
+    let payee = || Evidence::of(LoopId::L2010AA, claim.billing_provider.at, 9);
+    match id {
+        RuleId::Void | RuleId::Replacement => vec![frequency()],
+        RuleId::Payee => vec![payee()],
+        RuleId::FilingDelayReason | RuleId::FilingDelayRefused => vec![Evidence::of(LoopId::L2300, claim.at, 20)],
+        RuleId::DuplicateEarlier => vec![member(), payee()],
+        RuleId::PatientPaid | RuleId::ShareOfCostMismatch | RuleId::ShareOfCost | RuleId::PatientPaidHospital | RuleId::PatientEstimate => at
+            .filter(|at| at.tag.text() == "AMT")
+            .map(|at| Evidence::of(LoopId::L2300, at, 2))
+            .into_iter()
+            .collect(),
+        _ => match id.step() {
+            Rule::Routing | Rule::Eligibility => vec![member()],
+            Rule::Replacement => vec![frequency()],
+            Rule::Coordination => claim.other_payers.iter().map(|payer| Evidence::of(LoopId::L2320, payer.at, 1)).collect(),
+            Rule::Encounter
+            | Rule::TimelyFiling
+            | Rule::Restriction
+            | Rule::Duplicate
+            | Rule::PriorAuthorization
+            | Rule::CodePair
+            | Rule::UnitLimit
+            | Rule::FeeSchedule
+            | Rule::MemberBilling
+            | Rule::PromptPay => Vec::new(),
+        },
+    }
+}
+
+fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>) -> Vec<Evidence> {
+    let elements = LineElements { case, line };
+    let mut found = Vec::new();
+    match id.step() {
+        Rule::Eligibility | Rule::TimelyFiling => found.push(elements.dates()),
+        Rule::Duplicate => found.extend(elements.code().into_iter().chain([elements.charge(), elements.units(), elements.dates()])),
+        Rule::FeeSchedule => found.extend(elements.code().into_iter().chain([elements.charge(), elements.units()])),
+        Rule::Restriction => {
+            found.extend(elements.code());
+            found.extend(match id {
+                RuleId::RestrictedPlace => elements.place(),
+                RuleId::RestrictedModifierMissing | RuleId::RestrictedModifierForbidden | RuleId::RestrictedTelehealth => elements.modifiers(),
+                RuleId::RestrictedDiagnosis | RuleId::RestrictedPresentOnAdmission => elements.diagnoses(),
+                RuleId::RestrictedUnitsPerLine => vec![elements.units()],
+                RuleId::RestrictedUnitsPerDay => vec![elements.units(), elements.dates()],
+                RuleId::RestrictedAge | RuleId::RestrictedSpan | RuleId::RestrictedAidCode | RuleId::RestrictedNewborn => vec![elements.dates()],
+                RuleId::RestrictedBillType => vec![Evidence::of(LoopId::L2300, case.claim.at, 5)],
+                RuleId::RestrictedTaxonomy => elements.rendering(),
+                _ => Vec::new(),
+            });
+        }
+        Rule::PriorAuthorization => found.extend(elements.authorization(id)),
+        Rule::CodePair => found.extend(elements.code().into_iter().chain(elements.modifiers())),
+        Rule::UnitLimit => found.extend(elements.code().into_iter().chain([elements.units()])),
+        Rule::Coordination | Rule::Encounter | Rule::Replacement | Rule::Routing | Rule::MemberBilling | Rule::PromptPay => {}
+    }
+    found
+}
+
+/// Where the elements of a line stand.
+struct LineElements<'c, 'a> {
+    case: &'c Case<'a>,
+    line: &'c OpenLine<'a>,
+}
+
+impl LineElements<'_, '_> {
+    fn is_professional(&self) -> bool {
+        self.case.claim.professional().is_some()
+    }
+
+    fn on_line(&self, element: u8) -> Evidence {
+        Evidence::of(LoopId::L2400, self.line.line.at, element)
+    }
+
+    /// SV101-2; SV201 and SV202-2.
+    fn code(&self) -> Vec<Evidence> {
+        let procedure = self.line.line.procedure.is_some();
+        if self.is_professional() {
+            return vec![self.on_line(1).part(2)];
+        }
+        let revenue = self.line.line.revenue.is_some().then(|| self.on_line(1));
+        revenue.into_iter().chain(procedure.then(|| self.on_line(2).part(2))).collect()
+    }
+
+    /// SV101-3 to 6; SV202-3 to 6.
+    fn modifiers(&self) -> Vec<Evidence> {
+        let composite = if self.is_professional() { 1 } else { 2 };
+        let places = self.line.line.modifiers.iter().zip(3..);
+        places
+            .filter_map(|(modifier, part)| modifier.map(|_| self.on_line(composite).part(part)))
+            .collect()
+    }
+
+    /// SV102; SV203.
+    fn charge(&self) -> Evidence {
+        self.on_line(if self.is_professional() { 2 } else { 3 })
+    }
+
+    /// SV104; SV205.
+    fn units(&self) -> Evidence {
+        self.on_line(if self.is_professional() { 4 } else { 5 })
+    }
+
+    /// SV105, else CLM05-1.
+    fn place(&self) -> Vec<Evidence> {
+        match &self.case.claim.detail {
+            ClaimDetail::Professional(_) if self.line.line.professional.place_of_service.is_some() => vec![self.on_line(5)],
+            ClaimDetail::Professional(_) | ClaimDetail::Institutional(_) => vec![Evidence::of(LoopId::L2300, self.case.claim.at, 5).part(1)],
+        }
+    }
+
+    /// DTP*472 of the line, else DTP*434 of the claim: the statement's where a rule goes by it.
+    fn dates(&self) -> Evidence {
+        let statement = self.case.claim.institutional().and_then(|claim| claim.statement);
+        match (statement, self.line.line.service) {
+            (Some(statement), _) => Evidence::of(LoopId::L2300, statement.at, 3),
+            (None, Some(service)) => Evidence::of(LoopId::L2400, service.at, 3),
+            (None, None) => Evidence::of(LoopId::L2400, self.line.dates.at, 3),
+        }
+    }
+
+    fn diagnoses(&self) -> Vec<Evidence> {
+        let claim = self.case.claim;
+        let place = |diagnosis: &crate::claim::diagnosis::Diagnosis| Evidence::of(LoopId::L2300, diagnosis.at, diagnosis.element).part(2);
+        if self.is_professional() {
+            claim.pointed_diagnoses(self.line.line).map(place).collect()
+        } else {
+            claim.diagnoses.iter().map(place).collect()
+        }
+    }
+
+    /// NM109 of who rendered the line, else of who bills.
+    fn rendering(&self) -> Vec<Evidence> {
+        let claim = self.case.claim;
+        let of_line = self.line.line.providers.iter().find(|provider| provider.role == ProviderRole::Rendering);
+        let claim_loop = if self.is_professional() { LoopId::L2310B } else { LoopId::L2310D };
+        let line_loop = if self.is_professional() { LoopId::L2420A } else { LoopId::L2420C };
+        let found = match (of_line, claim.provider(ProviderRole::Rendering)) {
+            (Some(provider), _) => Evidence::of(line_loop, provider.at, 9),
+            (None, Some(provider)) => Evidence::of(claim_loop, provider.at, 9),
+            (None, None) => Evidence::of(LoopId::L2010AA, claim.billing_provider.at, 9),
+        };
+        vec![found]
+    }
+
+    /// What each rule about authorizations goes by, beside the code.
+    fn authorization(&self, id: RuleId) -> Vec<Evidence> {
+        let claim = self.case.claim;
+        let mut found = self.code();
+        match id {
+            RuleId::AuthorizationDates => found.push(self.dates()),
+            RuleId::AuthorizedUnits | RuleId::AuthorizedDays => found.push(self.units()),
+            RuleId::AuthorizationProvider
+            | RuleId::PrimaryCare
+            | RuleId::PrimaryCareGroup
+            | RuleId::Consult
+            | RuleId::FollowUp
+            | RuleId::HighLevelVisit
+            | RuleId::OpenNetwork => found.extend(self.rendering()),
+            RuleId::AuthorizationService => found.extend(self.modifiers()),
+            RuleId::ExemptEmergency | RuleId::ExemptUrgentCare => found.extend(self.place()),
+            RuleId::ExemptFamilyPlanning
+            | RuleId::ExemptTermination
+            | RuleId::ExemptAssault
+            | RuleId::ExemptStd
+            | RuleId::ExemptHiv
+            | RuleId::ExemptPrenatal
+            | RuleId::ExemptObstetric
+            | RuleId::ExemptPediatric
+            | RuleId::ExemptMinor
+            | RuleId::ExemptOther => found.extend(self.modifiers().into_iter().chain(self.diagnoses())),
+            RuleId::CheapRepair => found.push(self.charge()),
+            RuleId::AuthorizationNotNeeded => return found,
+            _ => {}
+        }
+        let on_line = self.line.line.authorizations.first().map(|number| (LoopId::L2400, number.at));
+        let named = on_line.or_else(|| claim.prior_authorization.as_ref().map(|number| (LoopId::L2300, number.at)));
+        found.extend(named.map(|(loop_id, at)| Evidence::of(loop_id, at, 2)));
+        found
+    }
+}
+
+/// The loop of a segment that a step points at, where the claim keeps it.
+fn loop_of(case: &Case<'_>, line: Option<&OpenLine<'_>>, at: SegmentPosition) -> Option<LoopId> {
+    let claim = case.claim;
+    if at == claim.billing_provider.at {
+        return Some(LoopId::L2010AA);
+    }
+    if at == claim.subscriber.at {
+        return Some(LoopId::L2000B);
+    }
+    if at == claim.subscriber.name_at {
+        return Some(LoopId::L2010BA);
+    }
+    if claim.other_payers.iter().any(|payer| payer.at == at) {
+        return Some(LoopId::L2320);
+    }
+    if let Some(line) = line {
+        if line.line.other_payers.iter().any(|payer| payer.at == at) {
+            return Some(LoopId::L2430);
+        }
+        let bytes = line.line.bytes;
+        if (bytes.start..bytes.end).contains(&at.byte) {
+            return Some(LoopId::L2400);
+        }
+    }
+    (claim.bytes.start..claim.bytes.end).contains(&at.byte).then_some(LoopId::L2300)
+}
