@@ -63,6 +63,16 @@ pub struct Place<'g> {
     slot: Option<&'g Slot>,
 }
 
+impl From<Placed> for Place<'_> {
+    fn from(placed: Placed) -> Self {
+        Place {
+            loop_id: placed.loop_id,
+            starts_loop: placed.starts_loop,
+            slot: None,
+        }
+    }
+}
+
 /// One open loop. Bits of the masks are slots of `guide`.
 #[derive(Debug)]
 struct OpenLoop<'g> {

@@ -9,14 +9,15 @@ use super::survey::survey;
 use crate::adjudication::facts::{Facts, Receipt};
 use crate::adjudication::{Tables, adjudicate_untold};
 use crate::claim::Claim;
-use crate::claim::assembler::Assembler;
+use crate::claim::assembler::{Assembled, Assembler};
 use crate::envelope::{EnvelopeReader, Event};
 use crate::finding::Finding;
-use crate::guide::walker::Walker;
+use crate::guide::walker::{Place, Walker};
 use crate::ids::{FileDigest, PartnerId};
 use crate::ledger::{FileRow, FileState, Progress};
 use crate::money::Quantity;
 use crate::tables::guides::guide;
+use crate::x12::segment::Segment;
 use crate::x12::tokenizer::for_each_segment;
 
 /// One stage's figures.
@@ -73,21 +74,27 @@ pub fn bench(bytes: &[u8], desk: &Desk<'_>) -> Result<BenchReport, InboundError>
             .map(|()| elements)
             .unwrap_or_default()
     });
-    let parse = timed(|| parse(bytes));
+    let parse = timed(|| {
+        let mut claims = 0;
+        read(bytes, |walker, segment| (walker.place(segment), 0), |_| claims += 1);
+        claims
+    });
+    let received_on = desk.received_at.date_in(desk.zone);
     let validate = timed(|| {
         let mut rejected = 0;
-        let result = for_each_claim(
-            &mut &*bytes,
-            &survey,
-            &mut |open, header, assembled, _| {
-                let pending = pending(&row, &open, header, assembled);
-                let receipt = receipt(&pending);
-                rejected += usize::from(desk.edit(&pending.assembled.claim, &receipt).iter().any(Finding::rejects));
-                Ok::<(), InboundError>(())
-            },
-            &mut |_| {},
-        );
-        rejected + usize::from(result.is_err())
+        let check = |walker: &mut Walker<'_>, segment: &Segment<'_>| {
+            let placed = walker.accept(segment);
+            let found = placed.closed.len() + placed.findings.len();
+            (placed.into(), found)
+        };
+        let receipt = Receipt {
+            received_on,
+            is_encounter: false,
+        };
+        let found = read(bytes, check, |assembled| {
+            rejected += usize::from(desk.edit(&assembled.claim, &receipt).iter().any(Finding::rejects))
+        });
+        rejected + found
     });
     let facts: Vec<(Receipt, Facts, &Claim)> = held
         .iter()
@@ -127,9 +134,9 @@ pub fn bench(bytes: &[u8], desk: &Desk<'_>) -> Result<BenchReport, InboundError>
     })
 }
 
-/// Segments to typed claims in one pass.
-fn parse(bytes: &[u8]) -> usize {
-    let (mut envelope, mut current, mut claims) = (EnvelopeReader::default(), None::<(Walker<'_>, Assembler)>, 0);
+/// Segments to typed claims in one pass, each segment placed as `place` does it. The sum of what that found.
+fn read(bytes: &[u8], mut place: impl FnMut(&mut Walker<'static>, &Segment<'_>) -> (Place<'static>, usize), mut each: impl FnMut(Assembled)) -> usize {
+    let (mut envelope, mut current, mut found) = (EnvelopeReader::default(), None::<(Walker<'static>, Assembler)>, 0);
     let read = for_each_segment(bytes, usize::MAX, |segment| {
         for event in envelope.accept(segment) {
             match event {
@@ -139,16 +146,17 @@ fn parse(bytes: &[u8]) -> usize {
                         .and_then(|group| group.form)
                         .and_then(|form| Some((Walker::new(guide(form).ok()?), Assembler::new(form))))
                 }
-                Event::SetEnded { .. } => claims += usize::from(current.take().and_then(|(_, mut assembler)| assembler.finish()).is_some()),
+                Event::SetEnded { .. } => current.take().and_then(|(_, mut assembler)| assembler.finish()).into_iter().for_each(&mut each),
                 Event::InterchangeBegan(..) | Event::GroupBegan(..) | Event::GroupEnded { .. } | Event::InterchangeEnded { .. } => {}
             }
         }
         if let Some((walker, assembler)) = &mut current {
-            let placed = walker.place(segment);
-            claims += usize::from(assembler.accept(segment, placed.loop_id, placed.starts_loop).is_some());
+            let (placed, findings) = place(walker, segment);
+            found += findings;
+            assembler.accept(segment, placed.loop_id, placed.starts_loop).into_iter().for_each(&mut each);
         }
     });
-    claims + usize::from(read.is_err())
+    found + usize::from(read.is_err())
 }
 
 /// Seconds of one run: the best of several within about a second.
