@@ -174,7 +174,7 @@ impl RecordKey {
     ///
     /// # Errors
     /// [`SealError::Tampered`].
-    pub fn open_in_place<'s>(&self, place: &[u8], sealed: &'s mut [u8]) -> Result<&'s [u8], SealError> {
+    pub fn open_in_place<'s>(&self, place: &[u8], sealed: &'s mut [u8]) -> Result<&'s mut [u8], SealError> {
         open_in_place(&self.0, place, sealed)
     }
 }
@@ -414,10 +414,9 @@ fn open_random(key: &LessSafeKey, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>
     Ok(body)
 }
 
-fn open_in_place<'s>(key: &LessSafeKey, place: &[u8], sealed: &'s mut [u8]) -> Result<&'s [u8], SealError> {
+fn open_in_place<'s>(key: &LessSafeKey, place: &[u8], sealed: &'s mut [u8]) -> Result<&'s mut [u8], SealError> {
     let (nonce, body) = sealed.split_first_chunk_mut::<NONCE_LEN>().ok_or(SealError::Tampered)?;
     key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(place), body)
-        .map(|plain| &*plain)
         .map_err(|_| SealError::Tampered)
 }
 

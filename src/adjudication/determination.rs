@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::adjustment::Adjustment;
+use super::former;
 use super::trace::{Rule, Step};
 use crate::ids::Carc;
 use crate::money::{Money, Quantity};
@@ -387,6 +388,38 @@ impl Determination {
     /// The reasons that took money away, each once per line.
     pub fn carcs(&self) -> impl Iterator<Item = Carc> + '_ {
         self.lines.iter().flat_map(|line| line.adjustments.iter().map(|adjustment| adjustment.carc))
+    }
+}
+
+/// It was balanced when it was stored.
+impl From<former::Determination> for Determination {
+    fn from(former: former::Determination) -> Determination {
+        Determination {
+            outcome: former.outcome,
+            pend_reason: former.pend_reason,
+            charge: former.charge,
+            paid: former.paid,
+            lines: former.lines.into_iter().map(Into::into).collect(),
+            signals: former.signals,
+            consumed: former.consumed,
+            forward_to: former.forward_to,
+            trace: Vec::new(),
+        }
+    }
+}
+
+impl From<former::LineDetermination> for LineDetermination {
+    fn from(former: former::LineDetermination) -> LineDetermination {
+        LineDetermination {
+            number: former.number,
+            outcome: former.outcome,
+            charge: former.charge,
+            allowed: former.allowed,
+            paid: former.paid,
+            paid_units: former.paid_units,
+            adjustments: former.adjustments,
+            rule: former.rule,
+        }
     }
 }
 

@@ -86,6 +86,15 @@ impl<T> Known<T> {
         }
     }
 
+    /// The same answer about something made of the row.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Known<U> {
+        match self {
+            Known::NotLoaded => Known::NotLoaded,
+            Known::Unknown => Known::Unknown,
+            Known::Found(found) => Known::Found(make(found)),
+        }
+    }
+
     pub fn found(&self) -> Option<&T> {
         match self {
             Known::Found(found) => Some(found),

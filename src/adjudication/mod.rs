@@ -18,6 +18,7 @@ mod eligibility;
 mod evidence;
 mod exemptions;
 pub mod facts;
+pub mod former;
 mod member_billing;
 mod pricing;
 mod prior_auth;

@@ -2,7 +2,7 @@
 //! them, in journal order, to the same bytes each time.
 //!
 //! To the next editor: facts are stored for years. Add a variant or a new struct; never reorder
-//! variants or change a stored struct's fields without a new variant beside it.
+//! variants or change a stored struct's fields without a form that still reads the former ([`super::stored`]).
 
 use chrono::NaiveDate;
 use compact_str::CompactString;

@@ -4,3 +4,4 @@ pub mod cloudevent;
 pub mod dead_letter;
 pub mod fact;
 mod remits;
+pub mod stored;

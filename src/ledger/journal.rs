@@ -4,11 +4,11 @@
 
 use rayon::prelude::*;
 use rusqlite::{Connection, Rows, params};
-use serde::de::DeserializeOwned;
 
 use super::step::Step;
 use super::{LedgerError, Seq};
 use crate::events::fact::Fact;
+use crate::events::stored::{self, Stored};
 use crate::limits;
 use crate::sealing::RecordKey;
 
@@ -44,7 +44,7 @@ pub(super) fn insert(connection: &Connection, key: &RecordKey, facts: &[Fact]) -
 }
 
 /// Up to `count` facts from `from` on, or as much of each as `T` is; fewer where they are large, never none while there are any.
-pub(super) fn read<T: DeserializeOwned + Send>(connection: &Connection, key: &RecordKey, from: Seq, count: usize) -> Result<Vec<(Seq, T)>, LedgerError> {
+pub(super) fn read<T: Stored + Send>(connection: &Connection, key: &RecordKey, from: Seq, count: usize) -> Result<Vec<(Seq, T)>, LedgerError> {
     // A plus keeps SQLite from planning the statement anew for each value of the parameter.
     let mut statement = connection.prepare_cached("SELECT seq, sealed FROM journal WHERE seq >= +?1 ORDER BY seq LIMIT +?2")?;
     let mut rows = statement.query(params![as_i64(from), i64::try_from(count).unwrap_or(i64::MAX)])?;
@@ -96,15 +96,13 @@ fn sealed_rows(rows: &mut Rows<'_>, bytes_enough: usize) -> Result<Vec<(Seq, Vec
 }
 
 fn seal(key: &RecordKey, seq: Seq, fact: &Fact) -> Result<Vec<u8>, LedgerError> {
-    let plain = postcard::to_extend(fact, Vec::with_capacity(1024))?;
-    Ok(key.seal(&place(seq), &plain)?)
+    Ok(key.seal(&place(seq), &stored::to_bytes(fact)?)?)
 }
 
-fn open<T: DeserializeOwned + Send>(key: &RecordKey, sealed: Vec<(Seq, Vec<u8>)>) -> Result<Vec<(Seq, T)>, LedgerError> {
+fn open<T: Stored + Send>(key: &RecordKey, sealed: Vec<(Seq, Vec<u8>)>) -> Result<Vec<(Seq, T)>, LedgerError> {
     let open = |(seq, mut sealed): (Seq, Vec<u8>)| {
         let plain = key.open_in_place(&place(seq), &mut sealed)?;
-        // What stands behind a `T` is not looked at.
-        Ok((seq, postcard::from_bytes(plain)?))
+        Ok((seq, stored::from_bytes(plain)?))
     };
     sealed.into_par_iter().with_min_len(ROWS_PER_TASK).map(open).collect()
 }

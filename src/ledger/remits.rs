@@ -11,6 +11,7 @@ use super::sqlite::SqliteLedger;
 use super::{LedgerError, Seq};
 use crate::clock::Timestamp;
 use crate::events::fact::{AnsweredBy, Fact, RemitAcknowledged, RemitBuilt, RemitDelivered, RemitSent, RemitVerdict};
+use crate::events::stored::Stored;
 use crate::ids::{Npi, PartnerId, TraceNumber};
 use crate::sealing::RecordKey;
 
@@ -357,6 +358,8 @@ enum Known {
     DeadLettered,
     Redriven,
 }
+
+impl Stored for Known {}
 
 #[cfg(test)]
 mod tests {

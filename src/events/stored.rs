@@ -1,0 +1,105 @@
+//! Facts as bytes: how they are stored, in each form that they were ever stored in.
+//!
+//! A fact is its variant's number and then its fields in their order (postcard), with no names: what it
+//! was stored as must be known to read it. So a decision is marked with the number of its form in the
+//! place of its variant's.
+
+use serde::de::DeserializeOwned;
+
+use super::fact::{Fact, FactHead};
+use crate::adjudication::former;
+
+/// The number of [`Fact::ClaimAdjudicated`], which marks decisions of the first form.
+const FIRST_FORM: u8 = 6;
+/// Marks decisions of today's form; far behind the numbers of variants.
+const SECOND_FORM: u8 = 64;
+
+/// What is read of a stored fact: all of it, or its beginning.
+pub trait Stored: DeserializeOwned {
+    /// Reads a decision of the first form; the heads of decisions are the same in all forms.
+    ///
+    /// # Errors
+    /// The bytes are none.
+    fn of_first_form(bytes: &[u8]) -> postcard::Result<Self> {
+        postcard::from_bytes(bytes)
+    }
+}
+
+impl Stored for FactHead {}
+
+impl Stored for Fact {
+    fn of_first_form(bytes: &[u8]) -> postcard::Result<Fact> {
+        let fields = bytes.get(1..).unwrap_or_default();
+        let decision: former::Decision = postcard::from_bytes(fields)?;
+        Ok(Fact::ClaimAdjudicated(Box::new(decision.into())))
+    }
+}
+
+/// # Errors
+/// None for facts that exist.
+pub fn to_bytes(fact: &Fact) -> postcard::Result<Vec<u8>> {
+    let mut bytes = postcard::to_extend(fact, Vec::with_capacity(1024))?;
+    if let (Fact::ClaimAdjudicated(_), Some(form)) = (fact, bytes.first_mut()) {
+        *form = SECOND_FORM;
+    }
+    Ok(bytes)
+}
+
+/// Reads a fact, or as much of it as `T` is; what stands behind is not looked at. `bytes` is scratch
+/// space afterwards.
+///
+/// # Errors
+/// The bytes are not a fact of any form.
+pub fn from_bytes<T: Stored>(bytes: &mut [u8]) -> postcard::Result<T> {
+    match bytes.first_mut() {
+        Some(&mut FIRST_FORM) => T::of_first_form(bytes),
+        Some(form @ &mut SECOND_FORM) => {
+            *form = FIRST_FORM;
+            postcard::from_bytes(bytes)
+        }
+        Some(_) | None => postcard::from_bytes(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adjudication::determination::ClaimOutcome;
+    use crate::money::Money;
+
+    /// Two lines of one synthetic claim, both paid, one with two units of an authorization.
+    const FIRST: &[u8] = include_bytes!("../../fixtures/stored/claim-adjudicated-first-form.bin");
+
+    #[test]
+    fn a_decision_of_the_first_form_reads_as_one_of_today() {
+        let fact: Fact = from_bytes(&mut FIRST.to_vec()).unwrap();
+        let Fact::ClaimAdjudicated(decision) = &fact else { panic!("another fact") };
+        let determination = &decision.determination;
+        assert_eq!(determination.outcome(), ClaimOutcome::Paid);
+        assert_eq!(determination.paid(), Money::from_cents(8030));
+        let lines: Vec<String> = determination.lines().iter().map(|line| line.amount_paid().to_string()).collect();
+        assert_eq!(lines, ["62.10", "18.20"]);
+        let [consumed] = determination.consumed() else { panic!("one row is used") };
+        assert_eq!(consumed.units.to_string(), "2");
+        assert!(decision.facts.member.found().is_some());
+        let rows = decision.facts.authorizations.found().unwrap();
+        assert!(rows.iter().any(|row| row.row == consumed.row));
+        assert_eq!(decision.echo.lines.len(), 2);
+
+        // The head is the same, and what is read today is stored as today.
+        let head: FactHead = from_bytes(&mut FIRST.to_vec()).unwrap();
+        assert_eq!(head, FactHead::from(fact.clone()));
+        let mut again = to_bytes(&fact).unwrap();
+        assert_eq!(again.first(), Some(&SECOND_FORM));
+        assert_eq!(from_bytes::<FactHead>(&mut again.clone()).unwrap(), head);
+        assert_eq!(from_bytes::<Fact>(&mut again).unwrap(), fact);
+    }
+
+    #[test]
+    fn every_cut_of_a_stored_decision_is_an_error() {
+        for end in 0..FIRST.len() {
+            let cut = FIRST.get(..end).unwrap();
+            assert!(from_bytes::<Fact>(&mut cut.to_vec()).is_err(), "cut at {end}");
+        }
+    }
+}
