@@ -82,8 +82,7 @@ fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_
     };
     let determination = lines.and_then(|lines| Determination::new(claim.charge, lines, aside).ok());
     let determination = determination.unwrap_or_else(|| failed(&case, &mut trace));
-    let (id, result, note) = prompt_pay::due(&case);
-    trace.of_claim(&case, Told::new(id, result, note, None));
+    trace.of_claim(&case, || prompt_pay::due(&case));
     determination.with_trace(trace.steps())
 }
 
@@ -117,30 +116,29 @@ impl Fate {
 fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate> {
     let at = case.claim.at;
     if case.receipt.is_encounter {
-        trace.of_claim(case, Told::new(RuleId::Encounter, StepResult::Recorded, "an encounter (BHT06 is RP)", at));
+        trace.of_claim(case, || Told::new(RuleId::Encounter, StepResult::Recorded, "an encounter (BHT06 is RP)", at));
         trace.not_reached(0, [Rule::Replacement, Rule::Routing].into_iter());
         return Some(Fate::Recorded(Rule::Encounter));
     }
-    trace.of_claim(case, Told::new(RuleId::Encounter, StepResult::Skipped, "no encounter", None));
+    trace.of_claim(case, || Told::new(RuleId::Encounter, StepResult::Skipped, "no encounter", None));
     if case.claim.is_void() {
-        trace.of_claim(case, Told::new(RuleId::Void, StepResult::Recorded, "a void (frequency 8)", at));
+        trace.of_claim(case, || Told::new(RuleId::Void, StepResult::Recorded, "a void (frequency 8)", at));
         trace.not_reached(0, [Rule::Routing].into_iter());
         return Some(Fate::Recorded(Rule::Replacement));
     }
     if case.claim.is_replacement() {
-        trace.of_claim(case, Told::new(RuleId::Replacement, StepResult::Pended, "a replacement (frequency 7)", at));
+        trace.of_claim(case, || Told::new(RuleId::Replacement, StepResult::Pended, "a replacement (frequency 7)", at));
         aside.pend_reason = Some(PendReason::Replacement);
         trace.not_reached(0, [Rule::Routing].into_iter());
         return Some(Fate::Pended(Rule::Replacement));
     }
-    trace.of_claim(
-        case,
-        Told::new(RuleId::Replacement, StepResult::Skipped, "neither a replacement nor a void", at),
-    );
+    trace.of_claim(case, || {
+        Told::new(RuleId::Replacement, StepResult::Skipped, "neither a replacement nor a void", at)
+    });
     if case.claim.billing_provider.npi.is_none() {
         let at = case.claim.billing_provider.at;
         let note = "the billing provider has no NPI to be paid under";
-        trace.of_claim(case, Told::new(RuleId::Payee, StepResult::Pended, note, at));
+        trace.of_claim(case, || Told::new(RuleId::Payee, StepResult::Pended, note, at));
         aside.pend_reason = Some(PendReason::NoPayee);
         return Some(Fate::Pended(Rule::Routing));
     }
@@ -168,7 +166,7 @@ fn routed(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate>
             (told, Some(Fate::Pended(Rule::Routing)))
         }
     };
-    trace.of_claim(case, told);
+    trace.of_claim(case, || told);
     fate
 }
 
@@ -191,7 +189,7 @@ fn line_by_line<'a>(case: &Case<'a>, aside: &mut Aside, trace: &mut Trace) -> Re
         so_far.lines.push(decided);
     }
     let at = review.evidence.map(|amount| amount.at);
-    trace.of_claim(case, Told::new(review.id, StepResult::Passed, review.note, at));
+    trace.of_claim(case, || Told::new(review.id, StepResult::Passed, review.note, at));
     aside.signals.extend(review.signals);
     aside.consumed = so_far.consumed;
     Ok(so_far.lines)
@@ -206,7 +204,7 @@ fn decide<'a>(
     trace: &mut Trace,
 ) -> Result<LineDetermination, Unbalanced> {
     let Some(dates) = case.claim.service_dates(line) else {
-        trace.of_claim(case, Told::new(RuleId::Failed, StepResult::Pended, "no service date", line.at));
+        trace.of_claim(case, || Told::new(RuleId::Failed, StepResult::Pended, "no service date", line.at));
         trace.not_reached(line.number, steps_from(0));
         aside.pend_reason.get_or_insert(PendReason::RuleFailure);
         return Ok(LineDetermination::pended(line.number, line.charge, Rule::Eligibility));
@@ -214,14 +212,6 @@ fn decide<'a>(
     let mut open = OpenLine::new(line, dates);
     for ((rule, gate), place) in GATES.into_iter().zip(1..) {
         let ruling = gate(case, &open, so_far);
-        let told = Told {
-            id: ruling.id.unwrap_or(RuleId::general(rule)),
-            result: ruling.verdict.result(),
-            note: ruling.note,
-            given: ruling.verdict.given(),
-            at: ruling.evidence,
-            draws: ruling.draws,
-        };
         if let Some(signal) = ruling.signal {
             aside.signals.push(Raised {
                 signal,
@@ -229,7 +219,14 @@ fn decide<'a>(
                 amount: None,
             });
         }
-        trace.of_line(case, &open, so_far, told);
+        trace.of_line(case, &open, so_far, || Told {
+            id: ruling.id.unwrap_or(RuleId::general(rule)),
+            result: ruling.verdict.result(),
+            note: ruling.note,
+            given: ruling.verdict.given(),
+            at: ruling.evidence,
+            draws: ruling.draws,
+        });
         match ruling.verdict {
             Verdict::Passed | Verdict::Skipped | Verdict::NotEnforced => {}
             Verdict::Cut(reason, kept) => open.cut(reason, kept),
@@ -261,7 +258,7 @@ fn settle<'a>(
     let line = open.line;
     let priced = price(case, &open, so_far);
     let unpriced = case.tables.rules.pricing.unpriced;
-    trace.of_line(case, &open, so_far, told_price(&priced, unpriced, line.at));
+    trace.of_line(case, &open, so_far, || told_price(&priced, unpriced, line.at));
     let denied = |reason: Reason| {
         Ok(LineDetermination::denied(
             line.number,
@@ -277,8 +274,9 @@ fn settle<'a>(
             let paid = pay(open, allowed, so_far, purse)?;
             let is_reduced = paid.adjustments().iter().any(|adjustment| adjustment.carc == PRIOR_PAYER.carc);
             if let Some(open) = untouched.filter(|_| is_reduced) {
-                let told = Told::new(RuleId::PriorPayment, StepResult::Cut, "what other payers paid is taken off", None);
-                trace.of_line(case, &open, so_far, told.giving(PRIOR_PAYER));
+                trace.of_line(case, &open, so_far, || {
+                    Told::new(RuleId::PriorPayment, StepResult::Cut, "what other payers paid is taken off", None).giving(PRIOR_PAYER)
+                });
             }
             Ok(paid)
         }
@@ -374,7 +372,7 @@ impl OpenLine<'_> {
 /// is pended whole.
 fn failed(case: &Case<'_>, trace: &mut Trace) -> Determination {
     let note = "no lines, or charge, adjustments and payment do not add up";
-    trace.of_claim(case, Told::new(RuleId::Failed, StepResult::Pended, note, case.claim.at));
+    trace.of_claim(case, || Told::new(RuleId::Failed, StepResult::Pended, note, case.claim.at));
     let lines = case
         .claim
         .lines

@@ -116,23 +116,24 @@ impl Ruling {
         Ruling::new(Verdict::Pended(reason), note)
     }
 
-    pub(super) fn by(self, id: RuleId) -> Ruling {
-        Ruling { id: Some(id), ..self }
+    pub(super) fn by(mut self, id: RuleId) -> Ruling {
+        self.id = Some(id);
+        self
     }
 
-    pub(super) fn at(self, evidence: SegmentPosition) -> Ruling {
-        Ruling {
-            evidence: Some(evidence),
-            ..self
-        }
+    pub(super) fn at(mut self, evidence: SegmentPosition) -> Ruling {
+        self.evidence = Some(evidence);
+        self
     }
 
-    pub(super) fn signalling(self, signal: Signal) -> Ruling {
-        Ruling { signal: Some(signal), ..self }
+    pub(super) fn signalling(mut self, signal: Signal) -> Ruling {
+        self.signal = Some(signal);
+        self
     }
 
-    pub(super) fn drawing(self, draw: Draw) -> Ruling {
-        Ruling { draws: Some(draw), ..self }
+    pub(super) fn drawing(mut self, draw: Draw) -> Ruling {
+        self.draws = Some(draw);
+        self
     }
 }
 

@@ -65,8 +65,8 @@ fn judged(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: Na
 
 /// What makes a claim timely that no exception had to excuse.
 fn timely_by(case: &Case<'_>, limit: &FilingLimit, service: NaiveDate) -> RuleId {
-    let without_grace = limit.limit.last_day(service).unwrap_or(NaiveDate::MAX);
-    if without_grace < case.receipt.received_on {
+    let is_without_grace = || limit.limit.last_day(service).is_none_or(|last_day| case.receipt.received_on <= last_day);
+    if limit.grace_days > 0 && !is_without_grace() {
         RuleId::FilingGrace
     } else if limit.network.is_some() {
         RuleId::FilingNetwork
