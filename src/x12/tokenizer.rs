@@ -53,6 +53,8 @@ pub enum TokenErrorKind {
     SegmentTooLong,
     #[error("segment of more than {} elements", limits::SEGMENT_ELEMENTS_MAX)]
     TooManyElements,
+    #[error("more than {} interchanges, groups and transaction sets in one file", limits::ENVELOPES_PER_FILE_MAX)]
+    TooManyEnvelopes,
     #[error("the file ends inside a segment")]
     Truncated,
 }
