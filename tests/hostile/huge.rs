@@ -122,7 +122,7 @@ fn cases() -> [Case; 10] {
             body: |n, out| write!(out, "ST*837*{n:09}*005010X222A1~SE*2*{n:09}~"),
             times: MILLION,
             segments: None,
-            expected: "rejected envelope 0-0 TA1:022@4500107",
+            expected: "rejected envelope 0-0 TA1:022@3375107",
         },
     ]
 }
