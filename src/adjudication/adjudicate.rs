@@ -1,7 +1,7 @@
 //! The steps in order: read this first.
 //!
 //! First what concerns the claim as a whole (encounter, void, replacement, routing), then line by line
-//! [`GATES`], pricing, other payers, share of cost. The first step that denies a line gives it its
+//! [`GATES`], pricing, other payers, share of cost; behind the decision, signs of fraud. The first step that denies a line gives it its
 //! reason. Lines go one after the other, each through all steps, so that a line sees which of the lines
 //! before it stand and what they use of an authorization.
 //!
@@ -22,7 +22,7 @@ use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling, Verdict};
 use super::telling::{Told, Trace};
 use super::trace::{Rule, StepResult};
-use super::{billing_restrictions, coding_edits, coordination, duplicate, eligibility, prior_auth, prompt_pay, timely_filing};
+use super::{billing_restrictions, coding_edits, coordination, duplicate, eligibility, fraud_signals, prior_auth, prompt_pay, timely_filing};
 use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
 use crate::money::{Money, Quantity};
@@ -82,8 +82,9 @@ fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_
     };
     let determination = lines.and_then(|lines| Determination::new(claim.charge, lines, aside).ok());
     let determination = determination.unwrap_or_else(|| failed(&case, &mut trace));
+    let suspicions = fraud_signals::notice(&case, determination.lines(), &mut trace);
     trace.of_claim(&case, || prompt_pay::due(&case));
-    determination.with_trace(trace.steps())
+    determination.with_suspicions(suspicions).with_trace(trace.steps())
 }
 
 /// The steps of a line from one on, pricing included.
@@ -442,7 +443,11 @@ mod tests {
                 ][..],
                 &of_late_line(1),
                 &of_late_line(2),
-                &[(0, Rule::MemberBilling, StepResult::Passed), (0, Rule::PromptPay, StepResult::Skipped)],
+                &[
+                    (0, Rule::MemberBilling, StepResult::Passed),
+                    (0, Rule::FraudSignals, StepResult::Skipped),
+                    (0, Rule::PromptPay, StepResult::Skipped),
+                ],
             ]
             .concat()
         );
@@ -488,6 +493,7 @@ mod tests {
                     "2400 SV101-2 2400 SV102 2400 SV104 fee_schedule.csv HCPCS 99214"
                 ),
                 step(RuleId::MemberOwesNothing, StepResult::Passed, "members.csv "),
+                step(RuleId::FraudNone, StepResult::Skipped, ""),
                 step(RuleId::DueBefore, StepResult::Skipped, "rule pack prompt_pay"),
             ]
         );

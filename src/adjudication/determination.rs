@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::adjustment::Adjustment;
 use super::former;
+use super::fraud_signals::Suspicion;
 use super::trace::{Rule, Step};
 use crate::ids::Carc;
 use crate::money::{Money, Quantity};
@@ -96,10 +97,6 @@ pub enum Signal {
     PatientEstimate,
     /// TF_BOUNDARY: late in days, timely in years, or the reverse.
     TimelyFilingBoundary,
-    /// Service after the member's death.
-    Deceased,
-    /// An authorization number of another member.
-    ForeignAuthorization,
 }
 
 impl Signal {
@@ -109,8 +106,6 @@ impl Signal {
             Signal::ShareOfCostMismatch => "share-of-cost-mismatch",
             Signal::PatientEstimate => "patient-estimate",
             Signal::TimelyFilingBoundary => "timely-filing-boundary",
-            Signal::Deceased => "deceased",
-            Signal::ForeignAuthorization => "foreign-authorization",
         }
     }
 }
@@ -269,6 +264,8 @@ pub struct Determination {
     /// Where a forwarded claim goes.
     forward_to: Option<compact_str::CompactString>,
     #[serde(skip)]
+    suspicions: Vec<Suspicion>,
+    #[serde(skip)]
     trace: Vec<Step>,
 }
 
@@ -313,6 +310,7 @@ impl Determination {
             signals: aside.signals,
             consumed,
             forward_to: aside.forward_to,
+            suspicions: Vec::new(),
             trace: Vec::new(),
         })
     }
@@ -333,6 +331,7 @@ impl Determination {
             signals: Vec::new(),
             consumed: Vec::new(),
             forward_to: None,
+            suspicions: Vec::new(),
             trace: Vec::new(),
         }
     }
@@ -341,7 +340,25 @@ impl Determination {
         Determination { trace, ..self }
     }
 
-    /// As it is stored and compared: the trace belongs to one run.
+    pub(super) fn with_suspicions(self, suspicions: Vec<Suspicion>) -> Determination {
+        Determination { suspicions, ..self }
+    }
+
+    /// The signs of fraud on the claim, which stand beside the decision; empty on a determination read back
+    /// from the ledger.
+    pub fn suspicions(&self) -> &[Suspicion] {
+        &self.suspicions
+    }
+
+    /// As it is stored and compared: without its trace and what stands beside it.
+    pub fn bare(self) -> Determination {
+        Determination {
+            suspicions: Vec::new(),
+            ..self.without_trace()
+        }
+    }
+
+    /// The trace belongs to one run.
     pub fn without_trace(self) -> Determination {
         Determination { trace: Vec::new(), ..self }
     }
@@ -400,9 +417,10 @@ impl From<former::Determination> for Determination {
             charge: former.charge,
             paid: former.paid,
             lines: former.lines.into_iter().map(Into::into).collect(),
-            signals: former.signals,
+            signals: former.signals.into_iter().filter_map(former::Raised::told).collect(),
             consumed: former.consumed,
             forward_to: former.forward_to,
+            suspicions: Vec::new(),
             trace: Vec::new(),
         }
     }

@@ -62,7 +62,8 @@ fn of_claim(id: RuleId, case: &Case<'_>, at: Option<SegmentPosition>) -> Vec<Evi
             | Rule::UnitLimit
             | Rule::FeeSchedule
             | Rule::MemberBilling
-            | Rule::PromptPay => Vec::new(),
+            | Rule::PromptPay
+            | Rule::FraudSignals => Vec::new(),
         },
     }
 }
@@ -91,7 +92,7 @@ fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>) -> Vec<Evidence> {
         Rule::PriorAuthorization => found.extend(elements.authorization(id)),
         Rule::CodePair => found.extend(elements.code().into_iter().chain(elements.modifiers())),
         Rule::UnitLimit => found.extend(elements.code().into_iter().chain([elements.units()])),
-        Rule::Coordination | Rule::Encounter | Rule::Replacement | Rule::Routing | Rule::MemberBilling | Rule::PromptPay => {}
+        Rule::Coordination | Rule::Encounter | Rule::Replacement | Rule::Routing | Rule::MemberBilling | Rule::PromptPay | Rule::FraudSignals => {}
     }
     found
 }

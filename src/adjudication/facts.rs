@@ -185,6 +185,8 @@ pub struct ProviderFacts {
     pub taxonomy: Option<Taxonomy>,
     pub kind: ProviderKind,
     pub contracted: bool,
+    /// Enrolment of the NPI: that of a row which holds the claim's first day, where there is one.
+    pub enrolled: Period,
 }
 
 /// An authorized line with the units used before this claim.
@@ -245,6 +247,7 @@ impl From<&Provider> for ProviderFacts {
             taxonomy: provider.taxonomy,
             kind: provider.kind,
             contracted: provider.contracted,
+            enrolled: provider.enrolled,
         }
     }
 }
@@ -293,7 +296,15 @@ fn providers(claim: &Claim, reference: &ReferenceData, member: Option<&MemberFac
     {
         if found.iter().all(|(known, _)| *known != npi) {
             let tin = claim.billing_provider.tin.as_ref();
-            let facts = Known::look_up(reference.providers.as_deref(), |table| table.find_under(&npi, tin).map(ProviderFacts::from));
+            let facts = Known::look_up(reference.providers.as_deref(), |table| {
+                let facts = table.find_under(&npi, tin).map(ProviderFacts::from)?;
+                let mut enrolments = table.find(&npi).iter().map(|row| row.enrolled);
+                let enrolled = enrolments.find(|enrolled| first_day.is_some_and(|day| enrolled.covers(day)));
+                Some(ProviderFacts {
+                    enrolled: enrolled.unwrap_or(facts.enrolled),
+                    ..facts
+                })
+            });
             found.push((npi, facts));
         }
     }

@@ -19,6 +19,7 @@ mod evidence;
 mod exemptions;
 pub mod facts;
 pub mod former;
+pub mod fraud_signals;
 mod member_billing;
 mod pricing;
 mod prior_auth;

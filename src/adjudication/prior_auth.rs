@@ -4,7 +4,6 @@ use chrono::{NaiveDate, NaiveTime};
 
 use super::authorized_units::drawn;
 use super::case::{Case, OpenLine, SoFar};
-use super::determination::Signal;
 use super::exemptions;
 use super::facts::AuthorizationFacts;
 use super::rule_id::RuleId;
@@ -180,7 +179,7 @@ fn candidates<'a>(case: &Case<'_>, line: &OpenLine<'_>, on_file: &'a [Authorizat
         let foreign = Ruling::denied(NUMBER_INVALID, "the authorization is another member's")
             .by(RuleId::AuthorizationForeign)
             .at(at);
-        return Err(Box::new(foreign.signalling(Signal::ForeignAuthorization)));
+        return Err(Box::new(foreign));
     }
     Ok(Candidates { rows, at })
 }

@@ -194,6 +194,13 @@ rule_ids! {
     PatientPaidHospital "MB-5" MemberBilling "D1 MB5" [] "What a hospital's patient paid without owing it is told and not deducted.";
     PatientEstimate "MB-6" MemberBilling "D1 MB6" [] "An estimate of what the patient owes is told.";
 
+    FraudNone "FWA-none" FraudSignals "E5" [] "Nothing stands out that a person should look at.";
+    FraudDeceased "FWA-deceased" FraudSignals "E5 DECEASED" [] "Service after the patient's death is told for a person to look at.";
+    FraudAuthorization "FWA-authorization" FraudSignals "E5" [] "An authorization number of another member is told, whatever became of the line.";
+    FraudDuplicates "FWA-duplicates" FraudSignals "E5 DUP_PATTERN" [] "Lines of several earlier claims again, or one line again and again, are told as a pattern.";
+    FraudInactive "FWA-inactive" FraudSignals "E5 NOT_RENDERED" [] "Service by a provider who was not enrolled on its day is told.";
+    FraudHours "FWA-hours" FraudSignals "E5 NOT_RENDERED" [] "More than 24 hours a day of services billed by time, for one member by one provider, are told.";
+
     DueDate "PAY-30" PromptPay "E7" [] "Interest is owed from the day after the last day for paying.";
     DueBefore "PAY-before" PromptPay "E7" [] "Claims received before the rule began owe no interest.";
     Failed "FAIL-1" FeeSchedule "J" [] "A claim that cannot be decided, or does not add up, waits for a person.";
@@ -217,6 +224,7 @@ impl RuleId {
             Rule::CodePair => RuleId::NoCodePair,
             Rule::UnitLimit => RuleId::UnitsWithin,
             Rule::PromptPay => RuleId::DueDate,
+            Rule::FraudSignals => RuleId::FraudNone,
         }
     }
 

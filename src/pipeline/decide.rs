@@ -134,6 +134,8 @@ impl<'a> Desk<'a> {
             true => rule_failure(&claim),
             false => determine(&claim, &receipt, &facts, &tables),
         };
+        let suspicions = determination.suspicions().to_vec();
+        let determination = determination.bare();
         for consumed in determination.consumed() {
             seen.consume(consumed.row, consumed.units);
         }
@@ -164,6 +166,7 @@ impl<'a> Desk<'a> {
             echo: ClaimEcho::of(&claim),
             facts,
             determination,
+            suspicions,
             findings,
             rules: self.rules.digest(),
             refdata: self.reference.digest(),

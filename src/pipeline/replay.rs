@@ -171,7 +171,7 @@ fn decide_again(claim: &Claim, decision: Decision, instead: &Instead, pins: &Pin
     Some(Difference {
         claim: decision.claim_id,
         before: decision.determination,
-        after: after.without_trace(),
+        after: after.bare(),
     })
 }
 

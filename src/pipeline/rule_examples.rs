@@ -261,6 +261,8 @@ impl Told {
             let amount = raised.amount.map(|amount| format!(" {amount}")).unwrap_or_default();
             format!("signal {}{amount}", raised.signal.as_str())
         }));
+        let suspicions = self.determinations.iter().flat_map(|determination| determination.suspicions());
+        texts.extend(suspicions.map(|suspicion| format!("signal {}", suspicion.signal.as_str())));
         let pended = self.determinations.iter().filter_map(Determination::pend_reason);
         texts.extend(pended.map(|reason| format!("pended {}", reason.as_str())));
         texts

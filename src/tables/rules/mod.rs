@@ -6,6 +6,7 @@
 
 mod code_list;
 mod exemptions;
+mod fraud_signals;
 
 use std::sync::LazyLock;
 
@@ -16,6 +17,7 @@ use serde::Deserialize;
 
 pub use self::code_list::{CodeList, DiagnosisList};
 pub use self::exemptions::{EvidenceStrength, Exemption, Indicator, LineEvidence};
+pub use self::fraud_signals::{FraudSignalRules, TimedCodes};
 use super::reasons::{AdjustmentGroup, ReasonError, Reasons};
 use super::refdata::RowReason;
 use crate::ids::{Carc, ContentDigest, Modifier, NetworkId, OhcCode, Qualifier, Rarc};
@@ -49,6 +51,8 @@ pub struct Rules {
     pub pricing: PricingRules,
     #[serde(default)]
     pub correct_coding: CorrectCodingRules,
+    #[serde(default)]
+    pub fraud_signals: FraudSignalRules,
     #[serde(default)]
     pub eligibility: EligibilityRules,
     #[serde(default)]
@@ -309,6 +313,14 @@ impl Rules {
         in_range((360..=366).contains(&self.prompt_pay.divisor_days), "prompt_pay.divisor_days", "360 to 366")?;
         let rate = self.prompt_pay.rate_percent;
         in_range((Decimal::ZERO..=Decimal::ONE_HUNDRED).contains(&rate), "prompt_pay.rate_percent", "0 to 100")?;
+        let signals = &self.fraud_signals;
+        in_range(
+            signals.repeats.is_none_or(|repeats| (2..=100).contains(&repeats)),
+            "fraud_signals.repeats",
+            "2 to 100",
+        )?;
+        let minutes = signals.timed.iter().all(|timed| (1..=1440).contains(&timed.minutes));
+        in_range(minutes, "fraud_signals.timed minutes", "1 to 1440")?;
         if self.payer.ids.is_empty() {
             return Err(RuleError::Empty { key: "payer.ids" });
         }
