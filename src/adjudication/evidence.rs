@@ -82,7 +82,7 @@ fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>) -> Vec<Evidence> {
                 RuleId::RestrictedModifierMissing | RuleId::RestrictedModifierForbidden | RuleId::RestrictedTelehealth => elements.modifiers(),
                 RuleId::RestrictedDiagnosis | RuleId::RestrictedPresentOnAdmission => elements.diagnoses(),
                 RuleId::RestrictedUnitsPerLine => vec![elements.units()],
-                RuleId::RestrictedUnitsPerDay => vec![elements.units(), elements.dates()],
+                RuleId::RestrictedUnitsPerDay | RuleId::RestrictedFrequency => vec![elements.units(), elements.dates()],
                 RuleId::RestrictedAge | RuleId::RestrictedSpan | RuleId::RestrictedAidCode | RuleId::RestrictedNewborn => vec![elements.dates()],
                 RuleId::RestrictedBillType => vec![Evidence::of(LoopId::L2300, case.claim.at, 5)],
                 RuleId::RestrictedTaxonomy => elements.rendering(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::claim::Claim;
 use crate::claim::party::ProviderRole;
 use crate::clock::Timestamp;
-use crate::ids::{AidCode, AuthorizationNumber, Cin, ClaimId, Modifier, NetworkId, Npi, OhcCode, Taxonomy, Tin};
+use crate::ids::{AidCode, AuthorizationNumber, Cin, ClaimId, Modifier, NetworkId, Npi, OhcCode, ProcedureCode, RevenueCode, Taxonomy, Tin};
 use crate::money::{Money, Quantity};
 use crate::phi::{Phi, Purpose, sealing};
 use crate::tables::code_range::CodeRange;
@@ -35,10 +35,12 @@ pub struct Facts {
     pub original: Option<OriginalClaim>,
     /// What was granted for late claims of this member by this billing provider.
     pub filing_exceptions: Vec<FilingException>,
+    /// What earlier claims of the member were paid for, of the claim's codes that are counted over months.
+    pub services: Vec<EarlierService>,
 }
 
 impl Facts {
-    /// Looks up everything about a claim. `units_used` answers what the ledger has counted for a row
+    /// Looks up everything about a claim but the member's earlier services. `units_used` answers what the ledger has counted for a row
     /// beyond the table's own count; `duplicates` and `original` come from the ledger too.
     pub fn gather(
         claim: &Claim,
@@ -64,6 +66,7 @@ impl Facts {
             duplicates,
             original,
             filing_exceptions: claim.billing_provider.npi.and_then(exceptions).unwrap_or_default(),
+            services: Vec::new(),
         }
     }
 
@@ -220,6 +223,18 @@ pub struct EarlierLine {
     /// LX01 of this claim's line.
     pub line: u16,
     pub earlier_claim: ClaimId,
+}
+
+/// A service that an earlier claim of the member was paid for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierService {
+    pub claim: ClaimId,
+    pub procedure: Option<ProcedureCode>,
+    pub revenue: Option<RevenueCode>,
+    #[serde(with = "crate::text_form::day")]
+    pub day: NaiveDate,
+    /// Units paid.
+    pub units: Quantity,
 }
 
 /// The claim that a replacement or void names.

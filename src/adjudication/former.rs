@@ -205,6 +205,7 @@ impl From<Facts> for facts::Facts {
             duplicates: former.duplicates,
             original: former.original.map(|(claim, decided_on)| facts::OriginalClaim { claim, decided_on }),
             filing_exceptions: Vec::new(),
+            services: Vec::new(),
         }
     }
 }

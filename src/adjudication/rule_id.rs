@@ -115,7 +115,7 @@ rule_ids! {
     RestrictedDiagnosis "RES-diagnosis" Restriction "D2" [row] "No diagnosis of the line supports the code.";
     RestrictedUnitsPerLine "RES-units-per-line" Restriction "D2" [row] "A line has more units of the code than it may.";
     RestrictedUnitsPerDay "RES-units-per-day" Restriction "D2" [row] "A day has more units of the code than it may.";
-    RestrictedFrequency "RES-frequency" Restriction "D2" [] "Units of earlier claims are not counted: the row is told as not enforced.";
+    RestrictedFrequency "RES-frequency" Restriction "D2" [row] "The member was paid for as many units of the code as there may be in so many months.";
     NonCovered "RES-non-covered" Restriction "D2" [row] "The code is never payable.";
     RestrictedBillType "RES-bill-type" Restriction "D2" [row] "The code does not go with the type of bill.";
     RestrictedPatientStatus "RES-patient-status" Restriction "D2" [row] "The code does not go with the patient's status.";

@@ -11,7 +11,7 @@ use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
 use crate::adjudication::determination::{Determination, LineDetermination, LineOutcome, PendReason};
 use crate::adjudication::facts::{EarlierLine, Facts, Receipt};
 use crate::adjudication::trace::Rule;
-use crate::adjudication::{Tables, adjudicate, adjudicate_untold, line_identity};
+use crate::adjudication::{Tables, adjudicate, adjudicate_untold, frequency, line_identity};
 use crate::claim::Claim;
 use crate::claim::assembler::Assembled;
 use crate::claim::echo::ClaimEcho;
@@ -125,7 +125,10 @@ impl<'a> Desk<'a> {
             .collect();
         let gathered = guarded("facts", || Facts::gather(&claim, self.reference, &|row| seen.units_used(row), duplicates, None));
         let failed = edits_failed || gathered.is_none();
-        let facts = gathered.unwrap_or_default();
+        let mut facts = gathered.unwrap_or_default();
+        if frequency::asks_for_services(&claim, self.reference) {
+            facts.services = frequency::of_claim(&claim, &seen.services.of(&member_token));
+        }
         let tables = Tables {
             rules: self.rules,
             reference: self.reference,
@@ -153,6 +156,9 @@ impl<'a> Desk<'a> {
         for (fingerprint, claim) in &fingerprints {
             seen.remember(*fingerprint, *claim);
         }
+        let echo = ClaimEcho::of(&claim);
+        let paid = frequency::services_paid(claim_id, &echo, &determination, self.reference);
+        seen.services.remember(member_token, paid);
         let decision = Decision {
             claim_id,
             version: 1,
@@ -163,7 +169,7 @@ impl<'a> Desk<'a> {
             receipt,
             member_token,
             pcn_token,
-            echo: ClaimEcho::of(&claim),
+            echo,
             facts,
             determination,
             suspicions,

@@ -18,15 +18,17 @@ use super::inbound::InboundError;
 use super::open_sets::for_each_claim;
 use super::survey::survey;
 use crate::adjudication::determination::{Determination, LineOutcome};
-use crate::adjudication::facts::{EarlierLine, Facts, Receipt};
+use crate::adjudication::facts::{EarlierLine, EarlierService, Facts, Receipt};
 use crate::adjudication::rule_id::RuleId;
 use crate::adjudication::trace::StepResult;
-use crate::adjudication::{Tables, line_identity};
+use crate::adjudication::{Tables, frequency, line_identity};
 use crate::claim::Claim;
+use crate::claim::echo::ClaimEcho;
 use crate::config::SeverityProfile;
 use crate::finding::Finding;
-use crate::ids::ClaimId;
+use crate::ids::{Cin, ClaimId};
 use crate::money::{Money, Quantity};
+use crate::phi::Phi;
 use crate::tables::LoadError;
 use crate::tables::refdata::authorizations::AuthorizationRow;
 use crate::tables::refdata::{ReferenceData, ReferenceTable};
@@ -310,6 +312,7 @@ pub fn decide_told(bytes: &[u8], received_on: NaiveDate, tables: &Tables<'_>) ->
 struct History {
     units: HashMap<AuthorizationRow, Quantity>,
     lines: HashSet<Vec<u8>>,
+    services: Vec<(Option<Phi<Cin>>, EarlierService)>,
 }
 
 impl History {
@@ -322,8 +325,16 @@ impl History {
             earlier_claim: ClaimId::from_bytes([0; 16]),
         });
         let units_used = |row| self.units.get(&row).copied().unwrap_or_default();
-        let facts = Facts::gather(claim, tables.reference, &units_used, duplicates.collect(), None);
+        let gathered = Facts::gather(claim, tables.reference, &units_used, duplicates.collect(), None);
+        let cin = claim.subscriber.cin;
+        let of_member = self.services.iter().filter(|(of, _)| *of == cin).map(|(_, service)| service.clone());
+        let facts = Facts {
+            services: frequency::of_claim(claim, &of_member.collect::<Vec<_>>()),
+            ..gathered
+        };
         let determination = determine_and_tell(claim, receipt, &facts, tables);
+        let paid = frequency::services_paid(ClaimId::from_bytes([0; 16]), &ClaimEcho::of(claim), &determination, tables.reference);
+        self.services.extend(paid.into_iter().map(|service| (cin, service)));
         for consumed in determination.consumed() {
             let used = self.units.entry(consumed.row).or_default();
             *used = *used + consumed.units;

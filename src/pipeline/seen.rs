@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::house::House;
+use super::services::Services;
 use crate::ids::ClaimId;
 use crate::ledger::line_index::{self, LineEntry, Run, Span};
 use crate::ledger::{Ledger, LedgerError, LineFingerprint, Seq};
@@ -36,6 +37,8 @@ pub struct Seen {
     recent: Mutex<VecDeque<Recent>>,
     runs: RwLock<Vec<Run>>,
     units: Mutex<HashMap<AuthorizationRow, Quantity>>,
+    /// What is counted over months.
+    pub services: Services,
     /// Where runs are kept; `None`: everything stays in memory.
     directory: Option<PathBuf>,
     /// A look-up on disk failed; the next batch boundary reports it.
@@ -59,6 +62,7 @@ impl Seen {
             recent: Mutex::default(),
             runs: RwLock::default(),
             units: Mutex::default(),
+            services: Services::default(),
             directory: None,
             failed: Mutex::default(),
         }
@@ -79,6 +83,7 @@ impl Seen {
             runs: RwLock::new(runs),
             directory: Some(directory),
             units: Mutex::new(units),
+            services: Services::load(ledger, &house.reference)?,
             ..Seen::empty()
         };
         let mut unread = Ok(());
