@@ -267,6 +267,7 @@ pub(super) fn note(connection: &Connection, first: Seq, facts: &[Fact]) -> Resul
             | Fact::AckBuilt(_)
             | Fact::ClaimRejected(_)
             | Fact::ClaimAdjudicated(_)
+            | Fact::ClaimReversed(_)
             | Fact::DeadLettered(_)
             | Fact::Redriven(_) => {}
         }
@@ -390,6 +391,7 @@ mod tests {
             charge: Money::ZERO,
             paid: Money::ZERO,
             interest: Money::ZERO,
+            recovery: Default::default(),
         }
     }
 

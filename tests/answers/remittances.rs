@@ -5,7 +5,7 @@ use claimstream::adjudication::trace::Rule;
 use claimstream::ids::TraceNumber;
 use claimstream::money::{Money, Quantity};
 use claimstream::remittance::balance;
-use claimstream::remittance::payment_batch::{PaymentMethod, PaymentTotals, RemittedClaim};
+use claimstream::remittance::payment_batch::{Balances, PaymentMethod, PaymentTotals, RemittedClaim};
 use claimstream::remittance::prompt_pay::interest;
 use claimstream::remittance::writer_835::{Remittance, RemittanceError, RemittanceHeader};
 use claimstream::tables::reasons::AdjustmentGroup;
@@ -30,6 +30,7 @@ fn write(claims: &[RemittedClaim<'_>], by_check: bool, announced: PaymentTotals)
         pay_date: day("2026-02-20"),
         produced_on: day("2026-02-19"),
         totals: announced,
+        balances: Balances::default(),
     };
     let mut remittance = Remittance::begin(&header)?;
     let mut bytes = Vec::new();
@@ -51,6 +52,7 @@ fn on_time(decision: &Decision) -> RemittedClaim<'_> {
     RemittedClaim {
         decision,
         interest: Money::ZERO,
+        reversed: None,
     }
 }
 
@@ -67,6 +69,7 @@ fn a_late_payment_by_ach_carries_its_interest() {
         &[RemittedClaim {
             decision: &decision,
             interest: owed,
+            reversed: None,
         }],
         false,
     );
@@ -123,6 +126,7 @@ fn thirteen_late_claims_need_three_provider_adjustments() {
     let claims = [RemittedClaim {
         decision: &decision,
         interest: cents(25),
+        reversed: None,
     }; 13];
     let text = String::from_utf8(write_balanced(&claims, false)).unwrap();
     let pairs: Vec<usize> = text
@@ -243,7 +247,7 @@ proptest! {
                 (decision, cents(*owed))
             })
             .collect();
-        let remitted: Vec<RemittedClaim<'_>> = decisions.iter().map(|(decision, interest)| RemittedClaim { decision, interest: *interest }).collect();
+        let remitted: Vec<RemittedClaim<'_>> = decisions.iter().map(|(decision, interest)| RemittedClaim { decision, interest: *interest, reversed: None }).collect();
         let totals: PaymentTotals = remitted.iter().copied().collect();
         let bytes = write(&remitted, by_check, totals).unwrap();
 

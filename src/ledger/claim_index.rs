@@ -1,0 +1,126 @@
+//! Where the decision of a payer's claim number stands: sorted runs of claim ids, asked for replacements
+//! and voids only.
+//!
+//! The number is the beginning of the claim's id. Nobody writes this index while claims are decided: it
+//! is read from the ledger's own runs when the first number is asked for, and kept on disk from there on.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::line_index::{self, Run, Span};
+use super::{Ledger, LedgerError, Seq};
+use crate::ids::ClaimId;
+use crate::limits;
+
+/// A claim and where its decision or rejection stands.
+pub type ClaimEntry = (ClaimId, Seq);
+
+/// Bytes of a claim id that its number has.
+pub const NUMBER_BYTES: usize = 9;
+
+/// Claims by the beginning of their ids.
+#[derive(Debug, Default)]
+pub struct ClaimIndex {
+    /// `None`: everything stays in memory.
+    directory: Option<PathBuf>,
+    /// `None`: not opened yet.
+    runs: Option<Vec<Run>>,
+    /// Batches that are in no run, oldest first, each sorted.
+    batches: Vec<(Seq, Vec<ClaimEntry>)>,
+    /// The last batch that was read.
+    read_to: Seq,
+}
+
+impl ClaimIndex {
+    pub fn kept_in(directory: PathBuf) -> ClaimIndex {
+        ClaimIndex {
+            directory: Some(directory),
+            ..ClaimIndex::default()
+        }
+    }
+
+    /// Where the newest entry of the claim with this beginning stands. Batches up to `durable` may be
+    /// written to disk.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub fn find(&mut self, beginning: [u8; NUMBER_BYTES], ledger: &impl Ledger, durable: Seq) -> Result<Option<ClaimEntry>, LedgerError> {
+        self.catch_up(ledger, durable)?;
+        let begins = |claim: &ClaimId| claim.as_bytes().split_at(NUMBER_BYTES).0.cmp(&beginning[..]);
+        for (_, claims) in self.batches.iter().rev() {
+            if let Ok(place) = claims.binary_search_by(|(claim, _)| begins(claim)) {
+                return Ok(claims.get(place).copied());
+            }
+        }
+        for run in self.runs.iter().flatten().rev() {
+            if let Some((claim, seq)) = run.find_beginning(&beginning)? {
+                return Ok(Some((ClaimId::from_bytes(claim), seq_of(&seq))));
+            }
+        }
+        Ok(None)
+    }
+
+    fn catch_up(&mut self, ledger: &impl Ledger, durable: Seq) -> Result<(), LedgerError> {
+        if self.runs.is_none() {
+            let runs = match &self.directory {
+                Some(directory) => {
+                    fs::create_dir_all(directory)?;
+                    line_index::open_runs(directory)?
+                }
+                None => Vec::new(),
+            };
+            self.read_to = runs.last().map_or(0, Run::last);
+            self.runs = Some(runs);
+        }
+        let mut written = Ok(());
+        let mut entries: usize = self.batches.iter().map(|(_, claims)| claims.len()).sum();
+        let after = self.read_to;
+        ledger.claims_after(after, &mut |first, claims| {
+            entries += claims.len();
+            self.batches.push((first, claims));
+            self.read_to = first;
+            // Millions of claims are read in pieces: no more is in memory than what a run takes.
+            if entries >= limits::LINES_IN_MEMORY && written.is_ok() {
+                written = self.settle(durable);
+                entries = self.batches.iter().map(|(_, claims)| claims.len()).sum();
+            }
+        })?;
+        written
+    }
+
+    /// Writes the batches up to `durable` as a run.
+    fn settle(&mut self, durable: Seq) -> Result<(), LedgerError> {
+        let (Some(directory), Some(runs)) = (&self.directory, &mut self.runs) else {
+            return Ok(());
+        };
+        let settled = self.batches.partition_point(|(first, _)| *first <= durable);
+        let of_run = self.batches.get(..settled).unwrap_or_default();
+        let (Some((first, _)), Some((last, _))) = (of_run.first(), of_run.last()) else {
+            return Ok(());
+        };
+        let span = Span {
+            after: runs.last().map_or(0, Run::last),
+            first: *first,
+            last: *last,
+        };
+        let of_entry = |(claim, seq): &ClaimEntry| (*claim.as_bytes(), ClaimId::from_bytes(u128::from(*seq).to_be_bytes()));
+        let mut entries: Vec<line_index::LineEntry> = of_run.iter().flat_map(|(_, claims)| claims).map(of_entry).collect();
+        entries.sort_unstable_by(|(one, one_seq), (other, other_seq)| (one, one_seq.as_bytes()).cmp(&(other, other_seq.as_bytes())));
+        runs.push(Run::write(directory, span, &entries)?);
+        line_index::merge_small(directory, runs)?;
+        self.batches.drain(..settled);
+        Ok(())
+    }
+}
+
+/// A position in the place of a claim id.
+fn seq_of(place: &ClaimId) -> Seq {
+    Seq::try_from(u128::from_be_bytes(*place.as_bytes())).unwrap_or(Seq::MAX)
+}
+
+/// An entry of the ledger's runs: 16 bytes of claim id, 8 of position.
+pub(super) fn split(entry: &[u8; 24]) -> ClaimEntry {
+    let (mut claim, mut seq) = ([0; 16], [0; 8]);
+    claim.iter_mut().chain(&mut seq).zip(entry).for_each(|(to, from)| *to = *from);
+    (ClaimId::from_bytes(claim), Seq::from_be_bytes(seq))
+}
