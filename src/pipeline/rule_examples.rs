@@ -40,6 +40,8 @@ use crate::tables::rules::{RuleError, RulePack};
 struct Sidecar {
     /// Day of receipt.
     received: NaiveDate,
+    /// That of replacements and voids, where it is another.
+    corrected: Option<NaiveDate>,
     /// `denied CO-29/N892 150.00`: outcome, paid, and each adjustment, of every line of every claim.
     lines: Vec<String>,
     /// Names of what is told beside the decisions, each with its amount.
@@ -148,7 +150,10 @@ pub fn work(path: &Path, rules: &RulePack) -> Result<WorkedExample, ExampleError
     let bytes = read(path)?;
     let told = decide_told(
         bytes.as_bytes(),
-        sidecar.received,
+        ReceivedOn {
+            originals: sidecar.received,
+            corrections: sidecar.corrected.unwrap_or(sidecar.received),
+        },
         &Tables {
             rules: changed.as_ref().unwrap_or(rules),
             reference: &reference,
@@ -236,6 +241,13 @@ fn reference(sidecar: &Sidecar, directory: &Path, beside: &Path) -> Result<Refer
     Ok(reference)
 }
 
+/// The day on which claims are received, and on which replacements and voids are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceivedOn {
+    pub originals: NaiveDate,
+    pub corrections: NaiveDate,
+}
+
 /// The decisions on a file's claims, and which rules they came to.
 #[derive(Debug, Default)]
 pub struct Told {
@@ -265,7 +277,7 @@ impl Told {
 ///
 /// # Errors
 /// [`InboundError`] when the bytes are no X12.
-pub fn decide_told(bytes: &[u8], received_on: NaiveDate, tables: &Tables<'_>) -> Result<Told, InboundError> {
+pub fn decide_told(bytes: &[u8], received: ReceivedOn, tables: &Tables<'_>) -> Result<Told, InboundError> {
     let survey = survey(&mut &*bytes, &SeverityProfile::default(), &mut |_, _| Vec::new())?;
     let (mut history, mut told) = (History::default(), Told::default());
     told.rejected.extend(survey.stop_finding().map(|finding| (0, finding)));
@@ -280,7 +292,10 @@ pub fn decide_told(bytes: &[u8], received_on: NaiveDate, tables: &Tables<'_>) ->
                 return Ok(());
             }
             let receipt = Receipt {
-                received_on,
+                received_on: match claim.is_replacement() || claim.is_void() {
+                    true => received.corrections,
+                    false => received.originals,
+                },
                 is_encounter: header.is_encounter(),
             };
             let determination = history.decide(&claim, &receipt, tables);
