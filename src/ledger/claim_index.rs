@@ -124,3 +124,58 @@ pub(super) fn split(entry: &[u8; 24]) -> ClaimEntry {
     claim.iter_mut().chain(&mut seq).zip(entry).for_each(|(to, from)| *to = *from);
     (ClaimId::from_bytes(claim), Seq::from_be_bytes(seq))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sqlite::SqliteLedger;
+    use crate::sealing::Keys;
+
+    fn claim(number: u64) -> ClaimId {
+        let mut id = [0; 16];
+        id.iter_mut().zip(blake3::hash(&number.to_be_bytes()).as_bytes()).for_each(|(to, from)| *to = *from);
+        ClaimId::from_bytes(id)
+    }
+
+    fn beginning(claim: &ClaimId) -> [u8; NUMBER_BYTES] {
+        claim.as_bytes()[..NUMBER_BYTES].try_into().unwrap()
+    }
+
+    /// Batches of a thousand claims, as a ledger has them.
+    fn with_batches(index: &mut ClaimIndex, ledger: &SqliteLedger, batches: std::ops::Range<u64>, durable: u64) {
+        index.catch_up(ledger, durable).unwrap();
+        for batch in batches {
+            let first = batch * 1_000 + 1;
+            let mut claims: Vec<ClaimEntry> = (first..first + 1_000).map(|seq| (claim(seq), seq)).collect();
+            claims.sort_unstable();
+            index.batches.push((first, claims));
+            index.read_to = first;
+        }
+        index.settle(durable).unwrap();
+    }
+
+    #[test]
+    fn every_claim_is_found_in_memory_and_on_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = Keys::parse(&Keys::generate().unwrap()).unwrap();
+        let ledger = SqliteLedger::open(&directory.path().join("ledger.db"), &keys).unwrap();
+        let runs = directory.path().join("claims");
+        let mut index = ClaimIndex::kept_in(runs.clone());
+        // What is not durable stays in memory.
+        with_batches(&mut index, &ledger, 0..20, 15_001);
+        assert_eq!((index.batches.len(), index.runs.as_ref().unwrap().len()), (4, 1));
+        let mut memory = ClaimIndex::default();
+        with_batches(&mut memory, &ledger, 0..20, 20_000);
+        for index in [&mut index, &mut memory] {
+            for seq in (1..=20_000).step_by(7) {
+                let found = index.find(beginning(&claim(seq)), &ledger, 0).unwrap();
+                assert_eq!(found, Some((claim(seq), seq)));
+            }
+            assert_eq!(index.find(beginning(&claim(20_001)), &ledger, 0).unwrap(), None);
+        }
+        // The next start reads on behind the runs.
+        let mut again = ClaimIndex::kept_in(runs);
+        assert_eq!(again.find(beginning(&claim(3)), &ledger, 0).unwrap(), Some((claim(3), 3)));
+        assert_eq!((again.read_to, again.find(beginning(&claim(19_000)), &ledger, 0).unwrap()), (15_001, None));
+    }
+}

@@ -201,7 +201,313 @@ fn claim_id_beginning(number: &PayerClaimNumber) -> Option<[u8; NUMBER_BYTES]> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, HashMap};
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::adjudication::determination::LineOutcome;
+    use crate::config::Config;
+    use crate::events::fact::PayeeBalance;
+    use crate::money::Quantity;
+    use crate::pipeline::house::{House, Opening};
+    use crate::pipeline::{inbound, payment_run};
+    use crate::tables::refdata::authorizations::AuthorizationRow;
+    use crate::tables::refdata::{ReferenceData, ReferenceTable};
+
+    const AUTHORIZED: i64 = 6;
+
+    /// A house with the tables of the worked examples, and six units of therapy authorized.
+    fn house(directory: &Path) -> House {
+        let mut config = Config::parse("test", "", std::iter::empty()).unwrap();
+        config.service.data_dir = directory.to_path_buf();
+        let mut house = House::open(config, Opening::MayCreate).unwrap();
+        let tables = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rules/reference");
+        let mut reference = ReferenceData::embedded().unwrap();
+        for table in ReferenceTable::ALL {
+            let Ok(mut text) = std::fs::read_to_string(tables.join(table.file_name())) else { continue };
+            if table == ReferenceTable::Authorizations {
+                text.push_str("A1,91234567A,approved,service,2025-01-01,2025-01-31,1457389991,951234567,97112,97112,,6,unit,,\n");
+            }
+            reference = reference.with_table(table, text.as_bytes()).unwrap();
+        }
+        house.reference = reference;
+        house
+    }
+
+    /// What a file of one step does.
+    #[derive(Debug, Clone)]
+    struct Asked {
+        /// `1`, `7` or `8`; the latter two name an earlier claim by its place.
+        frequency: u8,
+        names: usize,
+        units: u32,
+        /// Day of January 2025.
+        day: u32,
+    }
+
+    fn file(number: usize, asked: &[Asked], numbers: &[PayerClaimNumber]) -> String {
+        let mut set = "ST*837*0001*005010X222A1~BHT*0019*00*B1*20250216*0930*CH~NM1*41*2*SENDER*****46*330897513~PER*IC*DESK*TE*7145550100~NM1*40*2*CALOPTIMA*****46*CALOP~HL*1**20*1~PRV*BI*PXC*261QM1300X~NM1*85*2*SAMPLE CLINIC*****XX*1234567893~N3*1 SAMPLE STREET~N4*ORANGE*CA*928680001~REF*EI*951234567~HL*2*1*22*0~SBR*P*18*******MC~NM1*IL*1*SAMPLE*MEMBER****MI*91234567A~N3*1 TEST AVENUE~N4*ANAHEIM*CA*92801~DMG*D8*19800505*F~NM1*PR*2*CALOPTIMA*****PI*CALOP~".to_string();
+        for (place, one) in asked.iter().enumerate() {
+            let charge = 60 * one.units;
+            set += &format!("CLM*P-{number}-{place}*{charge}***11:B:{}*Y*A*Y*Y~", one.frequency);
+            if one.frequency != 1 {
+                let unknown = PayerClaimNumber::new("C000000000000000000");
+                let named = numbers.get(one.names % numbers.len().max(1)).unwrap_or(&unknown);
+                set += &format!("REF*F8*{}~", named.as_str());
+            }
+            set += &format!(
+                "REF*G1*A1~HI*ABK:I10~NM1*82*1*SAMPLE*DOCTOR****XX*1457389991~PRV*PE*PXC*207Q00000X~LX*1~SV1*HC:97112*{charge}*UN*{}***1~DTP*472*D8*202501{:02}~REF*6R*L1~",
+                one.units, one.day
+            );
+        }
+        let segments = set.matches('~').count() + 1;
+        format!(
+            "ISA*00*          *00*          *ZZ*330897513      *ZZ*CALOPTIMA      *250216*0930*^*00501*{number:09}*0*T*:~GS*HC*330897513*CALOPTIMA*20250216*0930*{number}*X*005010X222A1~{set}SE*{segments}*0001~GE*1*{number}~IEA*1*{number:09}~"
+        )
+    }
+
+    /// Everything that later decisions and payments go by.
+    #[derive(Debug, PartialEq, Default)]
+    struct State {
+        units: BTreeMap<AuthorizationRow, Quantity>,
+        /// The claims that stand on each day.
+        days: BTreeMap<u32, Vec<ClaimId>>,
+    }
+
+    fn state(house: &House, seen: &Seen) -> State {
+        let facts = house.ledger.facts(1, 100_000).unwrap();
+        let mut standing: HashMap<ClaimId, &Decision> = HashMap::new();
+        for (_, fact) in &facts {
+            match fact {
+                Fact::ClaimAdjudicated(decision) if decision.determination.paid() > Money::ZERO => {
+                    standing.insert(decision.claim_id, decision);
+                }
+                Fact::ClaimReversed(reversal) => {
+                    let decision = standing.remove(&reversal.claim_id);
+                    assert_eq!(decision.map(|decision| decision.determination.paid()).unwrap_or_default(), reversal.paid);
+                    assert_eq!(
+                        decision.map(|decision| decision.determination.consumed().to_vec()).unwrap_or_default(),
+                        reversal.returned,
+                        "gives back exactly what it took"
+                    );
+                }
+                _ => {}
+            }
+        }
+        let mut state = State::default();
+        for decision in standing.values() {
+            for consumed in decision.determination.consumed() {
+                let used = state.units.entry(consumed.row).or_default();
+                *used = *used + consumed.units;
+            }
+            let day = decision.echo.lines[0].service.unwrap().from;
+            state.days.entry(chrono::Datelike::day(&day)).or_default().push(decision.claim_id);
+        }
+        let stored: BTreeMap<_, _> = house.ledger.units_used().unwrap().into_iter().filter(|(_, units)| *units > Quantity::ZERO).collect();
+        assert_eq!(stored, state.units, "consumed less returned is used");
+        for (row, units) in &stored {
+            assert_eq!(seen.units_used(*row), *units);
+            assert!(*units <= Quantity::whole(AUTHORIZED as u32), "{units}");
+        }
+        state
+    }
+
+    fn take_in(house: &mut House, seen: &Seen, number: usize, asked: &[Asked], numbers: &mut Vec<PayerClaimNumber>) {
+        let text = file(number, asked, numbers);
+        let received_at = Timestamp::parse_rfc3339("2025-02-16T09:00:00-08:00").unwrap();
+        let report = inbound::ingest(house, seen, &mut text.as_bytes(), None, received_at, &|_, _| {}).unwrap();
+        assert_eq!((report.counts.received, report.counts.rejected, report.counts.conservation()), (asked.len() as u64, 0, 0));
+        for (_, fact) in house.ledger.facts(1, 100_000).unwrap() {
+            if let Fact::ClaimAdjudicated(decision) = fact
+                && !numbers.contains(&decision.payer_claim_number)
+            {
+                numbers.push(decision.payer_claim_number);
+            }
+        }
+    }
+
+    fn asked() -> impl Strategy<Value = Asked> {
+        (prop_oneof![3 => Just(1u8), 2 => Just(7), 2 => Just(8)], 0usize..8, 1u32..4, 1u32..5).prop_map(|(frequency, names, units, day)| Asked {
+            frequency,
+            names,
+            units,
+            day,
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+        /// Whatever is sent, replaced and voided: units used are those of what stands, payees have what stands
+        /// pays, no balance is lost, and a start in between changes nothing.
+        #[test]
+        fn what_stands_is_what_is_paid(files in proptest::collection::vec(proptest::collection::vec(asked(), 1..3), 1..8), restart in 0usize..8, pay_every in 1usize..4) {
+            let directory = tempfile::tempdir().unwrap();
+            let mut house = house(directory.path());
+            let mut seen = Seen::load(&house).unwrap();
+            let mut numbers = Vec::new();
+            for (place, asked) in files.iter().enumerate() {
+                if place == restart {
+                    drop(seen);
+                    seen = Seen::load(&house).unwrap();
+                }
+                take_in(&mut house, &seen, place + 1, asked, &mut numbers);
+                state(&house, &seen);
+                if place % pay_every == 0 {
+                    payment_run::run(&mut house, "2025-02-20".parse().unwrap(), &|_, _| {}).unwrap();
+                }
+            }
+            payment_run::run(&mut house, "2025-02-20".parse().unwrap(), &|_, _| {}).unwrap();
+            let facts = house.ledger.facts(1, 100_000).unwrap();
+            let (mut standing, mut paid, mut balance) = (Money::ZERO, Money::ZERO, PayeeBalance::default());
+            for (_, fact) in &facts {
+                match fact {
+                    Fact::ClaimAdjudicated(decision) => standing += decision.determination.paid(),
+                    Fact::ClaimReversed(reversal) => standing -= reversal.paid,
+                    Fact::RemitBuilt(remit) => {
+                        prop_assert!(!remit.payment().is_negative());
+                        prop_assert_eq!(remit.interest, Money::ZERO);
+                        paid += remit.payment();
+                        balance = balance.after(&remit.trace, &remit.recovery);
+                    }
+                    _ => {}
+                }
+            }
+            prop_assert_eq!(standing, paid - balance.owed);
+            prop_assert_eq!(house.ledger.balance(1).unwrap().owed, balance.owed);
+            prop_assert!(house.ledger.payees_due().unwrap().is_empty());
+            // No service of the member stands twice.
+            for claims in state(&house, &seen).days.values() {
+                let lines = |claim: &ClaimId| facts.iter().find_map(|(_, fact)| match fact {
+                    Fact::ClaimAdjudicated(decision) if decision.claim_id == *claim => Some(decision.determination.charge()),
+                    _ => None,
+                });
+                let mut charges: Vec<Option<Money>> = claims.iter().map(lines).collect();
+                let all = charges.len();
+                charges.sort();
+                charges.dedup();
+                prop_assert_eq!(charges.len(), all);
+            }
+        }
+
+        #[test]
+        fn a_void_restores_the_state_before(before in proptest::collection::vec(asked(), 0..4), one in asked(), frequency in prop_oneof![Just(1u8), Just(7)]) {
+            let directory = tempfile::tempdir().unwrap();
+            let mut house = house(directory.path());
+            let seen = Seen::load(&house).unwrap();
+            let mut numbers = Vec::new();
+            if !before.is_empty() {
+                take_in(&mut house, &seen, 1, &before, &mut numbers);
+            }
+            let was = state(&house, &seen);
+            let one = Asked { frequency: 1, ..one };
+            take_in(&mut house, &seen, 2, std::slice::from_ref(&one), &mut numbers);
+            if frequency == 7 {
+                // Replaced in between: the void is of what replaced it, under either number.
+                let names = numbers.len() - 1;
+                take_in(&mut house, &seen, 3, &[Asked { frequency: 7, names, units: 1, ..one.clone() }], &mut numbers);
+            }
+            let names = numbers.len() - 1;
+            let facts = house.ledger.facts(1, 100_000).unwrap();
+            let last = facts.iter().rev().find_map(|(_, fact)| match fact {
+                Fact::ClaimAdjudicated(decision) => Some(decision.determination.lines()[0].outcome()),
+                _ => None,
+            });
+            prop_assert!(matches!(last, Some(LineOutcome::Paid | LineOutcome::Denied)));
+            take_in(&mut house, &seen, 4, &[Asked { frequency: 8, names, ..one.clone() }], &mut numbers);
+            prop_assert_eq!(&state(&house, &seen), &was);
+            // The same again is decided as it was.
+            take_in(&mut house, &seen, 5, &[one], &mut numbers);
+            let decided: Vec<Money> = house.ledger.facts(1, 100_000).unwrap().iter().filter_map(|(_, fact)| match fact {
+                Fact::ClaimAdjudicated(decision) => Some(decision.determination.paid()),
+                _ => None,
+            }).collect();
+            prop_assert_eq!(decided.last(), decided.get(before.len()));
+        }
+    }
+
+    #[test]
+    fn one_file_may_replace_a_claim_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut house = house(directory.path());
+        let seen = Seen::load(&house).unwrap();
+        let mut numbers = Vec::new();
+        let asked = |frequency, units| Asked {
+            frequency,
+            names: 0,
+            units,
+            day: 1,
+        };
+        take_in(&mut house, &seen, 1, &[asked(1, 2)], &mut numbers);
+        take_in(&mut house, &seen, 2, &[asked(7, 3), asked(7, 1), asked(8, 1), asked(8, 1)], &mut numbers);
+        let facts = house.ledger.facts(1, 1_000).unwrap();
+        let mut decided: BTreeMap<ClaimId, Seq> = BTreeMap::new();
+        let mut reversed = Vec::new();
+        for (seq, fact) in &facts {
+            match fact {
+                Fact::ClaimAdjudicated(decision) => assert!(decided.insert(decision.claim_id, *seq).is_none()),
+                Fact::ClaimReversed(reversal) => {
+                    assert_eq!(decided.get(&reversal.claim_id), Some(&reversal.decided_seq));
+                    assert_eq!(house.ledger.reversal_of(reversal.decided_seq).unwrap(), Some(*seq));
+                    reversed.push((reversal.reason, reversal.paid.to_string(), reversal.corrected_paid.to_string()));
+                }
+                _ => {}
+            }
+        }
+        let each = |reason, paid: &str, corrected: &str| (reason, paid.to_string(), corrected.to_string());
+        assert_eq!(
+            reversed,
+            [
+                each(ReversalReason::Replacement, "62.10", "93.15"),
+                each(ReversalReason::Replacement, "93.15", "31.05"),
+                each(ReversalReason::Void, "31.05", "0.00"),
+            ]
+        );
+        assert_eq!(state(&house, &seen), State::default());
+        // What was taken in together is found together, and after a start.
+        let seen = Seen::load(&house).unwrap();
+        assert_eq!(state(&house, &seen), State::default());
+    }
+
+    #[test]
+    fn a_claim_is_found_wherever_its_batch_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut house = house(directory.path());
+        let mut numbers = Vec::new();
+        let days: Vec<Asked> = (1..=4)
+            .map(|day| Asked {
+                frequency: 1,
+                names: 0,
+                units: 1,
+                day,
+            })
+            .collect();
+        let seen = Seen::load(&house).unwrap();
+        for number in 1..=3 {
+            take_in(&mut house, &seen, number, &days, &mut numbers);
+        }
+        let member = house
+            .ledger
+            .facts(1, 1_000)
+            .unwrap()
+            .iter()
+            .find_map(|(_, fact)| match fact {
+                Fact::ClaimAdjudicated(decision) => Some(decision.member_token),
+                _ => None,
+            })
+            .unwrap();
+        for seen in [seen, Seen::load(&house).unwrap()] {
+            for number in &numbers {
+                let found = find(&house.ledger, &seen, number, &member).unwrap().unwrap();
+                assert_eq!(payer_claim_number(&found.claim_id), *number);
+            }
+            let unknown = PayerClaimNumber::new("C000000000000000000");
+            assert!(find(&house.ledger, &seen, &unknown, &member).unwrap().is_none());
+            let other = house.keys.token("member", b"somebody else");
+            assert!(find(&house.ledger, &seen, &numbers[0], &other).unwrap().is_none(), "another member's claim");
+        }
+    }
 
     #[test]
     fn a_number_is_the_beginning_of_its_claims_id() {
