@@ -15,8 +15,7 @@ use crate::limits;
 /// A claim and where its decision or rejection stands.
 pub type ClaimEntry = (ClaimId, Seq);
 
-/// Bytes of a claim id that its number has.
-pub const NUMBER_BYTES: usize = 9;
+pub use crate::ids::NUMBER_BYTES;
 
 /// Claims by the beginning of their ids.
 #[derive(Debug, Default)]

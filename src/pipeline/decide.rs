@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chrono_tz::Tz;
 
-use super::originals::{Standing, Successor, payer_claim_number};
+use super::originals::{Standing, Successor};
 use super::seen::Seen;
 use super::tally;
 use crate::adjudication::decision::{ClaimSource, Decision, Rejection, Reversal};
@@ -181,7 +181,7 @@ impl<'a> Desk<'a> {
         let decision = Decision {
             claim_id,
             version: 1,
-            payer_claim_number: payer_claim_number(&claim_id),
+            payer_claim_number: PayerClaimNumber::of(&claim_id),
             source,
             received_at: self.received_at,
             decided_at: self.decided_at,

@@ -177,14 +177,7 @@ fn find_claim(ledger: &impl Ledger, seen: &Seen, claim: &ClaimId) -> Result<Opti
     Ok(seen.decided_claim(beginning, ledger)?.map(|(_, seq)| seq))
 }
 
-/// CLP07 of a claim: `C` and 18 hex digits of its id; the same on every run.
-pub fn payer_claim_number(claim: &ClaimId) -> PayerClaimNumber {
-    let mut number = claim.hex().to_ascii_uppercase();
-    number.truncate(2 * NUMBER_BYTES);
-    PayerClaimNumber::new(format!("C{number}"))
-}
-
-/// The other way; `None` for what is no number of ours.
+/// [`PayerClaimNumber::of`] the other way; `None` for what is no number of ours.
 fn claim_id_beginning(number: &PayerClaimNumber) -> Option<[u8; NUMBER_BYTES]> {
     let digits = number.as_str().strip_prefix('C')?.as_bytes();
     let mut beginning = [0; NUMBER_BYTES];
@@ -500,7 +493,7 @@ mod tests {
         for seen in [seen, Seen::load(&house).unwrap()] {
             for number in &numbers {
                 let found = find(&house.ledger, &seen, number, &member).unwrap().unwrap();
-                assert_eq!(payer_claim_number(&found.claim_id), *number);
+                assert_eq!(PayerClaimNumber::of(&found.claim_id), *number);
             }
             let unknown = PayerClaimNumber::new("C000000000000000000");
             assert!(find(&house.ledger, &seen, &unknown, &member).unwrap().is_none());
@@ -512,7 +505,7 @@ mod tests {
     #[test]
     fn a_number_is_the_beginning_of_its_claims_id() {
         let claim = ClaimId::from_bytes([0xab, 1, 2, 3, 4, 5, 6, 7, 0xff, 9, 10, 11, 12, 13, 14, 15]);
-        let number = payer_claim_number(&claim);
+        let number = PayerClaimNumber::of(&claim);
         assert_eq!(number.as_str(), "CAB01020304050607FF");
         assert_eq!(claim_id_beginning(&number).as_ref().map(<[u8; 9]>::as_slice), claim.as_bytes().get(..9));
         for none in ["", "C", "CAB01020304050607F", "CAB01020304050607FF0", "XAB01020304050607FF", "CGB01020304050607FF", "Cé01020304050607FF"] {

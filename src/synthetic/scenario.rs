@@ -110,6 +110,12 @@ scenarios! {
     PartedPair "parted-pair", Priced, Regular, Sound;
     UnitsOfLine "units-of-line", CutsUnits("CO-151"), Regular, Sound;
     UnitsOfDay "units-of-day", CutsUnits("CO-151"), Regular, Sound;
+    ReplacementOfNothing "replacement-of-nothing", DeniesClaim("CO-16"), Regular, Sound;
+    VoidOfNothing "void-of-nothing", DeniesClaim("CO-16"), Regular, Sound;
+
+    /// The same claim again under frequency 7, in a file of corrections: decided as it was.
+    Replacement "replacement", Priced, Regular, Sound;
+    Void "void", Recorded, Regular, Sound;
 }
 
 /// What comes of a claim beyond its price; reasons are group and CARC.
@@ -216,6 +222,8 @@ const PROFESSIONAL: &[Scenario] = &[
     Scenario::OtherAidCode,
     Scenario::OutOfNetwork,
     Scenario::NotOnSchedule,
+    Scenario::ReplacementOfNothing,
+    Scenario::VoidOfNothing,
 ];
 
 /// Defects of institutional claims, in the order they take turns.
@@ -258,6 +266,8 @@ const INSTITUTIONAL: &[Scenario] = &[
     Scenario::SeveralMonths,
     Scenario::UnitsOfDay,
     Scenario::ConditionOnAdmission,
+    Scenario::ReplacementOfNothing,
+    Scenario::VoidOfNothing,
 ];
 
 /// The defects that take turns in a form.
@@ -303,9 +313,9 @@ mod tests {
 
     #[test]
     fn defects_are_as_many_as_asked_and_take_turns() {
-        let recipe = Recipe::new(Mix::Professional, 1_000, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
-        let defects: Vec<Defect> = (0..1_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
-        assert_eq!((defects.len(), PROFESSIONAL.len()), (100, 50));
+        let recipe = Recipe::new(Mix::Professional, 1_040, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
+        let defects: Vec<Defect> = (0..1_040).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
+        assert_eq!((defects.len(), PROFESSIONAL.len()), (104, 52));
         for scenario in PROFESSIONAL {
             let occurrences: Vec<u64> = defects
                 .iter()

@@ -292,7 +292,7 @@ proptest! {
                 (decision, cents(*owed))
             })
             .collect();
-        let remitted: Vec<RemittedClaim<'_>> = decisions.iter().map(|(decision, interest)| RemittedClaim { decision, interest: *interest, reversed: None });
+        let remitted = decisions.iter().map(|(decision, interest)| RemittedClaim { decision, interest: *interest, reversed: None });
         let remitted: Vec<RemittedClaim<'_>> = remitted
             .zip(&turned)
             .map(|(claim, turned)| match turned {
