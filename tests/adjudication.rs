@@ -63,7 +63,11 @@ impl History {
                 earlier_claim: ClaimId::from_bytes([0; 16]),
             })
             .collect();
-        let original = if claim.is_replacement() || claim.is_void() { Known::Unknown } else { Known::NotLoaded };
+        let original = if claim.is_replacement() || claim.is_void() {
+            Known::Unknown
+        } else {
+            Known::NotLoaded
+        };
         let units_used = |row| self.units.get(&row).copied().unwrap_or_default();
         let facts = Facts::gather(claim, tables.reference, &units_used, duplicates, original);
         let determination = adjudicate(claim, &Receipt { received_on, is_encounter }, &facts, tables);

@@ -134,10 +134,7 @@ mod tests {
             payee_bank: None,
             pay_date: chrono::NaiveDate::from_ymd_opt(2026, 2, 20).unwrap(),
             built_at: Timestamp::from_unix_seconds(1_790_000_000),
-            claims: vec![RemittedSeq {
-                seq: 4,
-                interest: Money::ZERO,
-            }],
+            claims: vec![RemittedSeq { seq: 4, interest: Money::ZERO }],
             charge: Money::from_cents(100),
             paid: Money::from_cents(80),
             interest: Money::ZERO,

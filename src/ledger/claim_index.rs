@@ -132,7 +132,9 @@ mod tests {
 
     fn claim(number: u64) -> ClaimId {
         let mut id = [0; 16];
-        id.iter_mut().zip(blake3::hash(&number.to_be_bytes()).as_bytes()).for_each(|(to, from)| *to = *from);
+        id.iter_mut()
+            .zip(blake3::hash(&number.to_be_bytes()).as_bytes())
+            .for_each(|(to, from)| *to = *from);
         ClaimId::from_bytes(id)
     }
 

@@ -518,7 +518,11 @@ mod tests {
         let reopened = Run::open(&merged.path).unwrap().unwrap();
         for number in 0..size * 2 + 1_000 {
             let (fingerprint, claim) = entry(number);
-            assert_eq!(reopened.find(&fingerprint, &|_| true).unwrap(), (number < size * 2).then_some(claim), "{number}");
+            assert_eq!(
+                reopened.find(&fingerprint, &|_| true).unwrap(),
+                (number < size * 2).then_some(claim),
+                "{number}"
+            );
         }
     }
 

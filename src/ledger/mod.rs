@@ -4,9 +4,9 @@
 //! its order. Every change is one [`Batch`] in one transaction. The trait is what the pipeline knows;
 //! [`sqlite::SqliteLedger`] is the embedded store behind it.
 
+pub mod claim_index;
 pub mod inspection;
 mod journal;
-pub mod claim_index;
 pub mod line_index;
 mod payables;
 pub mod readers;

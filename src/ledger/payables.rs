@@ -179,7 +179,13 @@ pub(super) fn claims_due(connection: &Connection, payee: i64, after: Seq, count:
         connection.prepare_cached("SELECT seq, received_on, charge, paid, principal FROM payable WHERE payee = ?1 AND seq > +?2 ORDER BY seq LIMIT +?3")?;
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let rows = statement.query_map(params![payee, as_i64(after), count], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, i32>(1)?, row.get(2)?, row.get(3)?, row.get::<_, Option<i64>>(4)?))
+        Ok((
+            row.get::<_, i64>(0)?,
+            row.get::<_, i32>(1)?,
+            row.get(2)?,
+            row.get(3)?,
+            row.get::<_, Option<i64>>(4)?,
+        ))
     })?;
     rows.map(|row| {
         let (seq, days, charge, paid, principal) = row?;

@@ -41,11 +41,9 @@ pub(super) fn insert(connection: &Connection, payees: &Payees, first: Seq, facts
                 });
             }
             if after != before {
-                connection.prepare_cached("INSERT OR REPLACE INTO payee_balance VALUES (?1, ?2, ?3)")?.execute(params![
-                    payee,
-                    after.owed.cents(),
-                    after.forwarded_by.as_ref().map(TraceNumber::as_str)
-                ])?;
+                connection
+                    .prepare_cached("INSERT OR REPLACE INTO payee_balance VALUES (?1, ?2, ?3)")?
+                    .execute(params![payee, after.owed.cents(), after.forwarded_by.as_ref().map(TraceNumber::as_str)])?;
             }
         }
     }
@@ -55,7 +53,9 @@ pub(super) fn insert(connection: &Connection, payees: &Payees, first: Seq, facts
 /// See [`super::Ledger::balance`].
 pub(super) fn balance(connection: &Connection, payee: i64) -> Result<PayeeBalance, LedgerError> {
     let mut statement = connection.prepare_cached("SELECT owed, forwarded_by FROM payee_balance WHERE payee = ?1")?;
-    let found = statement.query_row([payee], |row| Ok((row.get(0)?, row.get::<_, Option<String>>(1)?))).optional()?;
+    let found = statement
+        .query_row([payee], |row| Ok((row.get(0)?, row.get::<_, Option<String>>(1)?)))
+        .optional()?;
     Ok(found.map_or_else(PayeeBalance::default, |(owed, forwarded_by)| PayeeBalance {
         owed: Money::from_cents(owed),
         forwarded_by: forwarded_by.map(TraceNumber::new),

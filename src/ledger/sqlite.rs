@@ -9,8 +9,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::journal::{self, as_i64};
 use super::claim_index::{self, ClaimEntry};
+use super::journal::{self, as_i64};
 use super::line_index::{self, LineEntry};
 use super::payables::{self, Payees};
 use super::remits;

@@ -128,9 +128,13 @@ impl Standing {
 /// [`LedgerError`].
 pub fn find(ledger: &impl Ledger, seen: &Seen, number: &PayerClaimNumber, member: &Token) -> Result<Option<Standing>, LedgerError> {
     let Some(beginning) = claim_id_beginning(number) else { return Ok(None) };
-    let Some((_, seq)) = seen.decided_claim(beginning, ledger)? else { return Ok(None) };
+    let Some((_, seq)) = seen.decided_claim(beginning, ledger)? else {
+        return Ok(None);
+    };
     // A claim that was rejected was given no number.
-    let Fact::ClaimAdjudicated(decision) = ledger.fact(seq)? else { return Ok(None) };
+    let Fact::ClaimAdjudicated(decision) = ledger.fact(seq)? else {
+        return Ok(None);
+    };
     if decision.member_token != *member || decision.payer_claim_number != *number {
         return Ok(None);
     }
@@ -219,7 +223,9 @@ mod tests {
         let tables = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rules/reference");
         let mut reference = ReferenceData::embedded().unwrap();
         for table in ReferenceTable::ALL {
-            let Ok(mut text) = std::fs::read_to_string(tables.join(table.file_name())) else { continue };
+            let Ok(mut text) = std::fs::read_to_string(tables.join(table.file_name())) else {
+                continue;
+            };
             if table == ReferenceTable::Authorizations {
                 text.push_str("A1,91234567A,approved,service,2025-01-01,2025-01-31,1457389991,951234567,97112,97112,,6,unit,,\n");
             }
@@ -298,7 +304,13 @@ mod tests {
             let day = decision.echo.lines[0].service.unwrap().from;
             state.days.entry(chrono::Datelike::day(&day)).or_default().push(decision.claim_id);
         }
-        let stored: BTreeMap<_, _> = house.ledger.units_used().unwrap().into_iter().filter(|(_, units)| *units > Quantity::ZERO).collect();
+        let stored: BTreeMap<_, _> = house
+            .ledger
+            .units_used()
+            .unwrap()
+            .into_iter()
+            .filter(|(_, units)| *units > Quantity::ZERO)
+            .collect();
         assert_eq!(stored, state.units, "consumed less returned is used");
         for (row, units) in &stored {
             assert_eq!(seen.units_used(*row), *units);
@@ -311,7 +323,10 @@ mod tests {
         let text = file(number, asked, numbers);
         let received_at = Timestamp::parse_rfc3339("2025-02-16T09:00:00-08:00").unwrap();
         let report = inbound::ingest(house, seen, &mut text.as_bytes(), None, received_at, &|_, _| {}).unwrap();
-        assert_eq!((report.counts.received, report.counts.rejected, report.counts.conservation()), (asked.len() as u64, 0, 0));
+        assert_eq!(
+            (report.counts.received, report.counts.rejected, report.counts.conservation()),
+            (asked.len() as u64, 0, 0)
+        );
         for (_, fact) in house.ledger.facts(1, 100_000).unwrap() {
             if let Fact::ClaimAdjudicated(decision) = fact
                 && !numbers.contains(&decision.payer_claim_number)
@@ -508,7 +523,15 @@ mod tests {
         let number = PayerClaimNumber::of(&claim);
         assert_eq!(number.as_str(), "CAB01020304050607FF");
         assert_eq!(claim_id_beginning(&number).as_ref().map(<[u8; 9]>::as_slice), claim.as_bytes().get(..9));
-        for none in ["", "C", "CAB01020304050607F", "CAB01020304050607FF0", "XAB01020304050607FF", "CGB01020304050607FF", "Cé01020304050607FF"] {
+        for none in [
+            "",
+            "C",
+            "CAB01020304050607F",
+            "CAB01020304050607FF0",
+            "XAB01020304050607FF",
+            "CGB01020304050607FF",
+            "Cé01020304050607FF",
+        ] {
             assert_eq!(claim_id_beginning(&PayerClaimNumber::new(none)), None, "{none}");
         }
     }

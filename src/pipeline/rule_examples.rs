@@ -340,13 +340,20 @@ impl History {
             false => (None, Known::NotLoaded),
         };
         let replaced = found.filter(|_| claim.is_replacement());
-        let standing = (0..).zip(&self.claims).filter(|(place, known)| known.reversed_by.is_none() && Some(*place) != replaced);
+        let standing = (0..)
+            .zip(&self.claims)
+            .filter(|(place, known)| known.reversed_by.is_none() && Some(*place) != replaced);
         let standing: HashSet<&Vec<u8>> = standing.flat_map(|(_, known)| &known.lines).collect();
-        let duplicates = identities.iter().filter(|(_, identity)| standing.contains(identity)).map(|(line, _)| EarlierLine {
-            line: *line,
-            earlier_claim: ClaimId::from_bytes([0; 16]),
-        });
-        let given_back = replaced.and_then(|place| self.claims.get(place)).map(|known| known.determination.consumed().to_vec());
+        let duplicates = identities
+            .iter()
+            .filter(|(_, identity)| standing.contains(identity))
+            .map(|(line, _)| EarlierLine {
+                line: *line,
+                earlier_claim: ClaimId::from_bytes([0; 16]),
+            });
+        let given_back = replaced
+            .and_then(|place| self.claims.get(place))
+            .map(|known| known.determination.consumed().to_vec());
         let units_used = |row| {
             let back = given_back.iter().flatten().filter(|consumed| consumed.row == row);
             back.fold(self.units.get(&row).copied().unwrap_or_default(), |used, consumed| used.less(consumed.units))
@@ -362,7 +369,9 @@ impl History {
         let number = claim.original_claim.as_ref().and_then(|number| number.value.as_str().strip_prefix('C'));
         let named = number.and_then(|place| place.parse::<usize>().ok()).and_then(|place| place.checked_sub(1));
         let of_member = |place: &usize| self.claims.get(*place).is_some_and(|known| known.cin == cin_of(claim));
-        let Some(mut place) = named.filter(of_member) else { return (None, Known::Unknown) };
+        let Some(mut place) = named.filter(of_member) else {
+            return (None, Known::Unknown);
+        };
         let is_void = |by: usize| self.claims.get(by).is_some_and(|known| !known.determination.outcome().is_remitted());
         loop {
             let Some(known) = self.claims.get(place) else { return (None, Known::Unknown) };
@@ -410,7 +419,11 @@ impl History {
             decided_on: receipt.received_on,
             filed_on: filed_on.unwrap_or(receipt.received_on),
             determination: determination.clone(),
-            lines: identities.into_iter().filter(|(number, _)| stands(number)).map(|(_, identity)| identity).collect(),
+            lines: identities
+                .into_iter()
+                .filter(|(number, _)| stands(number))
+                .map(|(_, identity)| identity)
+                .collect(),
             reversed_by: None,
         });
     }

@@ -314,7 +314,11 @@ mod tests {
         assert_eq!(seen.runs.read().unwrap().len(), 2);
         assert_eq!(lock(&seen.recent).len(), 1);
         for line in 0..lines * 7 {
-            assert_eq!(seen.line(&fingerprint(line), None), Some(ClaimId::from_bytes([(line / lines) as u8; 16])), "{line}");
+            assert_eq!(
+                seen.line(&fingerprint(line), None),
+                Some(ClaimId::from_bytes([(line / lines) as u8; 16])),
+                "{line}"
+            );
         }
         assert_eq!(seen.line(&fingerprint(lines * 7), None), None);
     }

@@ -196,13 +196,7 @@ fn read_claims(
 }
 
 /// Decides a batch on all threads; members keep their order, results keep the file's.
-fn decide_batch(
-    pool: &rayon::ThreadPool,
-    desk: &Desk<'_>,
-    seen: &Seen,
-    find_original: &(impl FindOriginal + Sync),
-    batch: Vec<Pending>,
-) -> Vec<Decided> {
+fn decide_batch(pool: &rayon::ThreadPool, desk: &Desk<'_>, seen: &Seen, find_original: &(impl FindOriginal + Sync), batch: Vec<Pending>) -> Vec<Decided> {
     let mut shards: Vec<Vec<(usize, Pending)>> = (0..limits::MEMBER_SHARDS).map(|_| Vec::new()).collect();
     for (place, pending) in batch.into_iter().enumerate() {
         if let Some(shard) = shards.get_mut(shard(&pending.assembled.claim)) {

@@ -199,7 +199,9 @@ impl<W: Write> File<'_, W> {
             let claim = match self.original {
                 None => self.maker.claim(form, set.first_of_form + offset),
                 Some(original) => {
-                    let Some(mut claim) = corrections::of(self.maker, form, set, offset) else { continue };
+                    let Some(mut claim) = corrections::of(self.maker, form, set, offset) else {
+                        continue;
+                    };
                     let st_byte = original.sets.get(&place).copied().unwrap_or(0);
                     let ordinal = u32::try_from(offset + 1).unwrap_or(u32::MAX);
                     let id = ClaimId::derive(&original.digest, st_byte, ordinal);

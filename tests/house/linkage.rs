@@ -64,7 +64,11 @@ fn write(site: &Site, name: &str, isa13: &str, claims: &[Again<'_>]) {
         let mut is_first_line = true;
         for segment in &segments[from..to] {
             let mut segment = segment.clone();
-            let cheaper = |amount: &str| (Money::parse_x12(amount.as_bytes()).unwrap() - Money::from_cents(i64::from(again.less) * 100)).to_x12().to_string();
+            let cheaper = |amount: &str| {
+                (Money::parse_x12(amount.as_bytes()).unwrap() - Money::from_cents(i64::from(again.less) * 100))
+                    .to_x12()
+                    .to_string()
+            };
             match segment[0].as_str() {
                 "HL" => segment[1] = (place + 2).to_string(),
                 "CLM" => {
@@ -99,7 +103,11 @@ fn write(site: &Site, name: &str, isa13: &str, claims: &[Again<'_>]) {
 fn newest_835(site: &Site) -> Vec<String> {
     let remittances = site.tree("data/outbound/835");
     let (_, bytes) = remittances.iter().max_by_key(|(name, _)| name.rsplit('/').next().unwrap().to_string()).unwrap();
-    String::from_utf8(bytes.clone()).unwrap().split('~').map(|segment| segment.trim().to_string()).collect()
+    String::from_utf8(bytes.clone())
+        .unwrap()
+        .split('~')
+        .map(|segment| segment.trim().to_string())
+        .collect()
 }
 
 fn all_balance(site: &Site) {
@@ -111,12 +119,14 @@ fn all_balance(site: &Site) {
 /// Σ payments of the events, and what the payee still has too much.
 fn payments(site: &Site) -> (Money, Money) {
     let events = site.events("data", "remits").into_iter().map(|event| event["value"].clone());
-    events.filter(|value| value.get("payment").is_some()).fold((Money::ZERO, Money::ZERO), |(paid, owed), value| {
-        (
-            paid + money(&value["payment"]) - money(&value["interest"]),
-            owed + money(&value["forwarded"]) - money(&value["collected"]),
-        )
-    })
+    events
+        .filter(|value| value.get("payment").is_some())
+        .fold((Money::ZERO, Money::ZERO), |(paid, owed), value| {
+            (
+                paid + money(&value["payment"]) - money(&value["interest"]),
+                owed + money(&value["forwarded"]) - money(&value["collected"]),
+            )
+        })
 }
 
 #[test]
@@ -151,7 +161,10 @@ fn what_was_paid_is_taken_back_once_and_paid_anew() {
     let replacement = &decided[6];
     assert!(money(&replacement["paid"]) < money(&originals[0]["paid"]), "{replacement}");
     let reversed = decisions(&site, "reversed");
-    let told: Vec<(&Value, &Value, &Value)> = reversed.iter().map(|value| (&value["claim_id"], &value["reason"], &value["reversed_by"])).collect();
+    let told: Vec<(&Value, &Value, &Value)> = reversed
+        .iter()
+        .map(|value| (&value["claim_id"], &value["reason"], &value["reversed_by"]))
+        .collect();
     assert_eq!(
         told,
         [
@@ -177,8 +190,12 @@ fn what_was_paid_is_taken_back_once_and_paid_anew() {
     assert!(remittance[3].starts_with("BPR*H*0*C*NON*"), "{}", remittance[3]);
     let trace = remittance[4].split('*').nth(2).unwrap().to_string();
     let short = money(&originals[0]["paid"]) + money(&originals[1]["paid"]) - money(&replacement["paid"]);
-    assert!(remittance.iter().any(|segment| *segment == format!("PLB*1200000002*20261231*FB:{trace}*-{}", short.to_x12())
-        || segment.ends_with(&format!("FB:{trace}*-{}", short.to_x12()))));
+    assert!(
+        remittance
+            .iter()
+            .any(|segment| *segment == format!("PLB*1200000002*20261231*FB:{trace}*-{}", short.to_x12())
+                || segment.ends_with(&format!("FB:{trace}*-{}", short.to_x12())))
+    );
     all_balance(&site);
     let standing = |decided: &[Value], reversed: &[Value]| -> Money {
         let sum = |values: &[Value]| values.iter().map(|value| money(&value["paid"])).sum::<Money>();
@@ -223,7 +240,11 @@ fn what_was_paid_is_taken_back_once_and_paid_anew() {
     let (decided, reversed) = (decisions(&site, "adjudicated"), decisions(&site, "reversed"));
     assert_eq!(reversed[2]["claim_id"], replacement["claim_id"]);
     let remittance = newest_835(&site);
-    assert!(remittance.iter().any(|segment| segment.starts_with("PLB*") && segment.contains(&format!("FB:{trace}*"))));
+    assert!(
+        remittance
+            .iter()
+            .any(|segment| segment.starts_with("PLB*") && segment.contains(&format!("FB:{trace}*")))
+    );
     all_balance(&site);
     let (sent, owed) = payments(&site);
     assert_eq!(sent - owed, standing(&decided, &reversed));
@@ -235,12 +256,19 @@ fn what_was_paid_is_taken_back_once_and_paid_anew() {
         run.result()
     };
     let (original, replaced) = (explain(&originals[0]["claim_id"]), explain(&replacement["claim_id"]));
-    assert_eq!((&original["reversed_by"], &original["reversal"]), (&replacement["claim_id"], &"replacement".into()));
+    assert_eq!(
+        (&original["reversed_by"], &original["reversal"]),
+        (&replacement["claim_id"], &"replacement".into())
+    );
     assert_eq!((&replaced["reverses"], &replaced["reversal"]), (&originals[0]["claim_id"], &"void".into()));
     let replay = site.json(&["--data-dir", "data", "replay", "--dry-run", "--all"]).expect(0).result();
     assert_eq!((&replay["claims"], &replay["changed"]), (&14.into(), &0.into()), "{replay}");
     let doctor = site.json(&["--data-dir", "data", "doctor"]);
-    let sick: Vec<Value> = doctor.of_type("check").into_iter().filter(|check| check["status"] == "damaged" || check["health"] == "damaged").collect();
+    let sick: Vec<Value> = doctor
+        .of_type("check")
+        .into_iter()
+        .filter(|check| check["status"] == "damaged" || check["health"] == "damaged")
+        .collect();
     assert!(sick.is_empty(), "{sick:?}");
 }
 
@@ -268,7 +296,10 @@ fn corrections_come_out_as_their_key_says() {
         *scenarios.entry((row[6].to_string(), row[7].to_string())).or_default() += 1;
     }
     let of = |scenario: &str, outcome: &str| scenarios.get(&(scenario.to_string(), outcome.to_string())).copied().unwrap_or(0);
-    assert!(of("void", "recorded") > 30 && of("replacement", "paid") > 30 && of("replacement", "denied") > 1, "{scenarios:?}");
+    assert!(
+        of("void", "recorded") > 30 && of("replacement", "paid") > 30 && of("replacement", "denied") > 1,
+        "{scenarios:?}"
+    );
     let taken_back = decisions(&site, "reversed").len();
     // What was too late for its first time stays, and is not taken back.
     assert!(taken_back <= scenarios.values().sum::<usize>() && taken_back > 60, "{taken_back}");
