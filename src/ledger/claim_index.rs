@@ -4,11 +4,11 @@
 //! The number is the beginning of the claim's id. Nobody writes this index while claims are decided: it
 //! is read from the ledger's own runs when the first number is asked for, and kept on disk from there on.
 
-use std::fs;
 use std::path::PathBuf;
 
 use super::line_index::{self, Run, Span};
 use super::{Ledger, LedgerError, Seq};
+use crate::durable::create_directory;
 use crate::ids::ClaimId;
 use crate::limits;
 
@@ -38,13 +38,13 @@ impl ClaimIndex {
         }
     }
 
-    /// Where the newest entry of the claim with this beginning stands. Batches up to `durable` may be
-    /// written to disk.
+    /// Where the newest entry of the claim with this beginning stands, of the batches that begin up to
+    /// `up_to`. Those up to `durable` may be written to disk.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub fn find(&mut self, beginning: [u8; NUMBER_BYTES], ledger: &impl Ledger, durable: Seq) -> Result<Option<ClaimEntry>, LedgerError> {
-        self.catch_up(ledger, durable)?;
+    pub fn find(&mut self, beginning: [u8; NUMBER_BYTES], ledger: &impl Ledger, durable: Seq, up_to: Seq) -> Result<Option<ClaimEntry>, LedgerError> {
+        self.catch_up(ledger, durable, up_to)?;
         let begins = |claim: &ClaimId| claim.as_bytes().split_at(NUMBER_BYTES).0.cmp(&beginning[..]);
         for (_, claims) in self.batches.iter().rev() {
             if let Ok(place) = claims.binary_search_by(|(claim, _)| begins(claim)) {
@@ -59,11 +59,11 @@ impl ClaimIndex {
         Ok(None)
     }
 
-    fn catch_up(&mut self, ledger: &impl Ledger, durable: Seq) -> Result<(), LedgerError> {
+    fn catch_up(&mut self, ledger: &impl Ledger, durable: Seq, up_to: Seq) -> Result<(), LedgerError> {
         if self.runs.is_none() {
             let runs = match &self.directory {
                 Some(directory) => {
-                    fs::create_dir_all(directory)?;
+                    create_directory(directory)?;
                     line_index::open_runs(directory)?
                 }
                 None => Vec::new(),
@@ -74,7 +74,7 @@ impl ClaimIndex {
         let mut written = Ok(());
         let mut entries: usize = self.batches.iter().map(|(_, claims)| claims.len()).sum();
         let after = self.read_to;
-        ledger.claims_after(after, &mut |first, claims| {
+        ledger.claims_between(after, up_to, &mut |first, claims| {
             entries += claims.len();
             self.batches.push((first, claims));
             self.read_to = first;
@@ -144,7 +144,7 @@ mod tests {
 
     /// Batches of a thousand claims, as a ledger has them.
     fn with_batches(index: &mut ClaimIndex, ledger: &SqliteLedger, batches: std::ops::Range<u64>, durable: u64) {
-        index.catch_up(ledger, durable).unwrap();
+        index.catch_up(ledger, durable, Seq::MAX).unwrap();
         for batch in batches {
             let first = batch * 1_000 + 1;
             let mut claims: Vec<ClaimEntry> = (first..first + 1_000).map(|seq| (claim(seq), seq)).collect();
@@ -169,14 +169,17 @@ mod tests {
         with_batches(&mut memory, &ledger, 0..20, 20_000);
         for index in [&mut index, &mut memory] {
             for seq in (1..=20_000).step_by(7) {
-                let found = index.find(beginning(&claim(seq)), &ledger, 0).unwrap();
+                let found = index.find(beginning(&claim(seq)), &ledger, 0, Seq::MAX).unwrap();
                 assert_eq!(found, Some((claim(seq), seq)));
             }
-            assert_eq!(index.find(beginning(&claim(20_001)), &ledger, 0).unwrap(), None);
+            assert_eq!(index.find(beginning(&claim(20_001)), &ledger, 0, Seq::MAX).unwrap(), None);
         }
         // The next start reads on behind the runs.
         let mut again = ClaimIndex::kept_in(runs);
-        assert_eq!(again.find(beginning(&claim(3)), &ledger, 0).unwrap(), Some((claim(3), 3)));
-        assert_eq!((again.read_to, again.find(beginning(&claim(19_000)), &ledger, 0).unwrap()), (15_001, None));
+        assert_eq!(again.find(beginning(&claim(3)), &ledger, 0, Seq::MAX).unwrap(), Some((claim(3), 3)));
+        assert_eq!(
+            (again.read_to, again.find(beginning(&claim(19_000)), &ledger, 0, Seq::MAX).unwrap()),
+            (15_001, None)
+        );
     }
 }

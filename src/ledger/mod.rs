@@ -396,12 +396,12 @@ pub trait Ledger {
     /// [`LedgerError`].
     fn reversed_claims(&self) -> Result<Vec<ClaimId>, LedgerError>;
 
-    /// The claims of every batch that begins after a position, sorted, oldest batch first, with the batch's
-    /// own position.
+    /// The claims of every batch that begins after a position, up to another, sorted, oldest batch first, with
+    /// the batch's own position.
     ///
     /// # Errors
     /// [`LedgerError`].
-    fn claims_after(&self, after: Seq, each: &mut dyn FnMut(Seq, Vec<claim_index::ClaimEntry>)) -> Result<(), LedgerError>;
+    fn claims_between(&self, after: Seq, up_to: Seq, each: &mut dyn FnMut(Seq, Vec<claim_index::ClaimEntry>)) -> Result<(), LedgerError>;
 
     /// All files, oldest first.
     ///

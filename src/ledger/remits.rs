@@ -527,7 +527,12 @@ mod tests {
         .unwrap();
         let rows = |ledger: &SqliteLedger| [1, 2].map(|built| ledger.remit(built).unwrap());
         let before = rows(&ledger);
-        ledger.connection.execute_batch("DROP TABLE remit; DROP TABLE reversed; DROP TABLE payee_balance; ALTER TABLE payable DROP COLUMN principal; PRAGMA user_version = 5;").unwrap();
+        ledger
+            .connection
+            .execute_batch(
+                "DROP TABLE remit; DROP TABLE reversed; DROP TABLE payee_balance; ALTER TABLE payable DROP COLUMN principal; PRAGMA user_version = 5;",
+            )
+            .unwrap();
         drop(ledger);
         let ledger = open(directory.path());
         assert_eq!(rows(&ledger), before, "the index is what the journal says");

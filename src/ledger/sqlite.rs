@@ -350,11 +350,11 @@ impl Ledger for SqliteLedger {
         reversals::reversed_claims(&self.connection)
     }
 
-    fn claims_after(&self, after: Seq, each: &mut dyn FnMut(Seq, Vec<ClaimEntry>)) -> Result<(), LedgerError> {
+    fn claims_between(&self, after: Seq, up_to: Seq, each: &mut dyn FnMut(Seq, Vec<ClaimEntry>)) -> Result<(), LedgerError> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT first_seq, entries FROM claim_run WHERE first_seq > ?1 ORDER BY first_seq")?;
-        let mut rows = statement.query([as_i64(after)])?;
+            .prepare_cached("SELECT first_seq, entries FROM claim_run WHERE first_seq > ?1 AND first_seq <= ?2 ORDER BY first_seq")?;
+        let mut rows = statement.query([as_i64(after), as_i64(up_to)])?;
         while let Some(row) = rows.next()? {
             let entries = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
             let entries = entries.as_chunks::<24>().0.iter().map(claim_index::split).collect();

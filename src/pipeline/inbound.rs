@@ -509,7 +509,7 @@ fn decide_at_once(
     let desk = Desk::new((&house.keys, &house.reference, &house.rules, &house.config), row, profile, decided_at);
     let start = Instant::now();
     // On this connection, which alone sees what is not durable yet.
-    let find_original = |number: &PayerClaimNumber, member: &Token| originals::find(&house.ledger, seen, number, member);
+    let find_original = |number: &PayerClaimNumber, member: &Token| originals::find(&house.ledger, seen, Seq::MAX, number, member);
     let decided: Vec<Decided> = left.map(|pending| desk.decide(pending, seen, &find_original)).collect();
     let (mut progress, mut places) = (row.progress, SetPlaces::of_unfinished(&house.ledger, row)?);
     if !decided.is_empty() {

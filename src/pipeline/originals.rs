@@ -122,13 +122,14 @@ impl Standing {
     }
 }
 
-/// What stands of the member's claim of this number; `None` where the member has none.
+/// What stands of the member's claim of this number; `None` where the member has none. `up_to`: the last
+/// position at which a claim may stand that is named.
 ///
 /// # Errors
 /// [`LedgerError`].
-pub fn find(ledger: &impl Ledger, seen: &Seen, number: &PayerClaimNumber, member: &Token) -> Result<Option<Standing>, LedgerError> {
+pub fn find(ledger: &impl Ledger, seen: &Seen, up_to: Seq, number: &PayerClaimNumber, member: &Token) -> Result<Option<Standing>, LedgerError> {
     let Some(beginning) = claim_id_beginning(number) else { return Ok(None) };
-    let Some((_, seq)) = seen.decided_claim(beginning, ledger)? else {
+    let Some((_, seq)) = seen.decided_claim(beginning, ledger, up_to)? else {
         return Ok(None);
     };
     // A claim that was rejected was given no number.
@@ -158,8 +159,8 @@ fn successor(ledger: &impl Ledger, seen: &Seen, standing: &Standing) -> Result<O
     }
     let seq = match standing.seq {
         Some(seq) => Some(seq),
-        // Committed since it was found, or not yet.
-        None => find_claim(ledger, seen, &standing.claim_id)?,
+        // Committed since it was found, or not yet: among the last in any case.
+        None => ledger.find_claim(&standing.claim_id)?,
     };
     let Some(seq) = seq else { return Ok(None) };
     let Some(reversal) = ledger.reversal_of(seq)? else { return Ok(None) };
@@ -173,12 +174,6 @@ fn successor(ledger: &impl Ledger, seen: &Seen, standing: &Standing) -> Result<O
             what: "a reversal without the decision that made it",
         }),
     }
-}
-
-fn find_claim(ledger: &impl Ledger, seen: &Seen, claim: &ClaimId) -> Result<Option<Seq>, LedgerError> {
-    let mut beginning = [0; NUMBER_BYTES];
-    beginning.iter_mut().zip(claim.as_bytes()).for_each(|(to, from)| *to = *from);
-    Ok(seen.decided_claim(beginning, ledger)?.map(|(_, seq)| seq))
 }
 
 /// [`PayerClaimNumber::of`] the other way; `None` for what is no number of ours.
@@ -507,13 +502,16 @@ mod tests {
             .unwrap();
         for seen in [seen, Seen::load(&house).unwrap()] {
             for number in &numbers {
-                let found = find(&house.ledger, &seen, number, &member).unwrap().unwrap();
+                let found = find(&house.ledger, &seen, Seq::MAX, number, &member).unwrap().unwrap();
                 assert_eq!(PayerClaimNumber::of(&found.claim_id), *number);
             }
             let unknown = PayerClaimNumber::new("C000000000000000000");
-            assert!(find(&house.ledger, &seen, &unknown, &member).unwrap().is_none());
+            assert!(find(&house.ledger, &seen, Seq::MAX, &unknown, &member).unwrap().is_none());
             let other = house.keys.token("member", b"somebody else");
-            assert!(find(&house.ledger, &seen, &numbers[0], &other).unwrap().is_none(), "another member's claim");
+            assert!(
+                find(&house.ledger, &seen, Seq::MAX, &numbers[0], &other).unwrap().is_none(),
+                "another member's claim"
+            );
         }
     }
 

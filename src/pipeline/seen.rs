@@ -48,7 +48,7 @@ pub struct Seen {
     /// committed.
     successors: Mutex<HashMap<ClaimId, (Successor, u64)>>,
     claims: Mutex<ClaimIndex>,
-    /// Facts up to this batch are committed for good.
+    /// Facts up to here are committed for good, and were before the file under way.
     durable: AtomicU64,
     /// A look-up failed; the next batch boundary reports it.
     failed: Mutex<Option<LedgerError>>,
@@ -158,13 +158,23 @@ impl Seen {
         lock(&self.successors).get(claim).map(|(successor, _)| successor.clone())
     }
 
-    /// A committed claim by the beginning of its id, and where its decision or rejection stands.
+    /// A claim by the beginning of its id, and where its decision or rejection stands; of the ledger's
+    /// batches up to a position.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub fn decided_claim(&self, beginning: [u8; NUMBER_BYTES], ledger: &impl Ledger) -> Result<Option<ClaimEntry>, LedgerError> {
-        let durable = self.durable.load(Ordering::Acquire);
-        lock(&self.claims).find(beginning, ledger, durable)
+    pub fn decided_claim(&self, beginning: [u8; NUMBER_BYTES], ledger: &impl Ledger, up_to: Seq) -> Result<Option<ClaimEntry>, LedgerError> {
+        lock(&self.claims).find(beginning, ledger, self.durable(), up_to)
+    }
+
+    /// The ledger's last position when everything was committed and nothing under way.
+    pub fn durable(&self) -> Seq {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    /// Everything up to here is committed, and nothing is under way.
+    pub fn all_is_durable(&self, last: Seq) {
+        self.durable.store(last, Ordering::Release);
     }
 
     /// A look-up failed: the decisions of the batch must not be committed.
@@ -210,7 +220,6 @@ impl Seen {
             recent.committed = Some(first);
             recent.batch
         });
-        self.durable.fetch_max(first, Ordering::AcqRel);
         if let Some(batch) = committed {
             lock(&self.successors).retain(|_, (_, of_batch)| *of_batch > batch);
         }

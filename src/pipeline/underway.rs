@@ -95,6 +95,7 @@ impl Underway {
     pub fn go_on(&mut self, house: &mut House, seen: &Seen, progress: OnProgress<'_>, others_wait: &dyn Fn() -> bool) -> Result<bool, InboundError> {
         let _file = self.span.clone().entered();
         let deciding = tracing::info_span!("decide", claims = Empty).entered();
+        seen.all_is_durable(house.ledger.last_seq()?);
         let House {
             config,
             keys,
@@ -113,8 +114,9 @@ impl Underway {
         let (reached, is_over) = thread::scope(|scope| {
             scope.spawn(move || outbox.follow(readers, &to_publish));
             let committer = scope.spawn(move || of.in_scope(|| commit(ledger, seen, row, places, &to_commit, &unrecorded, &committed)));
-            // What earlier batches replaced or voided is in `seen` until a reader sees it.
-            let find_original = |number: &PayerClaimNumber, member: &Token| readers.read(|ledger| originals::find(ledger, seen, number, member));
+            // No claim names one of its own file; what earlier batches took back is in `seen` until a reader sees it.
+            let up_to = seen.durable();
+            let find_original = |number: &PayerClaimNumber, member: &Token| readers.read(|ledger| originals::find(ledger, seen, up_to, number, member));
             let (mut looked_up, mut is_over) = (Ok(()), true);
             for (byte, batch) in &self.batches {
                 progress(byte, row.bytes);
