@@ -85,8 +85,7 @@ fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_
     let determination = determination.unwrap_or_else(|| failed(&case, &mut trace));
     let reversed = replacement::reversed(&case, &determination);
     let determination = determination.reversing(reversed);
-    let (id, result, note) = prompt_pay::due(&case);
-    trace.of_claim(&case, Told::new(id, result, note, None));
+    trace.of_claim(&case, || prompt_pay::due(&case));
     determination.with_trace(trace.steps())
 }
 
@@ -119,13 +118,13 @@ impl Fate {
 fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate> {
     let at = case.claim.at;
     if case.receipt.is_encounter {
-        trace.of_claim(case, Told::new(RuleId::Encounter, StepResult::Recorded, "an encounter (BHT06 is RP)", at));
+        trace.of_claim(case, || Told::new(RuleId::Encounter, StepResult::Recorded, "an encounter (BHT06 is RP)", at));
         trace.not_reached(0, [Rule::Replacement, Rule::Routing].into_iter());
         return Some(Fate::Recorded(Rule::Encounter));
     }
-    trace.of_claim(case, Told::new(RuleId::Encounter, StepResult::Skipped, "no encounter", None));
+    trace.of_claim(case, || Told::new(RuleId::Encounter, StepResult::Skipped, "no encounter", None));
     let link = replacement::link(case);
-    trace.of_claim(case, link.told());
+    trace.of_claim(case, || link.told());
     if let Some(fate) = linked(link, aside) {
         trace.not_reached(0, [Rule::Routing].into_iter());
         return Some(fate);
@@ -133,7 +132,7 @@ fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<
     if case.claim.billing_provider.npi.is_none() {
         let at = case.claim.billing_provider.at;
         let note = "the billing provider has no NPI to be paid under";
-        trace.of_claim(case, Told::new(RuleId::Payee, StepResult::Pended, note, at));
+        trace.of_claim(case, || Told::new(RuleId::Payee, StepResult::Pended, note, at));
         aside.pend_reason = Some(PendReason::NoPayee);
         return Some(Fate::Pended(Rule::Routing));
     }
@@ -163,6 +162,15 @@ fn routed(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate>
             let told = Told::new(RuleId::RouteDenied, StepResult::Denied, "the member's network is responsible", at);
             (told.giving(reason), Some(Fate::Denied(Rule::Routing, reason)))
         }
+        Route::DeniedByRow(reason) => {
+            let told = Told::new(
+                RuleId::RouteDeniedByRow,
+                StepResult::Denied,
+                "the network's row says why it is not paid here",
+                at,
+            );
+            (told.giving(reason), Some(Fate::Denied(Rule::Routing, reason)))
+        }
         Route::Forwarded(reason, to) => {
             aside.forward_to = Some(to);
             let told = Told::new(RuleId::RouteForwarded, StepResult::Forwarded, "the member's network is responsible", at);
@@ -175,7 +183,7 @@ fn routed(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate>
             (told, Some(Fate::Pended(Rule::Routing)))
         }
     };
-    trace.of_claim(case, told);
+    trace.of_claim(case, || told);
     fate
 }
 
@@ -198,7 +206,7 @@ fn line_by_line<'a>(case: &Case<'a>, aside: &mut Aside, trace: &mut Trace) -> Re
         so_far.lines.push(decided);
     }
     let at = review.evidence.map(|amount| amount.at);
-    trace.of_claim(case, Told::new(review.id, StepResult::Passed, review.note, at));
+    trace.of_claim(case, || Told::new(review.id, StepResult::Passed, review.note, at));
     aside.signals.extend(review.signals);
     aside.consumed = so_far.consumed;
     Ok(so_far.lines)
@@ -213,7 +221,7 @@ fn decide<'a>(
     trace: &mut Trace,
 ) -> Result<LineDetermination, Unbalanced> {
     let Some(dates) = case.claim.service_dates(line) else {
-        trace.of_claim(case, Told::new(RuleId::Failed, StepResult::Pended, "no service date", line.at));
+        trace.of_claim(case, || Told::new(RuleId::Failed, StepResult::Pended, "no service date", line.at));
         trace.not_reached(line.number, steps_from(0));
         aside.pend_reason.get_or_insert(PendReason::RuleFailure);
         return Ok(LineDetermination::pended(line.number, line.charge, Rule::Eligibility));
@@ -221,14 +229,6 @@ fn decide<'a>(
     let mut open = OpenLine::new(line, dates);
     for ((rule, gate), place) in GATES.into_iter().zip(1..) {
         let ruling = gate(case, &open, so_far);
-        let told = Told {
-            id: ruling.id.unwrap_or(RuleId::general(rule)),
-            result: ruling.verdict.result(),
-            note: ruling.note,
-            given: ruling.verdict.given(),
-            at: ruling.evidence,
-            draws: ruling.draws,
-        };
         if let Some(signal) = ruling.signal {
             aside.signals.push(Raised {
                 signal,
@@ -236,7 +236,14 @@ fn decide<'a>(
                 amount: None,
             });
         }
-        trace.of_line(case, &open, so_far, told);
+        trace.of_line(case, &open, so_far, || Told {
+            id: ruling.id.unwrap_or(RuleId::general(rule)),
+            result: ruling.verdict.result(),
+            note: ruling.note,
+            given: ruling.verdict.given(),
+            at: ruling.evidence,
+            draws: ruling.draws,
+        });
         match ruling.verdict {
             Verdict::Passed | Verdict::Skipped | Verdict::NotEnforced => {}
             Verdict::Cut(reason, kept) => open.cut(reason, kept),
@@ -268,7 +275,7 @@ fn settle<'a>(
     let line = open.line;
     let priced = price(case, &open, so_far);
     let unpriced = case.tables.rules.pricing.unpriced;
-    trace.of_line(case, &open, so_far, told_price(&priced, unpriced, line.at));
+    trace.of_line(case, &open, so_far, || told_price(&priced, unpriced, line.at));
     let denied = |reason: Reason| {
         Ok(LineDetermination::denied(
             line.number,
@@ -284,8 +291,9 @@ fn settle<'a>(
             let paid = pay(open, allowed, so_far, purse)?;
             let is_reduced = paid.adjustments().iter().any(|adjustment| adjustment.carc == PRIOR_PAYER.carc);
             if let Some(open) = untouched.filter(|_| is_reduced) {
-                let told = Told::new(RuleId::PriorPayment, StepResult::Cut, "what other payers paid is taken off", None);
-                trace.of_line(case, &open, so_far, told.giving(PRIOR_PAYER));
+                trace.of_line(case, &open, so_far, || {
+                    Told::new(RuleId::PriorPayment, StepResult::Cut, "what other payers paid is taken off", None).giving(PRIOR_PAYER)
+                });
             }
             Ok(paid)
         }
@@ -381,7 +389,7 @@ impl OpenLine<'_> {
 /// is pended whole.
 fn failed(case: &Case<'_>, trace: &mut Trace) -> Determination {
     let note = "no lines, or charge, adjustments and payment do not add up";
-    trace.of_claim(case, Told::new(RuleId::Failed, StepResult::Pended, note, case.claim.at));
+    trace.of_claim(case, || Told::new(RuleId::Failed, StepResult::Pended, note, case.claim.at));
     let lines = case
         .claim
         .lines

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use super::adjudicate::Tables;
 use super::adjustment::Adjustment;
+use super::coding_edits;
 use super::determination::{LineDetermination, LineOutcome, UnitsConsumed};
 use super::facts::{CoverageFacts, Facts, ProviderFacts, Receipt};
 use crate::claim::service_line::ServiceLine;
@@ -11,6 +12,7 @@ use crate::claim::{Claim, Located};
 use crate::ids::Npi;
 use crate::money::{Money, Quantity};
 use crate::phi::{Phi, Purpose};
+use crate::tables::refdata::CodingSetting;
 use crate::tables::refdata::authorizations::AuthorizationRow;
 use crate::tables::refdata::fee_schedule::{FeeRow, Rate};
 use crate::tables::refdata::filing_limits::FilingLimit;
@@ -29,6 +31,8 @@ pub(super) struct Case<'a> {
     pub coverage: Option<&'a CoverageFacts>,
     /// That of the member's network and the billing provider's contract on the day of receipt.
     pub filing_limit: Option<&'a FilingLimit>,
+    /// `None` where correct coding edits do not apply.
+    pub coding_setting: Option<CodingSetting>,
     age_on_first_day: Option<u16>,
 }
 
@@ -45,6 +49,7 @@ impl<'a> Case<'a> {
             first_day,
             coverage,
             filing_limit: None,
+            coding_setting: coding_edits::setting(claim, facts),
             age_on_first_day: None,
         };
         Case {

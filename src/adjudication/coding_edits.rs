@@ -3,8 +3,10 @@
 
 use super::billing_restrictions::same_day_units;
 use super::case::{Case, OpenLine, SoFar};
+use super::facts::Facts;
 use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
+use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
 use crate::tables::code_sets::PublicList;
 use crate::tables::refdata::CodingSetting;
@@ -15,7 +17,7 @@ const COLUMN_TWO: Reason = Reason::contractual("236").remark("N20");
 const TOO_MANY_UNITS: Reason = Reason::contractual("151").remark("N362");
 
 /// Taxonomies of suppliers of equipment, whose edits are their own.
-const SUPPLIERS: [&str; 2] = ["332", "335"];
+const SUPPLIERS: [&[u8]; 2] = [b"332", b"335"];
 
 const INPATIENT: &str = "inpatient: correct coding edits do not apply";
 
@@ -30,7 +32,7 @@ pub(super) fn pair_rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>
         let Some(procedure) = &line.line.procedure else {
             return Ruling::skipped("no procedure");
         };
-        let Some(setting) = setting(case) else {
+        let Some(setting) = case.coding_setting else {
             return Ruling::skipped(INPATIENT);
         };
         let column_two = pairs.of_column_two(setting, procedure);
@@ -64,7 +66,7 @@ pub(super) fn unit_rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>
         let Some(procedure) = &line.line.procedure else {
             return Ruling::skipped("no procedure");
         };
-        let Some(setting) = setting(case) else {
+        let Some(setting) = case.coding_setting else {
             return Ruling::skipped(INPATIENT);
         };
         let Some(limit) = limits.find(setting, procedure) else {
@@ -88,13 +90,14 @@ pub(super) fn unit_rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>
 }
 
 /// Which files of edits a claim is under; none for inpatient claims.
-fn setting(case: &Case<'_>) -> Option<CodingSetting> {
-    if let Some(institutional) = case.claim.institutional() {
+pub(super) fn setting(claim: &Claim, facts: &Facts) -> Option<CodingSetting> {
+    if let Some(institutional) = claim.institutional() {
         return (!institutional.is_inpatient()).then_some(CodingSetting::Outpatient);
     }
-    let on_record = || case.billing_provider().and_then(|provider| provider.taxonomy);
-    let taxonomy = case.claim.billing_provider.taxonomy.or_else(on_record);
-    let is_supplier = taxonomy.is_some_and(|taxonomy| SUPPLIERS.iter().any(|prefix| taxonomy.as_str().starts_with(prefix)));
+    let billing = &claim.billing_provider;
+    let on_record = || facts.provider(billing.npi).and_then(|provider| provider.taxonomy);
+    let taxonomy = billing.taxonomy.or_else(on_record);
+    let is_supplier = taxonomy.is_some_and(|taxonomy| SUPPLIERS.iter().any(|prefix| taxonomy.as_bytes().starts_with(prefix)));
     Some(if is_supplier { CodingSetting::Equipment } else { CodingSetting::Practitioner })
 }
 

@@ -42,7 +42,7 @@ fn of_claim(id: RuleId, case: &Case<'_>, at: Option<SegmentPosition>) -> Vec<Evi
     match id {
         RuleId::Payee => vec![payee()],
         RuleId::FilingReplacement => claim.original_claim.iter().map(|number| Evidence::of(LoopId::L2300, number.at, 2)).collect(),
-        RuleId::FilingDelayReason | RuleId::FilingDelayRefused => vec![Evidence::of(LoopId::L2300, claim.at, 20)],
+        RuleId::FilingDelayReason | RuleId::FilingDelayRefused | RuleId::FilingDelayUnproved => vec![Evidence::of(LoopId::L2300, claim.at, 20)],
         RuleId::DuplicateEarlier => vec![member(), payee()],
         RuleId::PatientPaid | RuleId::ShareOfCostMismatch | RuleId::ShareOfCost | RuleId::PatientPaidHospital | RuleId::PatientEstimate => at
             .filter(|at| at.tag.text() == "AMT")

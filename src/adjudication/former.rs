@@ -162,6 +162,7 @@ impl From<Facts> for facts::Facts {
             authorizations: former.authorizations.map(|rows| rows.into_iter().map(Into::into).collect()),
             duplicates: former.duplicates,
             original: Known::NotLoaded,
+            filing_exceptions: Vec::new(),
         }
     }
 }
@@ -187,6 +188,7 @@ impl From<CoverageFacts> for facts::CoverageFacts {
             pcp_npi: former.pcp_npi,
             share_of_cost: former.share_of_cost,
             has_other_coverage: former.has_other_coverage,
+            other_coverage_code: None,
             added_on: former.added_on,
         }
     }

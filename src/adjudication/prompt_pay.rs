@@ -5,18 +5,19 @@ use chrono::Days;
 
 use super::case::Case;
 use super::rule_id::RuleId;
-use super::trace::{Note, StepResult};
+use super::telling::Told;
+use super::trace::StepResult;
 
 /// The last day without interest, counted from receipt.
-pub(super) fn due(case: &Case<'_>) -> (RuleId, StepResult, Note) {
+pub(super) fn due(case: &Case<'_>) -> Told {
     let rule = &case.tables.rules.prompt_pay;
     let received = case.receipt.received_on;
     if received < rule.received_from {
-        return (RuleId::DueBefore, StepResult::Skipped, "received before the rule began".into());
+        return Told::new(RuleId::DueBefore, StepResult::Skipped, "received before the rule began", None);
     }
     let due = received.checked_add_days(Days::new(u64::from(rule.days)));
     let note = due.map_or_else(|| "never".to_string(), |due| format!("to be paid or denied by {due}"));
-    (RuleId::DueDate, StepResult::Passed, note.into())
+    Told::new(RuleId::DueDate, StepResult::Passed, note, None)
 }
 
 #[cfg(test)]

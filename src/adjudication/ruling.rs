@@ -10,6 +10,7 @@ use crate::ids::{Carc, Rarc};
 use crate::money::{Money, Quantity};
 use crate::position::SegmentPosition;
 use crate::tables::reasons::AdjustmentGroup;
+use crate::tables::refdata::RowReason;
 
 /// A step's result with what it looked at.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +81,16 @@ impl Reason {
     }
 }
 
+impl From<RowReason> for Reason {
+    fn from(reason: RowReason) -> Reason {
+        Reason {
+            group: reason.group,
+            carc: reason.carc,
+            rarcs: [reason.rarc, None],
+        }
+    }
+}
+
 impl Ruling {
     fn new(verdict: Verdict, note: impl Into<Note>) -> Ruling {
         Ruling {
@@ -116,23 +127,24 @@ impl Ruling {
         Ruling::new(Verdict::Pended(reason), note)
     }
 
-    pub(super) fn by(self, id: RuleId) -> Ruling {
-        Ruling { id: Some(id), ..self }
+    pub(super) fn by(mut self, id: RuleId) -> Ruling {
+        self.id = Some(id);
+        self
     }
 
-    pub(super) fn at(self, evidence: SegmentPosition) -> Ruling {
-        Ruling {
-            evidence: Some(evidence),
-            ..self
-        }
+    pub(super) fn at(mut self, evidence: SegmentPosition) -> Ruling {
+        self.evidence = Some(evidence);
+        self
     }
 
-    pub(super) fn signalling(self, signal: Signal) -> Ruling {
-        Ruling { signal: Some(signal), ..self }
+    pub(super) fn signalling(mut self, signal: Signal) -> Ruling {
+        self.signal = Some(signal);
+        self
     }
 
-    pub(super) fn drawing(self, draw: Draw) -> Ruling {
-        Ruling { draws: Some(draw), ..self }
+    pub(super) fn drawing(mut self, draw: Draw) -> Ruling {
+        self.draws = Some(draw);
+        self
     }
 }
 

@@ -47,8 +47,9 @@ impl Told {
 
 impl Trace {
     /// Tells a step of the claim as a whole.
-    pub(super) fn of_claim(&mut self, case: &Case<'_>, told: Told) {
+    pub(super) fn of_claim(&mut self, case: &Case<'_>, tell: impl FnOnce() -> Told) {
         if let Trace::Told(steps) = self {
+            let told = tell();
             steps.push(Step {
                 line: 0,
                 rule: told.id.step(),
@@ -64,8 +65,9 @@ impl Trace {
 
     /// Tells a step of a line. What it looked at and the row that decided are found again for who asks:
     /// the steps are functions of values, so they come to the same.
-    pub(super) fn of_line(&mut self, case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, told: Told) {
+    pub(super) fn of_line(&mut self, case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, tell: impl FnOnce() -> Told) {
         if let Trace::Told(steps) = self {
+            let told = tell();
             steps.push(Step {
                 line: line.line.number,
                 rule: told.id.step(),

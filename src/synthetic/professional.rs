@@ -101,6 +101,9 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | AfterCoverage
         | CoverageGap
         | AfterDeath
+        | BirthDateDiffers
+        | OtherCoverage
+        | DelayUnproved
         | NetworkResponsible
         | Forwarded
         | NetworkUnknown => office_visit(visit, scenario, 1),

@@ -71,7 +71,11 @@ impl FilingSpan {
 impl FilingLimit {
     /// The last timely day, grace included.
     pub fn last_day(&self, service: NaiveDate) -> Option<NaiveDate> {
-        self.limit.last_day(service)?.checked_add_days(chrono::Days::new(u64::from(self.grace_days)))
+        let last_day = self.limit.last_day(service)?;
+        match self.grace_days {
+            0 => Some(last_day),
+            grace => last_day.checked_add_days(chrono::Days::new(u64::from(grace))),
+        }
     }
 }
 
