@@ -41,8 +41,6 @@ impl<'a> Case<'a> {
         let first_day = claim.dates().map(|dates| dates.from);
         let member = facts.member.found();
         let coverage = member.zip(first_day).and_then(|(member, day)| member.coverage_on(day));
-        let is_contracted = facts.provider(claim.billing_provider.npi).is_some_and(|provider| provider.contracted);
-        let network = coverage.and_then(|coverage| coverage.network);
         let case = Case {
             claim,
             receipt,
@@ -50,14 +48,22 @@ impl<'a> Case<'a> {
             tables,
             first_day,
             coverage,
-            filing_limit: tables.reference.filing_limits.find(network, is_contracted, receipt.received_on),
+            filing_limit: None,
             coding_setting: coding_edits::setting(claim, facts),
             age_on_first_day: None,
         };
         Case {
+            filing_limit: case.filing_limit_on(receipt.received_on),
             age_on_first_day: first_day.and_then(|day| case.age_years(day)),
             ..case
         }
+    }
+
+    /// The limit for what is received on a day.
+    pub(super) fn filing_limit_on(&self, day: NaiveDate) -> Option<&'a FilingLimit> {
+        let is_contracted = self.billing_provider().is_some_and(|provider| provider.contracted);
+        let network = self.coverage.and_then(|coverage| coverage.network);
+        self.tables.reference.filing_limits.find(network, is_contracted, day)
     }
 
     pub(super) fn billing_provider(&self) -> Option<&'a ProviderFacts> {
