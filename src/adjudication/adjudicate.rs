@@ -22,7 +22,7 @@ use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling, Verdict};
 use super::telling::{Told, Trace};
 use super::trace::{Rule, StepResult};
-use super::{billing_restrictions, coding_edits, coordination, duplicate, eligibility, prior_auth, prompt_pay, timely_filing};
+use super::{billing_restrictions, coding_edits, coordination, duplicate, eligibility, exemptions, prior_auth, prompt_pay, timely_filing};
 use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
 use crate::money::{Money, Quantity};
@@ -80,6 +80,7 @@ fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_
         }
         None => line_by_line(&case, &mut aside, &mut trace).ok(),
     };
+    let lines = lines.map(|lines| exemptions::marked(&case, lines));
     let determination = lines.and_then(|lines| Determination::new(claim.charge, lines, aside).ok());
     let determination = determination.unwrap_or_else(|| failed(&case, &mut trace));
     trace.of_claim(&case, || prompt_pay::due(&case));
@@ -186,7 +187,8 @@ fn line_by_line<'a>(case: &Case<'a>, aside: &mut Aside, trace: &mut Trace) -> Re
     so_far.lines.reserve_exact(case.claim.lines.len());
     for line in &case.claim.lines {
         let decided = decide(case, line, &mut so_far, &mut purse, aside, trace)?;
-        so_far.lines.push(decided);
+        let exempted = so_far.exempted.take();
+        so_far.lines.push(decided.with_exempted(exempted));
     }
     let at = review.evidence.map(|amount| amount.at);
     trace.of_claim(case, || Told::new(review.id, StepResult::Passed, review.note, at));
@@ -239,6 +241,9 @@ fn decide<'a>(
                 aside.pend_reason.get_or_insert(reason);
                 return Ok(LineDetermination::pended(line.number, line.charge, rule));
             }
+        }
+        if ruling.exempted.is_some() {
+            so_far.exempted = ruling.exempted;
         }
         // Behind the cut: what a step draws fits what it leaves.
         open.draws = open.draws.or(ruling.draws);
@@ -378,7 +383,7 @@ fn failed(case: &Case<'_>, trace: &mut Trace) -> Determination {
         .lines
         .iter()
         .map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule));
-    Determination::pended(lines.collect(), PendReason::RuleFailure)
+    Determination::pended(exemptions::marked(case, lines.collect()), PendReason::RuleFailure)
 }
 
 #[cfg(test)]

@@ -34,6 +34,10 @@ pub struct CodeList(Vec<CodeRange>);
 pub struct DiagnosisList(Vec<CodeRange>);
 
 impl CodeList {
+    pub(super) fn extend(&mut self, other: &CodeList) {
+        self.0.extend(&other.0);
+    }
+
     pub fn contains(&self, code: CodeKey) -> bool {
         self.0.iter().any(|range| range.contains(code))
     }
@@ -44,6 +48,10 @@ impl CodeList {
 }
 
 impl DiagnosisList {
+    pub(super) fn extend(&mut self, other: &DiagnosisList) {
+        self.0.extend(&other.0);
+    }
+
     pub fn contains(&self, code: CodeKey) -> bool {
         self.0.iter().any(|range| range.contains(code))
     }
