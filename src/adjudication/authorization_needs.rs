@@ -246,7 +246,7 @@ mod tests {
     fn units_that_are_free_and_wrap_services() {
         const GRANTED: &str = "A1,91234567A,approved,service,2025-01-01,2025-01-31,,,97112,,,9,unit,0,";
         let wrap = GRANTED.replacen("service", "wrap", 1);
-        let lines = |units: [u32; 2]| claim(units.map(|units| line("97112", units, "200", "2025-01-20")).to_vec());
+        let lines = |units: [u32; 2]| claim(vec![line("97112", units[0], "200", "2025-01-20"), line("97112", units[1], "200", "2025-01-21")]);
         let free = "97112,,,*,,,required,,3,";
         let decided = |units, rows: &str, authorizations: &[&str]| lines_of(&decided(&lines(units), &listing(rows, authorizations)));
         assert_eq!(decided([1, 2], free, &[]), ["paid 31.05 CO-45 168.95", "paid 62.10 CO-45 137.90"]);

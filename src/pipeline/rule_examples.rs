@@ -49,6 +49,9 @@ struct Sidecar {
     /// Rows by file name, in place of those of `reference/`.
     #[serde(default)]
     rows: BTreeMap<String, Vec<String>>,
+    /// Optional columns by file name, behind those of `reference/`.
+    #[serde(default)]
+    columns: BTreeMap<String, String>,
     /// Tables that were never loaded.
     #[serde(default)]
     without: Vec<String>,
@@ -223,7 +226,11 @@ fn reference(sidecar: &Sidecar, directory: &Path, beside: &Path) -> Result<Refer
         let common = read(&path)?;
         let text = match own.iter().find(|(of, _)| *of == table) {
             None => common,
-            Some((_, rows)) => format!("{}\n{}\n", common.lines().next().unwrap_or_default(), rows.join("\n")),
+            Some((_, rows)) => {
+                let columns = common.lines().next().unwrap_or_default();
+                let more = sidecar.columns.get(table.file_name()).map(|more| format!(",{more}")).unwrap_or_default();
+                format!("{columns}{more}\n{}\n", rows.join("\n"))
+            }
         };
         let loaded = reference.with_table(table, text.as_bytes());
         reference = loaded.map_err(|source| ExampleError::Table {
