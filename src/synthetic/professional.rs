@@ -99,6 +99,10 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | AfterDeath
         | NetworkResponsible
         | Forwarded
+        | OutsideNetwork
+        | StayUnauthorized
+        | OtherLevelOfCare
+        | NoticeLate
         | NetworkUnknown => office_visit(visit, scenario, 1),
     }
 }

@@ -82,6 +82,14 @@ scenarios! {
     AuthorizationExpired "authorization-expired", DeniesLine("CO-302"), Regular, OutsideDates;
     AuthorizationUnitsShort "authorization-units-short", CutsUnits("CO-198"), Regular, UnitsShort;
     AuthorizationUsedUp "authorization-used-up", DeniesLine("CO-198"), Regular, UsedUp;
+    /// A visit to an organisation without a contract, which nobody agreed to (DOMAIN C1).
+    OutsideNetwork "outside-network", DeniesClaim("CO-197"), Adult, Sound;
+    /// A scheduled stay without any authorization (C1).
+    StayUnauthorized "stay-unauthorized", DeniesClaim("CO-197"), Adult, Missing;
+    /// A room of another level than was authorized (C4 step 11).
+    OtherLevelOfCare "other-level-of-care", DeniesLine("CO-186"), Regular, OtherLevel;
+    /// An emergency admission that the plan was told of too late (C4 step 10).
+    NoticeLate "notice-late", DeniesLine("CO-210"), Regular, LateNotice;
     Unpriced "unpriced", DeniesLine("CO-147"), Regular, Sound;
     PatientPaid "patient-paid", Priced, Regular, Sound;
 
@@ -162,6 +170,10 @@ pub(super) enum Grant {
     OutsideDates,
     UnitsShort,
     UsedUp,
+    /// For a room of another level.
+    OtherLevel,
+    /// Notified days after the admission.
+    LateNotice,
 }
 
 /// Defects of professional claims, in the order they take turns.
@@ -216,6 +228,7 @@ const PROFESSIONAL: &[Scenario] = &[
     Scenario::OtherAidCode,
     Scenario::OutOfNetwork,
     Scenario::NotOnSchedule,
+    Scenario::OutsideNetwork,
 ];
 
 /// Defects of institutional claims, in the order they take turns.
@@ -258,6 +271,9 @@ const INSTITUTIONAL: &[Scenario] = &[
     Scenario::SeveralMonths,
     Scenario::UnitsOfDay,
     Scenario::ConditionOnAdmission,
+    Scenario::StayUnauthorized,
+    Scenario::OtherLevelOfCare,
+    Scenario::NoticeLate,
 ];
 
 /// The defects that take turns in a form.
@@ -303,9 +319,9 @@ mod tests {
 
     #[test]
     fn defects_are_as_many_as_asked_and_take_turns() {
-        let recipe = Recipe::new(Mix::Professional, 1_000, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
-        let defects: Vec<Defect> = (0..1_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
-        assert_eq!((defects.len(), PROFESSIONAL.len()), (100, 50));
+        let recipe = Recipe::new(Mix::Professional, 1_020, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
+        let defects: Vec<Defect> = (0..1_020).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
+        assert_eq!((defects.len(), PROFESSIONAL.len()), (102, 51));
         for scenario in PROFESSIONAL {
             let occurrences: Vec<u64> = defects
                 .iter()
