@@ -50,14 +50,20 @@ pub(super) fn of_emergency(case: &Case<'_>, line: &OpenLine<'_>) -> Option<Rulin
         (None, EmergencyNotice::IfLate) => return None,
         (None, EmergencyNotice::Required) => Ruling::denied(NOT_NOTIFIED, "the plan was not told of the emergency admission"),
     };
-    Some(ruling.by(RuleId::EmergencyNotice).at(claim.admission.map_or(claim.admission_codes_at, |admission| admission.at)))
+    Some(
+        ruling
+            .by(RuleId::EmergencyNotice)
+            .at(claim.admission.map_or(claim.admission_codes_at, |admission| admission.at)),
+    )
 }
 
 /// The time runs from the hour of admission, from the end of its day where DTP*435 has no hour.
 fn is_late(case: &Case<'_>, line: &OpenLine<'_>, notified_at: Timestamp) -> bool {
     let rules = &case.tables.rules.prior_authorization;
     let claim = case.claim.institutional();
-    let day = claim.and_then(|claim| claim.admission).map_or(line.dates.value.from, |admission| admission.value);
+    let day = claim
+        .and_then(|claim| claim.admission)
+        .map_or(line.dates.value.from, |admission| admission.value);
     let admitted = match claim.and_then(|claim| claim.admission_time) {
         Some(time) => Some(day.and_time(time)),
         None => day.checked_add_days(Days::new(1)).map(|next| next.and_time(NaiveTime::MIN)),

@@ -157,7 +157,9 @@ pub(super) fn repair_total(case: &Case<'_>) -> Money {
 /// for a stay that it asks nothing for.
 fn stay(case: &Case<'_>, line: &OpenLine<'_>) -> Option<Need> {
     let claim = case.claim.institutional()?;
-    let is_scheduled = claim.admission_type.is_some_and(|kind| case.tables.rules.prior_authorization.scheduled_admissions.contains(&kind));
+    let is_scheduled = claim
+        .admission_type
+        .is_some_and(|kind| case.tables.rules.prior_authorization.scheduled_admissions.contains(&kind));
     let is_hospital = claim.facility_type.is_some_and(|facility| facility.as_bytes() == b"11");
     let is_let_go = || list_row(case, line).is_some_and(|entry| entry.requirement == Requirement::None);
     (is_hospital && is_scheduled && !is_let_go()).then_some(Need::Stay)
@@ -270,7 +272,12 @@ mod tests {
             ("authorized", admitted("3", "0120"), &[DAYS][..], paid),
             ("by its number", admitted("3", "0120").authorized_by("A1"), &[DAYS], paid),
             ("urgent", admitted("2", "0120"), &[DAYS], paid),
-            ("a room that is not on the list", admitted("3", "0110"), &[], "denied CO-197 6000.00; denied CO-197 100.00"),
+            (
+                "a room that is not on the list",
+                admitted("3", "0110"),
+                &[],
+                "denied CO-197 6000.00; denied CO-197 100.00",
+            ),
             (
                 "outpatient",
                 admitted("3", "0250").with(|claim| claim.institutional_mut().facility_type = qualifier("13")),

@@ -350,10 +350,7 @@ impl Determination {
         }
         let outcome = claim_outcome(&lines);
         let (lines, consumed) = if outcome == ClaimOutcome::Pended {
-            (
-                lines.into_iter().map(LineDetermination::waiting).collect(),
-                Vec::new(),
-            )
+            (lines.into_iter().map(LineDetermination::waiting).collect(), Vec::new())
         } else {
             (lines, aside.consumed)
         };

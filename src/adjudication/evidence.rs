@@ -226,7 +226,9 @@ impl LineElements<'_, '_> {
             return Some(Evidence::of(LoopId::L2420C, provider.at, 9));
         }
         let loop_id = if self.is_professional() { LoopId::L2310C } else { LoopId::L2310E };
-        claim.provider(ProviderRole::ServiceFacility).map(|provider| Evidence::of(loop_id, provider.at, 9))
+        claim
+            .provider(ProviderRole::ServiceFacility)
+            .map(|provider| Evidence::of(loop_id, provider.at, 9))
     }
 
     /// What each rule about authorizations goes by, beside the code.
@@ -239,7 +241,10 @@ impl LineElements<'_, '_> {
             RuleId::ScheduledStay | RuleId::EmergencyNotice => {
                 let stay = claim.institutional();
                 found.extend(stay.map(|stay| Evidence::of(LoopId::L2300, stay.admission_codes_at, 1)));
-                found.extend(stay.and_then(|stay| stay.admission).map(|admission| Evidence::of(LoopId::L2300, admission.at, 3)));
+                found.extend(
+                    stay.and_then(|stay| stay.admission)
+                        .map(|admission| Evidence::of(LoopId::L2300, admission.at, 3)),
+                );
             }
             RuleId::AuthorizationProvider
             | RuleId::PrimaryCare
@@ -269,7 +274,10 @@ impl LineElements<'_, '_> {
             RuleId::AuthorizationNotNeeded => return found,
             _ => {}
         }
-        if matches!(id, RuleId::ReferralAbsent | RuleId::ReferralUnknown | RuleId::ReferralRefused | RuleId::Referred) {
+        if matches!(
+            id,
+            RuleId::ReferralAbsent | RuleId::ReferralUnknown | RuleId::ReferralRefused | RuleId::Referred
+        ) {
             found.extend(claim.referral.as_ref().map(|referral| Evidence::of(LoopId::L2300, referral.at, 2)));
             return found;
         }

@@ -239,7 +239,9 @@ fn shown<'c>(exemption: &Exemption, strength: EvidenceStrength, line: &'c LineEv
         (EvidenceItem::AidCode, None, 1, &|_| shows(&LineEvidence { aid_code: line.aid_code, ..bare })),
         (EvidenceItem::Taxonomy, None, 1, &|_| shows(&LineEvidence { taxonomies: line.taxonomies, ..bare })),
     ];
-    let found = kinds.iter().find_map(|(item, code, count, shows)| first(*count, *shows).map(|place| (*item, place, *code)));
+    let found = kinds
+        .iter()
+        .find_map(|(item, code, count, shows)| first(*count, *shows).map(|place| (*item, place, *code)));
     found.map_or(several, |(item, place, code)| Shown { item, place, code })
 }
 
@@ -337,6 +339,119 @@ mod tests {
             assert_eq!(outcome(&determination), result, "{text}");
             assert_eq!(note(&determination, 1, Rule::PriorAuthorization), text);
         }
+    }
+
+    #[test]
+    fn what_shows_an_exemption_is_kept() {
+        let dx = |codes: [&str; 2]| {
+            therapy("").with(|claim| {
+                claim.diagnoses = codes.map(|code| diagnosis(DiagnosisKind::Principal, code)).to_vec();
+                claim.lines[0].professional.diagnosis_pointers = [1, 2, 0, 0];
+            })
+        };
+        for (claim, kept) in [
+            (
+                therapy("").with(|claim| claim.professional_mut().place_of_service = "23".parse().ok()),
+                "emergency Strong PlaceOfService CLM05-1",
+            ),
+            (therapy(":FP"), "family-planning Strong Modifier SV101-3"),
+            (therapy(":GP:FP"), "family-planning Strong Modifier SV101-4"),
+            (dx(["I10", "A539"]), "sexually-transmitted-disease Strong Diagnosis HI01-2"),
+            (
+                therapy("").with(|claim| claim.lines[0].professional.is_family_planning = true),
+                "family-planning Strong Indicator SV112",
+            ),
+            (therapy(""), ""),
+        ] {
+            let determination = decided(&claim, &plan());
+            let [line] = determination.lines() else { panic!("one line expected") };
+            let found = line.exempted().map(|shown| {
+                let place = crate::adjudication::trace::Evidence {
+                    loop_id: None,
+                    segment: shown.at,
+                    element: shown.element,
+                    component: shown.component,
+                };
+                format!("{} {:?} {:?} {}", shown.name, shown.strength, shown.item, place.name())
+            });
+            assert_eq!(found.unwrap_or_default(), kept);
+            assert_eq!(line.exempted().is_some(), outcome(&determination) == PAID);
+        }
+    }
+
+    #[test]
+    fn every_sensitive_service_is_marked_whatever_becomes_of_the_line() {
+        let of = |claim: &Claim, received_on: &str| {
+            let determination = decided_on(claim, received_on, &plan());
+            let line = determination.lines().first().unwrap();
+            (line.outcome(), line.sensitivity().join(" "))
+        };
+        let std = |claim: Claim| claim.with(|claim| claim.diagnoses = vec![diagnosis(DiagnosisKind::Principal, "A539")]);
+        use crate::adjudication::determination::LineOutcome::{Denied, Paid, Pended, Recorded};
+        const STD: &str = "sexually-transmitted-disease";
+        for (what, claim, received_on, expected) in [
+            ("paid", std(therapy("")), "2025-02-15", (Paid, STD)),
+            (
+                "two kinds",
+                std(therapy(":FP")),
+                "2025-02-15",
+                (Paid, "family-planning sexually-transmitted-disease"),
+            ),
+            ("late", std(therapy("")), "2028-02-15", (Denied, STD)),
+            (
+                "a void",
+                std(therapy("")).with(|claim| claim.frequency = qualifier("8")),
+                "2025-02-15",
+                (Recorded, STD),
+            ),
+            (
+                "nobody to pay",
+                std(therapy("")).with(|claim| Arc::make_mut(&mut claim.billing_provider).npi = None),
+                "2025-02-15",
+                (Pended, STD),
+            ),
+            (
+                "without a date",
+                std(therapy("")).with(|claim| claim.lines[0].service = None),
+                "2025-02-15",
+                (Pended, STD),
+            ),
+            ("no sum", std(therapy("")).with(|claim| claim.charge = money("1")), "2025-02-15", (Pended, STD)),
+            ("none", therapy(""), "2025-02-15", (Denied, "")),
+        ] {
+            assert_eq!(of(&claim, received_on), (expected.0, expected.1.to_string()), "{what}");
+        }
+        // A girl of fourteen: the same, and as what she may consent to.
+        let minor = std(therapy(""))
+            .of_member(CHILD)
+            .with(|claim| claim.lines[0].service = dated("DTP", "2030-02-01"));
+        assert_eq!(of(&minor, "2030-02-15"), (Paid, format!("{STD} minor-consent")));
+    }
+
+    #[test]
+    fn the_providers_group_of_the_day() {
+        const GROUPED: &str = "npi,tin,group_tin,taxonomy,kind,contracted,enrolled_from,enrolled_to,payment,routing,account,group_npi\n\
+            1234567893,951234567,953000002,261QM1300X,other,yes,,,check,,,\n\
+            1003000126,953000001,953000002,207Q00000X,pcp,yes,,,check,,,\n\
+            1457389991,953000003,,207Q00000X,pcp,yes,,,check,,,1234567893\n";
+        const MOVED: &str = "cin,birth_date,sex,eligible_from,eligible_to,aid_code,network,pcp_npi,share_of_cost,death_date,other_coverage,added_on\n\
+            91234567A,1980-05-05,F,2020-01-01,2025-01-31,M1,CCN,1679576722,0,,no,\n\
+            91234567A,1980-05-05,F,2025-02-01,2025-02-28,M1,CCN,1003000126,0,,no,\n\
+            91234567A,1980-05-05,F,2025-03-01,,M1,CCN,1457389991,0,,no,\n";
+        let listed = "code_from,code_to,modifier,line_of_business,effective_from,effective_to,requirement,note\n99214,,,*,,,required,\n";
+        let tables = [
+            (crate::tables::refdata::ReferenceTable::PriorAuthCodes, listed),
+            (crate::tables::refdata::ReferenceTable::Providers, GROUPED),
+            (crate::tables::refdata::ReferenceTable::Members, MOVED),
+        ];
+        let plan = tables
+            .iter()
+            .fold(plan(), |plan, (table, text)| plan.with_table(*table, text.as_bytes()).unwrap());
+        // One claim over three months, each with a provider of its own: nobody's group, one that the billing
+        // provider is of by its TIN, and one whose group the billing provider is by its NPI.
+        let visits = claim(["2025-01-20", "2025-02-20", "2025-03-20"].map(|day| line("99214", 1, "150", day)).to_vec());
+        let paid = "paid 122.05 CO-45 27.95";
+        assert_eq!(lines_of(&decided_on(&visits, "2025-04-15", &plan)), ["denied CO-197 150.00", paid, paid]);
     }
 
     #[test]

@@ -146,7 +146,11 @@ impl MemberFacts {
     /// The first day of the coverage without a gap that holds a day.
     pub fn enrolled_since(&self, day: NaiveDate) -> Option<NaiveDate> {
         let mut since = self.coverage_on(day)?.from;
-        while let Some(earlier) = since.pred_opt().and_then(|before| self.coverage_on(before)).filter(|earlier| earlier.from < since) {
+        while let Some(earlier) = since
+            .pred_opt()
+            .and_then(|before| self.coverage_on(before))
+            .filter(|earlier| earlier.from < since)
+        {
             since = earlier.from;
         }
         Some(since)

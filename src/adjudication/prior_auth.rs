@@ -191,7 +191,11 @@ fn candidates<'a>(case: &Case<'_>, line: &OpenLine<'_>, on_file: &'a [Authorizat
         (false, false) => Ruling::denied(NUMBER_INVALID, "the authorization number is not on file").by(RuleId::AuthorizationUnknown),
         (false, true) => Ruling::denied(NUMBER_INVALID, "the authorization is another member's").by(RuleId::AuthorizationForeign),
     };
-    let ruling = if is_on_file { ruling.signalling(Signal::ForeignAuthorization) } else { ruling };
+    let ruling = if is_on_file {
+        ruling.signalling(Signal::ForeignAuthorization)
+    } else {
+        ruling
+    };
     Err(Box::new(ruling.at(at)))
 }
 
@@ -224,7 +228,9 @@ fn is_for_provider(case: &Case<'_>, line: &OpenLine<'_>, row: &AuthorizationFact
     let (rendering_npi, rendering) = case.rendering(line.line);
     let billing = &case.claim.billing_provider;
     let facility = || service_facility(case, line.line);
-    let by_npi = row.provider_npi.map(|npi| Some(npi) == rendering_npi || Some(npi) == billing.npi || Some(npi) == facility());
+    let by_npi = row
+        .provider_npi
+        .map(|npi| Some(npi) == rendering_npi || Some(npi) == billing.npi || Some(npi) == facility());
     let by_group = row.group_tin.map(|tin| {
         let groups = [
             billing.tin,
@@ -267,7 +273,12 @@ fn is_for_service(case: &Case<'_>, line: &OpenLine<'_>, row: &AuthorizationFacts
 
 /// An authorization of the stay itself, which the services beside the room go under.
 fn is_for_stay(case: &Case<'_>, row: &AuthorizationFacts) -> bool {
-    let mut rooms = case.claim.lines.iter().filter_map(|line| line.revenue).filter(|revenue| is_room(case, Some(*revenue)));
+    let mut rooms = case
+        .claim
+        .lines
+        .iter()
+        .filter_map(|line| line.revenue)
+        .filter(|revenue| is_room(case, Some(*revenue)));
     row.kind == AuthorizationType::Inpatient || rooms.any(|revenue| row.codes.contains(CodeKey::of(revenue.as_bytes())))
 }
 
@@ -398,7 +409,13 @@ mod tests {
             ("P5 unnamed, consult only", by_specialist("99215"), CONSULT, "denied CO-284/N54 200.00", None),
             ("P5 unnamed, nothing", by_specialist("99215"), "", "denied CO-197 200.00", None),
             ("P6", by_specialist("99204").of_member(UNASSIGNED), "", "paid 153.60 CO-45 46.40", None),
-            ("P6 is the initial consult", by_specialist("99213").of_member(UNASSIGNED), "", "denied CO-197 200.00", None),
+            (
+                "P6 is the initial consult",
+                by_specialist("99213").of_member(UNASSIGNED),
+                "",
+                "denied CO-197 200.00",
+                None,
+            ),
         ] {
             let rows = [row];
             let determination = with(&claim, if row.is_empty() { &[] } else { &rows });
@@ -481,11 +498,15 @@ mod tests {
 
     #[test]
     fn referrals() {
-        let listed = "code_from,code_to,modifier,line_of_business,effective_from,effective_to,requirement,note,units_free,list\n97112,,,*,,,required,,,referral\n";
+        let listed =
+            "code_from,code_to,modifier,line_of_business,effective_from,effective_to,requirement,note,units_free,list\n97112,,,*,,,required,,,referral\n";
         let plan = |row: &str| {
             let text = format!("{AUTHORIZATIONS},referral\n{row}\n");
-            let plan = plan().with_table(crate::tables::refdata::ReferenceTable::PriorAuthCodes, listed.as_bytes()).unwrap();
-            plan.with_table(crate::tables::refdata::ReferenceTable::Authorizations, text.as_bytes()).unwrap()
+            let plan = plan()
+                .with_table(crate::tables::refdata::ReferenceTable::PriorAuthCodes, listed.as_bytes())
+                .unwrap();
+            plan.with_table(crate::tables::refdata::ReferenceTable::Authorizations, text.as_bytes())
+                .unwrap()
         };
         let referred = |units, number: &str| {
             therapy(units).with(|claim| {
@@ -530,13 +551,20 @@ mod tests {
         assert_eq!(outcome(&with(&stay(), &[DAYS])), level);
         // No stay, or one of other days: nothing was authorized.
         assert_eq!(outcome(&with(&stay(), &[&DAYS.replacen("inpatient", "service", 1)])), "denied CO-197 6000.00");
-        assert_eq!(outcome(&with(&stay(), &[&DAYS.replacen("2025-01-10", "2025-01-11", 1)])), "denied CO-197 6000.00");
+        assert_eq!(
+            outcome(&with(&stay(), &[&DAYS.replacen("2025-01-10", "2025-01-11", 1)])),
+            "denied CO-197 6000.00"
+        );
     }
 
     #[test]
     fn days_are_counted_over_all_rooms() {
         let rooms = |days: [u32; 2]| {
-            let lines = vec![line("0120", days[0], "6000", "2025-01-10"), line("0250", 9, "100", "2025-01-10"), line("0120", days[1], "2000", "2025-01-12")];
+            let lines = vec![
+                line("0120", days[0], "6000", "2025-01-10"),
+                line("0250", 9, "100", "2025-01-10"),
+                line("0120", days[1], "2000", "2025-01-12"),
+            ];
             stay("2025-01-10/2025-01-14", lines).authorized_by("A1")
         };
         const DAYS: &str = "A1,91234567A,approved,inpatient,2025-01-10,2025-01-14,1234567893,,*,,,4,day,1,";
@@ -545,9 +573,21 @@ mod tests {
             .with_table(crate::tables::refdata::ReferenceTable::PriorAuthCodes, listed.as_bytes())
             .unwrap();
         for (days, result, used) in [
-            ([2, 1], "paid 3300.00 CO-45 2700.00; paid 40.00 CO-45 60.00; paid 1650.00 CO-45 350.00", ["2", "0", "1"]),
-            ([2, 2], "paid 3300.00 CO-45 2700.00; paid 40.00 CO-45 60.00; paid 1000.00 CO-198x1/N640 1000.00", ["2", "0", "1"]),
-            ([3, 1], "paid 4950.00 CO-45 1050.00; paid 40.00 CO-45 60.00; denied CO-198/N640 2000.00", ["3", "0", ""]),
+            (
+                [2, 1],
+                "paid 3300.00 CO-45 2700.00; paid 40.00 CO-45 60.00; paid 1650.00 CO-45 350.00",
+                ["2", "0", "1"],
+            ),
+            (
+                [2, 2],
+                "paid 3300.00 CO-45 2700.00; paid 40.00 CO-45 60.00; paid 1000.00 CO-198x1/N640 1000.00",
+                ["2", "0", "1"],
+            ),
+            (
+                [3, 1],
+                "paid 4950.00 CO-45 1050.00; paid 40.00 CO-45 60.00; denied CO-198/N640 2000.00",
+                ["3", "0", ""],
+            ),
         ] {
             let determination = decided(&rooms(days), &plan);
             assert_eq!(outcome(&determination), result, "{days:?}");

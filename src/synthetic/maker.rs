@@ -255,10 +255,7 @@ impl Visit<'_> {
             },
             Grant::UnitsShort => Authorization { units: units_left, ..own },
             Grant::UsedUp => Authorization { units_used: own.units, ..own },
-            Grant::OtherLevel => Authorization {
-                code: OTHER_ROOM_CODE,
-                ..own
-            },
+            Grant::OtherLevel => Authorization { code: OTHER_ROOM_CODE, ..own },
             Grant::LateNotice => Authorization {
                 notified_on: own.notified_on.and_then(|day| day.checked_add_days(Days::new(3))),
                 ..own

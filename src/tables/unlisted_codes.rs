@@ -42,7 +42,16 @@ mod tests {
 
     #[test]
     fn codes_of_either_list() {
-        for (text, unlisted) in [("01999", true), ("99600", true), ("J3490", true), ("E1399", true), ("99213", false), ("0042T", false), ("1999", false), ("J3301", false)] {
+        for (text, unlisted) in [
+            ("01999", true),
+            ("99600", true),
+            ("J3490", true),
+            ("E1399", true),
+            ("99213", false),
+            ("0042T", false),
+            ("1999", false),
+            ("J3301", false),
+        ] {
             assert_eq!(is_unlisted(text.parse().unwrap()), unlisted, "{text}");
         }
         assert!(UNLISTED_CPT.is_sorted() && UNLISTED_HCPCS.is_sorted());

@@ -70,8 +70,7 @@ fn diagnosis_pointer(claim: &Claim, line: &ServiceLine) -> Option<Finding> {
 fn unlisted_description(form: Form, line: &ServiceLine) -> Option<Finding> {
     let procedure = line.procedure?;
     let is_said = line.has_description || (procedure_family::is_drug(procedure) && line.ndc.is_some());
-    (is_unlisted(procedure) && !is_said)
-        .then(|| about(line, Check::S415, missing(306), component(LoopId::L2400, line.at, procedure_element(form), 7)))
+    (is_unlisted(procedure) && !is_said).then(|| about(line, Check::S415, missing(306), component(LoopId::L2400, line.at, procedure_element(form), 7)))
 }
 
 /// S416. An NDC has its quantity and unit.

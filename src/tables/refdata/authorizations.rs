@@ -427,7 +427,12 @@ mod tests {
         assert!(diagnoses.contains(CodeKey::of(b"Z3012")) && !diagnoses.contains(CodeKey::of(b"Z302")));
         let wheelchair = line("A1");
         assert_eq!(
-            (wheelchair.facility_npi, wheelchair.place_of_service, wheelchair.diagnoses, wheelchair.is_referral),
+            (
+                wheelchair.facility_npi,
+                wheelchair.place_of_service,
+                wheelchair.diagnoses,
+                wheelchair.is_referral
+            ),
             (None, None, None, false)
         );
         // A file that fills none of these columns has the digest of a file without them.

@@ -233,10 +233,7 @@ K0001,,RR,*,,,notify,rental,,,,
         assert_eq!(found("99242"), Some((List::Referral, None)));
         assert_eq!(found("97112"), Some((List::General, None)));
         let error = PriorAuthCodes::read(format!("{HEADER},list\n97112,,,*,,,required,,,,,,special\n").as_bytes()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "prior_auth_codes.csv row 2, column list: not one of general, wrap, referral"
-        );
+        assert_eq!(error.to_string(), "prior_auth_codes.csv row 2, column list: not one of general, wrap, referral");
     }
 
     #[test]

@@ -226,8 +226,13 @@ mod tests {
     fn groups_and_tertiary_centres() {
         let read = |row: &str| Providers::read(format!("{HEADER},group_npi,tertiary\n{row}\n").as_bytes());
         let providers = read("1234567893,951234567,,,facility,yes,,,,,,1003000126,yes").unwrap();
-        let [centre] = providers.find(&npi("1234567893")) else { panic!("one row expected") };
-        assert_eq!((centre.group_npi, centre.tertiary, providers.has_tertiary()), (Some(npi("1003000126")), true, true));
+        let [centre] = providers.find(&npi("1234567893")) else {
+            panic!("one row expected")
+        };
+        assert_eq!(
+            (centre.group_npi, centre.tertiary, providers.has_tertiary()),
+            (Some(npi("1003000126")), true, true)
+        );
         assert!(!read("1234567893,951234567,,,facility,yes,,,,,,,").unwrap().has_tertiary());
         assert!(read("1234567893,951234567,,,facility,yes,,,,,,1,").is_err());
         assert!(read("1234567893,951234567,,,facility,yes,,,,,,,true").is_err());

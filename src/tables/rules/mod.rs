@@ -248,7 +248,9 @@ impl Rules {
     /// Every sensitive service that a line shows: notices about it may be suppressed.
     pub fn sensitive<'a>(&'a self, line: &LineEvidence<'_>) -> impl Iterator<Item = &'a Exemption> {
         let exemptions: &[Exemption] = if self.screen.may_show(line) { &self.exemptions } else { &[] };
-        exemptions.iter().filter(move |exemption| exemption.sensitive && exemption.shown_by(line).is_some())
+        exemptions
+            .iter()
+            .filter(move |exemption| exemption.sensitive && exemption.shown_by(line).is_some())
     }
 
     /// The delay reason that the payer takes.

@@ -107,5 +107,6 @@ fn pacific() -> Tz {
 
 fn zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tz, D::Error> {
     let name = String::deserialize(deserializer)?;
-    name.parse().map_err(|_| serde::de::Error::custom("no time zone has this name, expected one like America/Los_Angeles"))
+    name.parse()
+        .map_err(|_| serde::de::Error::custom("no time zone has this name, expected one like America/Los_Angeles"))
 }

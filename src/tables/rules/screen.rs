@@ -80,7 +80,13 @@ mod tests {
             ..LineEvidence::default()
         };
         assert!(!pack.screen.may_show(&visit));
-        assert!(pack.screen.may_show(&LineEvidence { aid_code: "7M".parse().ok(), ..visit }));
-        assert!(!Screen::default().may_show(&LineEvidence { aid_code: "7M".parse().ok(), ..visit }));
+        assert!(pack.screen.may_show(&LineEvidence {
+            aid_code: "7M".parse().ok(),
+            ..visit
+        }));
+        assert!(!Screen::default().may_show(&LineEvidence {
+            aid_code: "7M".parse().ok(),
+            ..visit
+        }));
     }
 }
