@@ -205,6 +205,9 @@ struct Shown<'c> {
     code: Option<&'c str>,
 }
 
+/// Whether the item at a place shows it alone.
+type Shows<'c> = &'c dyn Fn(usize) -> bool;
+
 /// Of strong evidence, the first item that shows it alone.
 fn shown<'c>(exemption: &Exemption, strength: EvidenceStrength, line: &'c LineEvidence<'_>) -> Shown<'c> {
     let several = Shown {
@@ -222,13 +225,13 @@ fn shown<'c>(exemption: &Exemption, strength: EvidenceStrength, line: &'c LineEv
         ..LineEvidence::default()
     };
     let shows = |evidence: &LineEvidence<'_>| exemption.shown_by(evidence) == Some(EvidenceStrength::Strong);
-    let first = |count: usize, shows: &dyn Fn(usize) -> bool| (0..count).find(|place| shows(*place));
+    let first = |count: usize, shows: Shows<'_>| (0..count).find(|place| shows(*place));
     let part = |place: usize| place..place + 1;
     let place_code = line.place_of_service.as_ref().map(|place| place.as_str());
     let revenue = line.revenue_code.as_ref().map(|code| code.as_str());
     let procedure = line.procedure.as_ref().map(|code| code.as_str());
     #[rustfmt::skip] // a table
-    let kinds: [(EvidenceItem, Option<&str>, usize, &dyn Fn(usize) -> bool); 9] = [
+    let kinds: [(EvidenceItem, Option<&str>, usize, Shows<'_>); 9] = [
         (EvidenceItem::PlaceOfService, place_code, 1, &|_| shows(&LineEvidence { place_of_service: line.place_of_service, ..bare })),
         (EvidenceItem::RevenueCode, revenue, 1, &|_| shows(&LineEvidence { revenue_code: line.revenue_code, ..bare })),
         (EvidenceItem::Procedure, procedure, 1, &|_| shows(&LineEvidence { procedure: line.procedure, ..bare })),
