@@ -4,7 +4,7 @@ use compact_str::CompactString;
 use serde::Deserialize;
 
 use crate::ids::Code;
-use crate::tables::code_range::{CodeKey, CodeRange, RangeError};
+use crate::tables::code_range::{CodeKey, CodeRange, CodeScreen, RangeError};
 
 /// An entry as the pack spells it.
 #[derive(Debug, Clone, Deserialize)]
@@ -38,6 +38,10 @@ impl CodeList {
         self.0.extend(&other.0);
     }
 
+    pub(super) fn screen(&self) -> CodeScreen {
+        CodeScreen::of(self.0.iter().copied())
+    }
+
     pub fn contains(&self, code: CodeKey) -> bool {
         self.0.iter().any(|range| range.contains(code))
     }
@@ -50,6 +54,10 @@ impl CodeList {
 impl DiagnosisList {
     pub(super) fn extend(&mut self, other: &DiagnosisList) {
         self.0.extend(&other.0);
+    }
+
+    pub(super) fn screen(&self) -> CodeScreen {
+        CodeScreen::of(self.0.iter().copied())
     }
 
     pub fn contains(&self, code: CodeKey) -> bool {

@@ -247,6 +247,11 @@ impl Evidence {
         self.kinds(line).contains(&Some(true))
     }
 
+    /// Its procedures and diagnoses, which it then lists no more.
+    pub(super) fn take_codes(&mut self) -> (CodeList, DiagnosisList) {
+        (std::mem::take(&mut self.procedures), std::mem::take(&mut self.diagnoses))
+    }
+
     fn add_all(&self, needed: &mut Evidence) {
         needed.places_of_service.extend(&self.places_of_service);
         needed.revenue_codes.extend(&self.revenue_codes);

@@ -2,23 +2,34 @@
 //! show one.
 
 use super::exemptions::{Evidence, Exemption, LineEvidence};
+use crate::tables::code_range::{CodeKey, CodeScreen};
 
 /// For every way in which one of the services is shown, one kind of item that the way can't do without.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Screen(Option<Evidence>);
+pub(super) struct Screen {
+    /// The long lists.
+    procedures: CodeScreen,
+    diagnoses: CodeScreen,
+    others: Evidence,
+}
 
 impl Screen {
     pub(super) fn of<'a>(exemptions: impl Iterator<Item = &'a Exemption>) -> Screen {
-        let mut needed = None;
-        for exemption in exemptions {
-            exemption.needs(needed.get_or_insert_default());
+        let mut needed = Evidence::default();
+        exemptions.for_each(|exemption| exemption.needs(&mut needed));
+        let (procedures, diagnoses) = needed.take_codes();
+        Screen {
+            procedures: procedures.screen(),
+            diagnoses: diagnoses.screen(),
+            others: needed,
         }
-        Screen(needed)
     }
 
     /// `false`: none of the services is shown.
     pub(super) fn may_show(&self, line: &LineEvidence<'_>) -> bool {
-        self.0.as_ref().is_some_and(|needed| needed.has_any(line))
+        line.procedure.is_some_and(|code| self.procedures.may_hold(CodeKey::of(code.as_bytes())))
+            || line.diagnoses.iter().any(|code| self.diagnoses.may_hold(*code))
+            || self.others.has_any(line)
     }
 }
 
