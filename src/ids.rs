@@ -168,6 +168,8 @@ code_types! {
     Qualifier(3);
     /// Medi-Cal aid code.
     AidCode(2);
+    /// Medi-Cal other health coverage (OHC) code: what kind of coverage another payer gives.
+    OhcCode(1);
     /// Health network of a member (`COD`, `CCN`, …), as the reference data names it.
     NetworkId(12);
     /// Diagnosis-related group. HI*DR.

@@ -135,8 +135,6 @@
 //!   of what is aimed at; the time is spread over the fields of a claim (`benches/instructions` counts it). What
 //!   would help next: text that is borrowed from the claim's own text instead of copied, dates and amounts read
 //!   eight bytes at a time, and shapes whose elements are checked by mask. One file is read by one thread.
-//! - **Envelopes of a file** take some 450 bytes each until it is answered, which nothing bounds: a million empty
-//!   transaction sets in one file take 450 MB.
 //! - **Speed of `ingest`** is some 60 µs of processor time a claim: events are rendered from memory while the
 //!   next claims are decided, a 277CA reads the head of each decision twice, an 835 the whole of it once. What
 //!   would help next: dates, decimals and codes as numbers in stored facts (they are text, for which facts need

@@ -29,6 +29,10 @@ pub const FILLER_BYTES_MAX: usize = 64 * 1024;
 pub const PROFESSIONAL_LINES_MAX: usize = 50;
 pub const INSTITUTIONAL_LINES_MAX: usize = 999;
 
+/// Interchanges, groups and transaction sets of one file: some 450 bytes each are kept until it is answered.
+/// A million claims in sets of fourteen are still let in.
+pub const ENVELOPES_PER_FILE_MAX: usize = 75_000;
+
 /// Findings kept with their position per file; beyond it claims are still rejected and counted, but
 /// the 999 lists no more of them. 100,000 × 64 bytes keeps a hostile file inside the memory bound.
 pub const FINDINGS_PER_FILE_MAX: usize = 100_000;

@@ -86,10 +86,10 @@ fn lines(determination: &Determination) -> String {
         .lines()
         .iter()
         .map(|line| {
-            let adjustments = line
-                .adjustments()
-                .iter()
-                .map(|adjustment| format!("{}-{}={}", adjustment.group.code(), adjustment.carc, adjustment.amount));
+            let adjustments = line.adjustments().iter().map(|adjustment| {
+                let remarks: String = adjustment.rarcs.iter().map(|rarc| format!("/{rarc}")).collect();
+                format!("{}-{}{remarks}={}", adjustment.group.code(), adjustment.carc, adjustment.amount)
+            });
             let outcome = serde_json::to_string(&line.outcome()).unwrap().replace('"', "");
             format!(
                 "{}:{outcome}:{}:{}",

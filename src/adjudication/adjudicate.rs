@@ -155,6 +155,15 @@ fn routed(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate>
             let told = Told::new(RuleId::RouteDenied, StepResult::Denied, "the member's network is responsible", at);
             (told.giving(reason), Some(Fate::Denied(Rule::Routing, reason)))
         }
+        Route::DeniedByRow(reason) => {
+            let told = Told::new(
+                RuleId::RouteDeniedByRow,
+                StepResult::Denied,
+                "the network's row says why it is not paid here",
+                at,
+            );
+            (told.giving(reason), Some(Fate::Denied(Rule::Routing, reason)))
+        }
         Route::Forwarded(reason, to) => {
             aside.forward_to = Some(to);
             let told = Told::new(RuleId::RouteForwarded, StepResult::Forwarded, "the member's network is responsible", at);

@@ -5,13 +5,13 @@ use super::case::{Case, OpenLine, SoFar};
 use super::determination::PendReason;
 use super::restriction_conditions::{Condition, condition};
 use super::rule_id::RuleId;
-use super::ruling::{Reason, Ruling};
+use super::ruling::Ruling;
 use crate::claim::diagnosis::DiagnosisKind;
 use crate::money::Quantity;
 use crate::phi::Purpose;
-use crate::tables::refdata::CodeType;
 use crate::tables::refdata::prior_auth_codes::LineOfBusiness;
-use crate::tables::refdata::restrictions::{Restriction, RestrictionAction, RestrictionReason, Restrictions};
+use crate::tables::refdata::restrictions::{Restriction, RestrictionAction, Restrictions};
+use crate::tables::refdata::{CodeType, RowReason};
 
 /// The row of the lowest rank (rule id, then content) whose condition fails and that denies or pends
 /// decides; cuts add up to the smallest number of units that any row leaves.
@@ -63,14 +63,14 @@ fn review<'a>(case: &Case<'a>, line: &OpenLine<'_>, so_far: &SoFar<'_>, restrict
 struct Review<'a> {
     rows: usize,
     decided: Option<(&'a Restriction, Decided)>,
-    cut: Option<(&'a Restriction, RestrictionReason, Quantity)>,
+    cut: Option<(&'a Restriction, RowReason, Quantity)>,
     warned: Option<&'a Restriction>,
     unknown: Option<(&'a Restriction, &'static str)>,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Decided {
-    Deny(RestrictionReason),
+    Deny(RowReason),
     Pend,
 }
 
@@ -111,16 +111,6 @@ impl<'a> Review<'a> {
         };
         if self.decided.is_none_or(|(other, _)| row.rank < other.rank) {
             self.decided = Some((row, decided));
-        }
-    }
-}
-
-impl From<RestrictionReason> for Reason {
-    fn from(reason: RestrictionReason) -> Reason {
-        Reason {
-            group: reason.group,
-            carc: reason.carc,
-            rarcs: [reason.rarc, None],
         }
     }
 }

@@ -10,8 +10,10 @@ use crate::claim::service_line::ServiceLine;
 use crate::money::Money;
 use crate::tables::reasons::AdjustmentGroup;
 
-/// Another payer may owe, and its payment information is missing.
+/// Another payer may owe, and the claim does not name it.
 const OTHER_COVERAGE: Reason = Reason::contractual("22").remark("MA04");
+/// The claim names the other payer and does not say what it decided.
+const NO_DECISION_OF_OTHER: Reason = Reason::contractual("22").remark("N4");
 /// What prior payers paid or settled.
 pub(super) const PRIOR_PAYER: Reason = Reason::new(AdjustmentGroup::OtherAdjustment, "23");
 
@@ -37,8 +39,17 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, _: &SoFar<'_>) -> Rulin
             .by(RuleId::PaidFirst)
             .at(line.line.at);
     }
-    let named = case.claim.other_payers.first().map_or(case.claim.subscriber.at, |payer| payer.at);
-    Ruling::denied(OTHER_COVERAGE, "other coverage on file and no decision of its payer on the claim").at(named)
+    let chased = &case.tables.rules.coordination.pay_and_chase;
+    if coverage.other_coverage_code.is_some_and(|code| chased.contains(&code)) {
+        return Ruling::passed("paid first, recovered later: the kind of other coverage")
+            .by(RuleId::PaidFirst)
+            .at(case.claim.subscriber.at);
+    }
+    let note = "other coverage on file and no decision of its payer on the claim";
+    match case.claim.other_payers.first() {
+        None => Ruling::denied(OTHER_COVERAGE, note).at(case.claim.subscriber.at),
+        Some(named) => Ruling::denied(NO_DECISION_OF_OTHER, note).at(named.at),
+    }
 }
 
 /// What other payers paid and left to the patient, spent line by line.
@@ -121,6 +132,7 @@ mod tests {
     use super::*;
     use crate::claim::diagnosis::DiagnosisKind;
     use crate::claim::other_payer::LineAdjudication;
+    use crate::tables::refdata::ReferenceTable;
     use AdjustmentGroup::{ContractualObligation as CO, PatientResponsibility as PR};
 
     fn payer(paid: &str) -> OtherPayer {
@@ -146,7 +158,7 @@ mod tests {
             (
                 "named only",
                 visit().of_member(INSURED).after(OtherPayer::default()),
-                "denied CO-22/MA04 150.00",
+                "denied CO-22/N4 150.00",
                 "other coverage on file and no decision of its payer on the claim",
             ),
             (
@@ -166,6 +178,18 @@ mod tests {
             assert_eq!(outcome(&determination), result, "{what}");
             assert_eq!(note(&determination, 1, Rule::Coordination), text, "{what}");
         }
+    }
+
+    #[test]
+    fn a_kind_of_other_coverage_is_paid_first_and_recovered_later() {
+        const MEMBERS: &str = "cin,birth_date,sex,eligible_from,eligible_to,aid_code,network,pcp_npi,share_of_cost,death_date,other_coverage,added_on,ohc_code
+91234567E,1980-05-05,F,2020-01-01,,M1,CCN,1003000126,0,,yes,2020-01-01,A
+91234567A,1980-05-05,F,2020-01-01,,M1,CCN,1003000126,0,,yes,2020-01-01,V
+";
+        let plan = plan().with_table(ReferenceTable::Members, MEMBERS.as_bytes()).unwrap();
+        let visit = |member: &str| claim(vec![line("99214", 1, "150", "2025-01-20")]).of_member(member);
+        assert_eq!(outcome(&decided(&visit(INSURED), &plan)), "paid 122.05 CO-45 27.95");
+        assert_eq!(outcome(&decided(&visit(MEMBER), &plan)), "denied CO-22/MA04 150.00");
     }
 
     #[test]

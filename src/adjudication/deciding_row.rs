@@ -53,7 +53,9 @@ pub(super) fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>, so_far: 
         Rule::Eligibility => member(),
         Rule::TimelyFiling => match id {
             RuleId::FilingRetroactive => member(),
-            RuleId::FilingDelayReason => Some(of_pack(case, "timely_filing.delay_reasons".into())),
+            RuleId::FilingDelayReason | RuleId::FilingDelayUnproved => Some(of_pack(case, "timely_filing.delay_reasons".into())),
+            // What would name a row names a member.
+            RuleId::FilingMisdirected | RuleId::FilingGoodCause => Some(of_table(case, ReferenceTable::FilingExceptions, None, Period::default())),
             _ => case.filing_limit.map(|limit| filing_limit(case, limit)),
         },
         Rule::Coordination => match id {

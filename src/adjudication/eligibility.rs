@@ -7,7 +7,7 @@ use super::determination::Signal;
 use super::facts::{CoverageFacts, Known, MemberFacts};
 use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
-use crate::phi::Purpose;
+use crate::phi::{Phi, Purpose};
 use crate::x12::element::DateRange;
 
 const AFTER_DEATH: Reason = Reason::contractual("13");
@@ -15,6 +15,7 @@ const BEFORE_BIRTH: Reason = Reason::contractual("14");
 const BEFORE_COVERAGE: Reason = Reason::contractual("26");
 const AFTER_COVERAGE: Reason = Reason::contractual("27");
 const NOT_OUR_MEMBER: Reason = Reason::contractual("31");
+const ANOTHER_PATIENT: Reason = Reason::contractual("140");
 const LAPSE: Reason = Reason::contractual("200");
 const PARTLY_COVERED: Reason = Reason::contractual("239");
 
@@ -22,6 +23,11 @@ const PARTLY_COVERED: Reason = Reason::contractual("239");
 /// provider must split a stay that is partly covered.
 pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, _: &SoFar<'_>) -> Ruling {
     let member = case.facts.member.found();
+    if member.is_some_and(|member| is_another_patient(case, member)) {
+        return Ruling::denied(ANOTHER_PATIENT, "another birth date on the claim than on record")
+            .by(RuleId::AnotherPatient)
+            .at(case.claim.subscriber.name_at);
+    }
     if let Some(ruling) = of_a_lifetime(case, member, line.dates.value) {
         return ruling.at(line.dates.at);
     }
@@ -36,6 +42,14 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, _: &SoFar<'_>) -> Rulin
             of_coverage(&member.coverage, span.value, statement.is_some()).at(span.at)
         }
     }
+}
+
+/// Whether the subscriber is the patient and was born on another day than the member of that id. A claim
+/// that gives no birth date says nothing.
+fn is_another_patient(case: &Case<'_>, member: &MemberFacts) -> bool {
+    let on_claim = case.claim.subscriber.birth_date.filter(|_| case.claim.patient.is_none());
+    let differs = |on_claim: Phi<NaiveDate>| on_claim.expose_for(Purpose::Adjudicate) != member.birth_date.expose_for(Purpose::Adjudicate);
+    case.tables.rules.eligibility.birth_date_must_agree && on_claim.is_some_and(differs)
 }
 
 /// Service after death or before birth. A newborn may be billed under its mother's id: then its own
@@ -171,5 +185,37 @@ mod tests {
             let claim = claim(vec![line("99214", 1, "150", "2025-01-20")]).with(|claim| claim.patient = Some(Arc::new(newborn)));
             assert_eq!(outcome(&decided(&claim, &plan())), result, "{birth}");
         }
+    }
+    #[test]
+    fn an_id_with_another_birth_date_is_somebody_elses() {
+        let born = |birth: &str| {
+            claim(vec![line("99214", 1, "150", "2025-01-20")]).with(|claim| {
+                Arc::make_mut(&mut claim.subscriber).birth_date = Some(Phi::new(day(birth)));
+            })
+        };
+        assert_eq!(outcome(&decided(&born("1980-05-05"), &plan())), "paid 122.05 CO-45 27.95");
+        assert_eq!(outcome(&decided(&born("1980-05-06"), &plan())), "denied CO-140 150.00");
+        // A newborn on its mother's id has its own.
+        let newborn = born("1980-05-06").with(|claim| {
+            let patient = Patient {
+                birth_date: Some(Phi::new(day("2025-01-20"))),
+                ..Patient::default()
+            };
+            claim.patient = Some(Arc::new(patient));
+        });
+        assert_eq!(outcome(&decided(&newborn, &plan())), "paid 122.05 CO-45 27.95");
+    }
+
+    #[test]
+    fn a_merged_id_is_covered_as_the_one_that_stands_for_it() {
+        let merged = plan()
+            .with_table(
+                crate::tables::refdata::ReferenceTable::MemberAliases,
+                format!("cin_old,cin_new\n90000001A,{MEMBER}\n").as_bytes(),
+            )
+            .unwrap();
+        let visit = claim(vec![line("99214", 1, "150", "2025-01-20")]).of_member("90000001A");
+        assert_eq!(outcome(&decided(&visit, &merged)), "paid 122.05 CO-45 27.95");
+        assert_eq!(outcome(&decided(&visit, &plan())), "denied CO-31 150.00");
     }
 }

@@ -44,7 +44,7 @@ fn of_claim(id: RuleId, case: &Case<'_>, at: Option<SegmentPosition>) -> Vec<Evi
     match id {
         RuleId::Void | RuleId::Replacement => vec![frequency()],
         RuleId::Payee => vec![payee()],
-        RuleId::FilingDelayReason | RuleId::FilingDelayRefused => vec![Evidence::of(LoopId::L2300, claim.at, 20)],
+        RuleId::FilingDelayReason | RuleId::FilingDelayRefused | RuleId::FilingDelayUnproved => vec![Evidence::of(LoopId::L2300, claim.at, 20)],
         RuleId::DuplicateEarlier => vec![member(), payee()],
         RuleId::PatientPaid | RuleId::ShareOfCostMismatch | RuleId::ShareOfCost | RuleId::PatientPaidHospital | RuleId::PatientEstimate => at
             .filter(|at| at.tag.text() == "AMT")

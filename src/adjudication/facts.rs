@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::claim::Claim;
 use crate::claim::party::ProviderRole;
 use crate::clock::Timestamp;
-use crate::ids::{AidCode, AuthorizationNumber, Cin, ClaimId, Modifier, NetworkId, Npi, PlaceOfService, Taxonomy, Tin};
+use crate::ids::{AidCode, AuthorizationNumber, Cin, ClaimId, Modifier, NetworkId, Npi, OhcCode, PlaceOfService, Taxonomy, Tin};
 use crate::money::{Money, Quantity};
 use crate::phi::{Phi, Purpose, sealing};
 use crate::tables::code_range::CodeRange;
 use crate::tables::period::Period;
 use crate::tables::refdata::ReferenceData;
 use crate::tables::refdata::authorizations::{Authorization, AuthorizationRow, AuthorizationStatus, AuthorizationType, Authorizations, UnitBasis};
+use crate::tables::refdata::filing_exceptions::FilingException;
 use crate::tables::refdata::members::{Coverage, Member, Sex};
 use crate::tables::refdata::providers::{Provider, ProviderKind};
 
@@ -34,6 +35,8 @@ pub struct Facts {
     pub duplicates: Vec<EarlierLine>,
     /// The claim that REF*F8 names.
     pub original: Option<OriginalClaim>,
+    /// What was granted for late claims of this member by this billing provider.
+    pub filing_exceptions: Vec<FilingException>,
 }
 
 impl Facts {
@@ -46,19 +49,23 @@ impl Facts {
         duplicates: Vec<EarlierLine>,
         original: Option<OriginalClaim>,
     ) -> Facts {
-        let cin = claim.subscriber.cin.as_ref().map(|cin| cin.expose_for(Purpose::Adjudicate));
+        let on_claim = claim.subscriber.cin.as_ref().map(|cin| cin.expose_for(Purpose::Adjudicate));
+        let current = on_claim.map(|cin| reference.current_cin(cin));
+        let cin = current.as_ref();
         let member = Known::look_up(reference.members.as_deref(), |members| {
             cin.and_then(|cin| members.find(cin)).map(MemberFacts::of)
         });
+        let exceptions = |npi: Npi| Some(reference.filing_exceptions.as_ref()?.of(cin?, &npi).to_vec());
         Facts {
             providers: providers(claim, reference, member.found()),
             authorizations: match &reference.authorizations {
                 None => Known::NotLoaded,
-                Some(table) => Known::Found(authorizations(claim, table, cin, units_used)),
+                Some(table) => Known::Found(authorizations(claim, table, &[cin, on_claim], units_used)),
             },
             member,
             duplicates,
             original,
+            filing_exceptions: claim.billing_provider.npi.and_then(exceptions).unwrap_or_default(),
         }
     }
 
@@ -129,6 +136,7 @@ pub struct CoverageFacts {
     pub pcp_npi: Option<Npi>,
     pub share_of_cost: Money,
     pub has_other_coverage: bool,
+    pub other_coverage_code: Option<OhcCode>,
     #[serde(with = "crate::text_form::optional_day")]
     pub added_on: Option<NaiveDate>,
 }
@@ -172,6 +180,7 @@ impl From<Coverage> for CoverageFacts {
             pcp_npi: coverage.pcp_npi,
             share_of_cost: coverage.share_of_cost,
             has_other_coverage: coverage.has_other_coverage,
+            other_coverage_code: coverage.other_coverage_code,
             added_on: coverage.added_on,
         }
     }
@@ -269,10 +278,10 @@ impl From<&Provider> for ProviderFacts {
 }
 
 impl AuthorizationFacts {
-    fn of(row: Authorization, cin: Option<&Cin>, used_since: Quantity) -> AuthorizationFacts {
+    fn of(row: Authorization, cins: &[Option<&Cin>], used_since: Quantity) -> AuthorizationFacts {
         AuthorizationFacts {
             row: row.row,
-            is_of_member: cin.is_some_and(|cin| row.is_of(cin)),
+            is_of_member: cins.iter().flatten().any(|cin| row.is_of(cin)),
             number: row.number,
             status: row.status,
             kind: row.kind,
@@ -329,13 +338,14 @@ fn providers(claim: &Claim, reference: &ReferenceData, member: Option<&MemberFac
     found
 }
 
-fn authorizations(claim: &Claim, table: &Authorizations, cin: Option<&Cin>, units_used: &dyn Fn(AuthorizationRow) -> Quantity) -> Vec<AuthorizationFacts> {
+/// `cins` are the member's id of today and the one on the claim: an authorization may be on either.
+fn authorizations(claim: &Claim, table: &Authorizations, cins: &[Option<&Cin>], units_used: &dyn Fn(AuthorizationRow) -> Quantity) -> Vec<AuthorizationFacts> {
     let named = claim.prior_authorization.iter().chain(claim.lines.iter().flat_map(|line| &line.authorizations));
     let mut found: Vec<AuthorizationFacts> = Vec::new();
     let mut take = |row: Authorization| {
         if found.iter().all(|known| known.row != row.row) {
             let used_since = units_used(row.row);
-            found.push(AuthorizationFacts::of(row, cin, used_since));
+            found.push(AuthorizationFacts::of(row, cins, used_since));
         }
     };
     for number in named {
@@ -346,8 +356,8 @@ fn authorizations(claim: &Claim, table: &Authorizations, cin: Option<&Cin>, unit
         table.by_number(&AuthorizationNumber::new(referral.value.as_str())).for_each(&mut take);
     }
     let names_all = claim.prior_authorization.is_some() && (claim.referral.is_some() || !asks_for_referrals);
-    if let (false, Some(cin)) = (names_all, cin) {
-        table.of_member(cin).for_each(&mut take);
+    if !names_all {
+        cins.iter().flatten().for_each(|cin| table.of_member(cin).for_each(&mut take));
     }
     found
 }

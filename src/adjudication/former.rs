@@ -161,6 +161,7 @@ impl From<Facts> for facts::Facts {
             authorizations: former.authorizations.map(|rows| rows.into_iter().map(Into::into).collect()),
             duplicates: former.duplicates,
             original: former.original.map(|(claim, decided_on)| facts::OriginalClaim { claim, decided_on }),
+            filing_exceptions: Vec::new(),
         }
     }
 }
@@ -186,6 +187,7 @@ impl From<CoverageFacts> for facts::CoverageFacts {
             pcp_npi: former.pcp_npi,
             share_of_cost: former.share_of_cost,
             has_other_coverage: former.has_other_coverage,
+            other_coverage_code: None,
             added_on: former.added_on,
         }
     }

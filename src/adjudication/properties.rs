@@ -301,3 +301,56 @@ proptest! {
         prop_assert_eq!(&decide(&with_others)?, &determination);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn the_order_of_rows_and_unrelated_rows_change_nothing((claim, receipt, _) in any_claim(), tables in shuffled_tables()) {
+        let decide = |tables: &[(ReferenceTable, String)]| {
+            let plan = tables.iter().fold(plan(), |plan, (table, text)| plan.with_table(*table, text.as_bytes()).unwrap());
+            let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, Vec::new(), None);
+            let determination = decided_with(&claim, &receipt, &facts, &plan);
+            (facts, determination.without_trace())
+        };
+        let as_written: Vec<(ReferenceTable, String)> = all_tables().into_iter().map(|(table, header, rows)| (table, format!("{header}\n{}\n", rows.join("\n")))).collect();
+        let (facts, determination) = decide(&as_written);
+        let (other_facts, other) = decide(&tables);
+        prop_assert_eq!(facts.member, other_facts.member);
+        prop_assert_eq!(other, determination);
+    }
+}
+
+/// Every table with its header and rows.
+fn all_tables() -> Vec<(ReferenceTable, &'static str, Vec<&'static str>)> {
+    let with_rows = TABLES.into_iter().map(|(table, text)| {
+        let mut lines = text.lines();
+        (table, lines.next().unwrap(), lines.collect())
+    });
+    with_rows.chain([(ReferenceTable::Authorizations, AUTHORIZATIONS, ROWS.to_vec())]).collect()
+}
+
+/// The tables with their rows in any order, and among them rows of others: members, providers, codes and
+/// networks that no claim names.
+fn shuffled_tables() -> impl Strategy<Value = Vec<(ReferenceTable, String)>> {
+    let tables: Vec<_> = all_tables()
+        .into_iter()
+        .map(|(table, header, mut rows)| {
+            rows.extend(
+                match table {
+                    ReferenceTable::Members => "99999999Z,1990-01-01,M,2020-01-01,,M1,CCN,1003000126,50.00,,yes,",
+                    ReferenceTable::Providers => "1881546299,959999999,,208D00000X,pcp,no,2010-01-01,,check,,",
+                    ReferenceTable::FeeSchedule => "HCPCS,11111,,fee,1.00,,",
+                    ReferenceTable::PriorAuthCodes => "11111,,,medi-cal,2020-01-01,,required,",
+                    ReferenceTable::Networks => "NOBODY,Nobody,*,,,network,",
+                    _ => "Z9,99999999Z,approved,service,2024-01-01,,,,97112,,,9,unit,0,",
+                }
+                .split_terminator('\n'),
+            );
+            Just(rows)
+                .prop_shuffle()
+                .prop_map(move |rows| (table, format!("{header}\n{}\n", rows.join("\n"))))
+        })
+        .collect();
+    tables
+}

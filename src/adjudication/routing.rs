@@ -18,6 +18,8 @@ pub(super) enum Route {
     Ours(&'static str),
     NotEnforced(&'static str),
     Denied(Reason),
+    /// With the reason of the network's row: capitation, a contracted group.
+    DeniedByRow(Reason),
     Forwarded(Reason, CompactString),
     /// No row says.
     Unknown,
@@ -41,8 +43,9 @@ pub(super) fn route(case: &Case<'_>) -> Route {
     match networks.responsible(network, case.claim.form, day).map(|row| &row.responsible) {
         None => Route::Unknown,
         Some(Responsible::Plan) => Route::Ours("the plan is responsible"),
-        Some(Responsible::Network { forward_to: None }) => Route::Denied(MISROUTED),
-        Some(Responsible::Network { forward_to: Some(to) }) => Route::Forwarded(PASSED_ON, to.clone()),
+        Some(Responsible::Network { forward_to: Some(to), .. }) => Route::Forwarded(PASSED_ON, to.clone()),
+        Some(Responsible::Network { denial: Some(reason), .. }) => Route::DeniedByRow((*reason).into()),
+        Some(Responsible::Network { .. }) => Route::Denied(MISROUTED),
     }
 }
 
@@ -56,7 +59,7 @@ pub(super) fn deciding_row<'a>(case: &Case<'a>) -> Option<&'a NetworkRow> {
 mod tests {
     use super::super::determination::{ClaimOutcome, PendReason};
     use super::super::testing::*;
-    use crate::tables::refdata::ReferenceData;
+    use crate::tables::refdata::{ReferenceData, ReferenceTable};
 
     #[test]
     fn the_networks_row_says_who_is_responsible() {
@@ -71,6 +74,22 @@ mod tests {
             let determination = decided(&claim(vec![line("99214", 1, "150", "2025-01-20")]).of_member(member), &plan());
             assert_eq!(outcome(&determination), result, "{member}");
             assert_eq!((determination.pend_reason(), determination.forward_to()), (pended, forwarded), "{member}");
+        }
+    }
+
+    #[test]
+    fn a_row_may_say_why_a_claim_is_not_paid_here() {
+        for (reason, result) in [
+            ("24,", "denied CO-24 150.00"),
+            ("109,N803", "denied CO-109/N803 150.00"),
+            (",", "denied CO-109/N418 150.00"),
+        ] {
+            let rows = format!(
+                "network,name,service_category,effective_from,effective_to,responsible,forward_to,carc,rarc\nFCHS,Family Choice,*,,,network,,{reason}\n"
+            );
+            let plan = plan().with_table(ReferenceTable::Networks, rows.as_bytes()).unwrap();
+            let visit = claim(vec![line("99214", 1, "150", "2025-01-20")]).of_member(CAPITATED);
+            assert_eq!(outcome(&decided(&visit, &plan)), result);
         }
     }
 

@@ -70,6 +70,7 @@ rule_ids! {
     Payee "PAYEE-1" Routing "A3" [] "A claim that names nobody who can be paid waits for a person.";
     RoutePlan "ROUTE-plan" Routing "E2" [] "The plan answers for the claim, or nothing says that somebody else does.";
     RouteDenied "ROUTE-other" Routing "E2" ["CO-109/N418"] "The member's network answers for the claim and does not take it from us: send it there.";
+    RouteDeniedByRow "ROUTE-row" Routing "E2" [row] "The member's network answers for the claim, and its row says why: capitation, a contracted group, another plan.";
     RouteForwarded "ROUTE-forward" Routing "E2" ["CO-B11"] "The member's network answers for the claim, and it is passed on.";
     RouteUnknown "ROUTE-unknown" Routing "E2" [] "No row says who answers for the network: a person must.";
 
@@ -79,6 +80,7 @@ rule_ids! {
     BeforeCoverage "ELIG-26" Eligibility "E1" ["CO-26"] "A day of service before the first day of coverage is not paid.";
     AfterCoverage "ELIG-27" Eligibility "E1" ["CO-27"] "A day of service after the last day of coverage is not paid.";
     NotOurMember "ELIG-31" Eligibility "E1" ["CO-31"] "The id is nobody's who was ever covered here.";
+    AnotherPatient "ELIG-140" Eligibility "E1" ["CO-140"] "The id is of somebody who was born on another day.";
     Lapse "ELIG-200" Eligibility "E1" ["CO-200"] "A day of service in a lapse of coverage is not paid.";
     PartlyCovered "ELIG-239" Eligibility "E1" ["CO-239"] "A stay that is covered in part must be billed again, split.";
 
@@ -91,13 +93,16 @@ rule_ids! {
     FilingRetroactive "TF-E4" TimelyFiling "B2 E4" [] "Coverage that was posted after the service starts the time on the day it was posted.";
     FilingOtherPayer "TF-E5" TimelyFiling "B2 E5" [] "Another payer's decision starts the time anew, for at least ninety days.";
     FilingDelayReason "TF-E6" TimelyFiling "B2 E6" [] "A delay reason (CLM20) that is accepted, with its proof, leaves more time.";
+    FilingDelayUnproved "TF-E6-unproved" TimelyFiling "B2 E6" [row] "A late claim whose delay reason came without its proof is contested, or denied as the rule pack says.";
+    FilingMisdirected "TF-E7" TimelyFiling "B2 E7" [] "A claim that another entity received first counts from the day it arrived there.";
+    FilingGoodCause "TF-E8" TimelyFiling "B2 E8" [] "A late claim is not late where a dispute showed good cause.";
     FilingDelayRefused "TF-E6-refused" TimelyFiling "B2 E6" ["CO-29/N892"] "A late claim whose delay reason does not excuse it is denied and told so.";
     FilingNoLimit "TF-none" TimelyFiling "B1 B1" [] "Without a limit for the network and the day of receipt nothing is late.";
 
     NoOtherCoverage "COB-none" Coordination "E3" [] "No other coverage is on file.";
     OtherPayerDecided "COB-decided" Coordination "E3" [] "Another payer has decided, so the plan may.";
     PaidFirst "COB-paid-first" Coordination "E3" [] "Prenatal and preventive care of children is paid first and recovered later.";
-    OtherCoverage "COB-22" Coordination "E3" ["CO-22/MA04"] "Other coverage is on file and its payer has not decided: bill it first.";
+    OtherCoverage "COB-22" Coordination "E3" ["CO-22/MA04", "CO-22/N4"] "Other coverage is on file and its payer has not decided: bill it first.";
     PriorPayment "COB-23" Coordination "E3" ["OA-23"] "What other payers paid or settled is taken off the allowed amount.";
 
     RestrictionsMet "RES-met" Restriction "D2" [] "No restriction is on the codes, or every one is met.";

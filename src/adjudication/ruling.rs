@@ -10,6 +10,7 @@ use crate::ids::{Carc, Rarc};
 use crate::money::{Money, Quantity};
 use crate::position::SegmentPosition;
 use crate::tables::reasons::AdjustmentGroup;
+use crate::tables::refdata::RowReason;
 
 /// A step's result with what it looked at.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +80,16 @@ impl Reason {
     pub(super) fn adjusts(&self, amount: Money) -> Adjustment {
         let adjustment = Adjustment::new(self.group, self.carc, amount);
         self.rarcs.iter().flatten().fold(adjustment, |adjustment, rarc| adjustment.with_remark(*rarc))
+    }
+}
+
+impl From<RowReason> for Reason {
+    fn from(reason: RowReason) -> Reason {
+        Reason {
+            group: reason.group,
+            carc: reason.carc,
+            rarcs: [reason.rarc, None],
+        }
     }
 }
 

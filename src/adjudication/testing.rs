@@ -109,20 +109,21 @@ CHOC,CHOC Health Alliance,professional,,,network,CHOC-HA
 pub(super) const AUTHORIZATIONS: &str =
     "auth_number,cin,status,type,service_from,service_to,provider_npi,group_tin,code_from,code_to,modifier,units,unit_basis,units_used,notified_at";
 
+/// The tables of the plan beside its authorizations.
+pub(super) const TABLES: [(ReferenceTable, &str); 5] = [
+    (ReferenceTable::Members, MEMBERS),
+    (ReferenceTable::Providers, PROVIDERS),
+    (ReferenceTable::FeeSchedule, FEES),
+    (ReferenceTable::PriorAuthCodes, LISTED),
+    (ReferenceTable::Networks, NETWORKS),
+];
+
 static PLAN: LazyLock<ReferenceData> = LazyLock::new(|| {
     let authorizations = format!("{AUTHORIZATIONS}\n");
-    let tables = [
-        (ReferenceTable::Members, MEMBERS),
-        (ReferenceTable::Providers, PROVIDERS),
-        (ReferenceTable::FeeSchedule, FEES),
-        (ReferenceTable::PriorAuthCodes, LISTED),
-        (ReferenceTable::Networks, NETWORKS),
-        (ReferenceTable::Authorizations, &authorizations),
-    ];
-    let embedded = ReferenceData::embedded().unwrap();
-    tables
-        .iter()
-        .fold(embedded, |plan, (table, text)| plan.with_table(*table, text.as_bytes()).unwrap())
+    let tables = TABLES.into_iter().chain([(ReferenceTable::Authorizations, authorizations.as_str())]);
+    tables.fold(ReferenceData::embedded().unwrap(), |plan, (table, text)| {
+        plan.with_table(table, text.as_bytes()).unwrap()
+    })
 });
 
 /// The plan with these authorizations.

@@ -8,8 +8,10 @@ use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
 use super::trace::Note;
 use crate::claim::Located;
+use crate::tables::refdata::RowReason;
+use crate::tables::refdata::filing_exceptions::FilingExceptionKind;
 use crate::tables::refdata::filing_limits::{FilingLimit, FilingSpan};
-use crate::tables::rules::DelayProof;
+use crate::tables::rules::{DelayProof, DelayReason};
 
 const LATE: Reason = Reason::contractual("29");
 /// A delay reason (CLM20) was given and does not excuse.
@@ -51,10 +53,11 @@ fn judged(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: Na
     if let Some((id, excuse)) = excuse(case, line, limit, service) {
         return Ruling::passed(excuse).by(id);
     }
-    let (reason, id) = match case.claim.delay_reason {
-        Some(_) => (LATE_DESPITE_REASON, RuleId::FilingDelayRefused),
-        None if limit.network.is_some() => (LATE, RuleId::FilingNetwork),
-        None => (LATE, RuleId::FilingLate),
+    let (reason, id) = match (case.claim.delay_reason, delayed(case, limit, service)) {
+        (_, Delay::Unproved(contested)) => (contested.into(), RuleId::FilingDelayUnproved),
+        (Some(_), _) => (LATE_DESPITE_REASON, RuleId::FilingDelayRefused),
+        (None, _) if limit.network.is_some() => (LATE, RuleId::FilingNetwork),
+        (None, _) => (LATE, RuleId::FilingLate),
     };
     let ruling = Ruling::denied(reason, elapsed(service, received, last_day));
     match other_reading(case, limit, service) {
@@ -102,14 +105,47 @@ fn excuse(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: Na
     if decided.is_some_and(|decided| is_in_time(limit.last_day(decided)) || is_in_time(plus_days(decided, floor))) {
         return Some((RuleId::FilingOtherPayer, "exception: another payer decided first".into()));
     }
-    let reason = case.claim.delay_reason.and_then(|code| case.tables.rules.delay_reason(code))?;
+    if let Delay::Excused(reason) = delayed(case, limit, service) {
+        return Some((RuleId::FilingDelayReason, format!("exception: delay reason {}", reason.code).into()));
+    }
+    let granted = || case.facts.filing_exceptions.iter().filter(|exception| exception.service.covers(service));
+    let arrived = granted().filter_map(|exception| exception.first_received_on).min();
+    let last_day = limit.last_day(service).unwrap_or(NaiveDate::MAX);
+    if arrived.is_some_and(|arrived| arrived <= last_day) {
+        return Some((RuleId::FilingMisdirected, "exception: another entity received it first".into()));
+    }
+    granted()
+        .any(|exception| exception.kind == FilingExceptionKind::GoodCause)
+        .then(|| (RuleId::FilingGoodCause, "exception: good cause shown".into()))
+}
+
+/// What a delay reason (CLM20) comes to.
+enum Delay<'a> {
+    /// None, or one that the payer does not take, or that does not leave enough time.
+    No,
+    Excused(&'a DelayReason),
+    /// It would be excused with its proof, and the rule pack has a reason of its own for that.
+    Unproved(RowReason),
+}
+
+fn delayed<'a>(case: &Case<'a>, limit: &FilingLimit, service: NaiveDate) -> Delay<'a> {
+    let Some(reason) = case.claim.delay_reason.and_then(|code| case.tables.rules.delay_reason(code)) else {
+        return Delay::No;
+    };
+    let last_day = limit.last_day(service).and_then(|last_day| plus_days(last_day, reason.extra_days));
+    if last_day.is_some_and(|last_day| last_day < case.receipt.received_on) {
+        return Delay::No;
+    }
     let has_proof = match reason.needs {
         DelayProof::Nothing => true,
         DelayProof::Note => case.claim.has_note,
         DelayProof::Attachment => case.claim.has_attachment,
     };
-    let last_day = limit.last_day(service).and_then(|last_day| plus_days(last_day, reason.extra_days));
-    (has_proof && is_in_time(last_day)).then(|| (RuleId::FilingDelayReason, format!("exception: delay reason {}", reason.code).into()))
+    match reason.without_proof {
+        _ if has_proof => Delay::Excused(reason),
+        Some(contested) => Delay::Unproved(contested),
+        None => Delay::No,
+    }
 }
 
 fn plus_days(day: NaiveDate, days: u32) -> Option<NaiveDate> {
@@ -232,7 +268,14 @@ mod tests {
             ("long decided", late().after(settled("2024-07-01")), "2026-01-15", DENIED, "593 of 365 days"),
             ("reason 1", delayed("1", true, false), "2026-01-15", TIMELY, "exception: delay reason 1"),
             ("no note", delayed("1", false, false), "2026-01-15", refused, "593 of 365 days"),
-            ("reason 7", delayed("7", true, false), "2026-01-15", refused, "593 of 365 days"),
+            (
+                "reason 7",
+                delayed("7", true, false),
+                "2026-01-15",
+                "denied CO-252/N706 150.00",
+                "593 of 365 days",
+            ),
+            ("unproved and over", delayed("7", true, false), "2026-06-02", refused, "731 of 365 days"),
             ("attachment", delayed("7", false, true), "2026-01-15", TIMELY, "exception: delay reason 7"),
             ("reason 9", delayed("9", true, true), "2026-01-15", refused, "593 of 365 days"),
             ("extra days over", delayed("1", true, false), "2026-06-02", refused, "731 of 365 days"),
@@ -240,6 +283,57 @@ mod tests {
             let determination = decided_on(&claim, received, &plan());
             assert_eq!(outcome(&determination), result, "{what}");
             assert_eq!(note(&determination, 1, Rule::TimelyFiling), note_text, "{what}");
+        }
+    }
+    #[test]
+    fn what_was_granted_makes_a_late_claim_timely() {
+        let rows = |rows: &str| {
+            let table = format!("kind,cin,billing_npi,service_from,service_to,first_received_on,source\n{rows}\n");
+            plan().with_table(ReferenceTable::FilingExceptions, table.as_bytes()).unwrap()
+        };
+        let late = claim(vec![line("99214", 1, "150", "2024-06-01")]);
+        let misdirected = |arrived: &str| rows(&format!("misdirected,{MEMBER},{CLINIC},2024-06-01,2024-06-30,{arrived},CHOC"));
+        for (what, plan, result, text) in [
+            (
+                "in time elsewhere",
+                misdirected("2025-06-01"),
+                TIMELY,
+                "exception: another entity received it first",
+            ),
+            ("late elsewhere too", misdirected("2025-06-02"), DENIED, "593 of 365 days"),
+            (
+                "good cause",
+                rows(&format!("good_cause,{MEMBER},{CLINIC},2024-06-01,,,PDR 7")),
+                TIMELY,
+                "exception: good cause shown",
+            ),
+            (
+                "for other days",
+                rows(&format!("good_cause,{MEMBER},{CLINIC},2024-06-02,,,PDR 7")),
+                DENIED,
+                "593 of 365 days",
+            ),
+            (
+                "for another provider",
+                rows(&format!("good_cause,{MEMBER},{FAMILY_DOCTOR},2024-06-01,,,PDR 7")),
+                DENIED,
+                "593 of 365 days",
+            ),
+        ] {
+            let determination = decided_on(&late, "2026-01-15", &plan);
+            assert_eq!(outcome(&determination), result, "{what}");
+            assert_eq!(note(&determination, 1, Rule::TimelyFiling), text, "{what}");
+        }
+    }
+
+    /// B6: each bill of a stay on its own statement's last day, whatever its place in the sequence.
+    #[test]
+    fn interim_bills_are_each_on_their_own_through_date() {
+        for frequency in ["1", "2", "3", "4"] {
+            let bill = stay("2025-01-01/2025-01-20", vec![line("0250", 1, "100", "2025-01-05")]).with(|claim| claim.frequency = qualifier(frequency));
+            for (received, result) in [("2026-01-20", "paid 40.00 CO-45 60.00"), ("2026-01-21", "denied CO-29 100.00")] {
+                assert_eq!(outcome(&decided_on(&bill, received, &plan())), result, "{frequency} {received}");
+            }
         }
     }
 }

@@ -20,9 +20,9 @@ use crate::config::{Config, Profile, SeverityProfile};
 use crate::edits::{EditContext, Lookup, NoCodeSets, ProviderLookup, edit};
 use crate::events::fact::Fact;
 use crate::finding::{Finding, Severity};
-use crate::ids::{ClaimId, PayerClaimNumber, Token};
+use crate::ids::{Cin, ClaimId, PayerClaimNumber, Token};
 use crate::ledger::{FileRow, LineFingerprint};
-use crate::phi::Purpose;
+use crate::phi::{Phi, Purpose};
 use crate::sealing::Keys;
 use crate::tables::refdata::ReferenceData;
 use crate::tables::rules::RulePack;
@@ -176,10 +176,11 @@ impl<'a> Desk<'a> {
 
     /// The edits of SNIP 3 to 7.
     pub fn edit(&self, claim: &Claim, receipt: &Receipt) -> Vec<Finding> {
-        let member = match (&self.reference.members, &claim.subscriber.cin) {
-            (None, _) => Lookup::NotLoaded,
-            (Some(members), Some(cin)) if members.find(cin.expose_for(Purpose::Adjudicate)).is_some() => Lookup::Known,
-            (Some(_), _) => Lookup::Unknown,
+        let found = |cin: &Phi<Cin>| self.reference.member(cin.expose_for(Purpose::Adjudicate)).is_some();
+        let member = match &self.reference.members {
+            None => Lookup::NotLoaded,
+            Some(_) if claim.subscriber.cin.as_ref().is_some_and(found) => Lookup::Known,
+            Some(_) => Lookup::Unknown,
         };
         let billing_provider = match (&self.reference.providers, claim.billing_provider.npi) {
             (None, _) => ProviderLookup::NotLoaded,

@@ -143,7 +143,10 @@ fn lines(determination: &Determination) -> String {
             let adjustments: Vec<String> = line
                 .adjustments()
                 .iter()
-                .map(|adjustment| format!("{}-{}={}", adjustment.group.code(), adjustment.carc, adjustment.amount))
+                .map(|adjustment| {
+                    let remarks: String = adjustment.rarcs.iter().map(|rarc| format!("/{rarc}")).collect();
+                    format!("{}-{}{remarks}={}", adjustment.group.code(), adjustment.carc, adjustment.amount)
+                })
                 .collect();
             let outcome = serde_json::to_value(line.outcome())
                 .ok()

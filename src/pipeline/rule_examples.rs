@@ -46,12 +46,9 @@ struct Sidecar {
     /// Why the claims wait, in their order.
     #[serde(default)]
     pended: Vec<String>,
-    /// Rows by file name, in place of those of `reference/`.
+    /// Rows by file name, in place of those of `reference/`; under its header unless they bring their own.
     #[serde(default)]
     rows: BTreeMap<String, Vec<String>>,
-    /// Optional columns by file name, behind those of `reference/`.
-    #[serde(default)]
-    columns: BTreeMap<String, String>,
     /// Tables that were never loaded.
     #[serde(default)]
     without: Vec<String>,
@@ -220,17 +217,16 @@ fn reference(sidecar: &Sidecar, directory: &Path, beside: &Path) -> Result<Refer
     })?;
     for table in ReferenceTable::ALL {
         let path = directory.join(table.file_name());
-        if without.contains(&table) || !path.exists() {
+        let own = own.iter().find(|(of, _)| *of == table).map(|(_, rows)| rows.join("\n"));
+        if without.contains(&table) || (own.is_none() && !path.exists()) {
             continue;
         }
-        let common = read(&path)?;
-        let text = match own.iter().find(|(of, _)| *of == table) {
+        let common = if path.exists() { read(&path)? } else { String::new() };
+        let header = common.lines().next().unwrap_or_default();
+        let text = match own {
             None => common,
-            Some((_, rows)) => {
-                let columns = common.lines().next().unwrap_or_default();
-                let more = sidecar.columns.get(table.file_name()).map(|more| format!(",{more}")).unwrap_or_default();
-                format!("{columns}{more}\n{}\n", rows.join("\n"))
-            }
+            Some(rows) if is_headed(&rows, header) => rows,
+            Some(rows) => format!("{header}\n{rows}\n"),
         };
         let loaded = reference.with_table(table, text.as_bytes());
         reference = loaded.map_err(|source| ExampleError::Table {
@@ -239,6 +235,12 @@ fn reference(sidecar: &Sidecar, directory: &Path, beside: &Path) -> Result<Refer
         })?;
     }
     Ok(reference)
+}
+
+/// Whether an example's rows begin with a header of their own, as columns beyond the common ones need.
+fn is_headed(rows: &str, common_header: &str) -> bool {
+    let first = |text: &str| text.split(',').next().unwrap_or_default().to_owned();
+    common_header.is_empty() || first(rows) == first(common_header)
 }
 
 /// The decisions on a file's claims, and which rules they came to.

@@ -60,6 +60,7 @@ pub fn survey(
         set_is_rejected: false,
         severity,
         kept: 0,
+        envelopes: 0,
         numbers: HashSet::new(),
     };
     let mut end = 0;
@@ -122,6 +123,8 @@ struct Surveyor<'a> {
     set_is_rejected: bool,
     severity: &'a SeverityProfile,
     kept: usize,
+    /// Interchanges, groups and sets so far.
+    envelopes: usize,
     /// Sender, receiver and ISA13 of the interchanges so far.
     numbers: HashSet<(CompactString, CompactString, CompactString)>,
 }
@@ -150,6 +153,15 @@ impl Surveyor<'_> {
         segment: Option<&Segment<'_>>,
         extra: &mut dyn FnMut(&crate::envelope::Interchange, Position) -> Vec<Finding>,
     ) -> Result<(), SurveyError> {
+        if let (Event::InterchangeBegan(..) | Event::GroupBegan(..) | Event::SetBegan(..), Some(segment)) = (&event, segment) {
+            self.envelopes += 1;
+            if self.envelopes > limits::ENVELOPES_PER_FILE_MAX {
+                return Err(SurveyError::NotX12(TokenError {
+                    byte: segment.at.byte,
+                    kind: TokenErrorKind::TooManyEnvelopes,
+                }));
+            }
+        }
         match event {
             Event::InterchangeBegan(interchange, mut findings) => {
                 if let Some(segment) = segment {

@@ -91,8 +91,12 @@ impl Survey {
     /// its own.
     pub fn rejection(&self) -> Option<(RejectReason, u64)> {
         if let Some(error) = &self.stopped {
-            let truncated = matches!(error.kind, TokenErrorKind::Truncated) && !self.interchanges.is_empty();
-            return Some((if truncated { RejectReason::Truncated } else { RejectReason::NotX12 }, error.byte));
+            let reason = match error.kind {
+                TokenErrorKind::Truncated if !self.interchanges.is_empty() => RejectReason::Truncated,
+                TokenErrorKind::TooManyEnvelopes => RejectReason::Envelope,
+                _ => RejectReason::NotX12,
+            };
+            return Some((reason, error.byte));
         }
         let Some(first) = self.interchanges.first() else {
             return Some((RejectReason::Empty, 0));
@@ -130,6 +134,7 @@ impl Survey {
             TokenErrorKind::Truncated if !self.interchanges.is_empty() => return None,
             TokenErrorKind::ExpectedIsa | TokenErrorKind::Separators(_) | TokenErrorKind::Truncated => (Check::S101, "ISA"),
             TokenErrorKind::SegmentTooLong | TokenErrorKind::TooManyElements => (Check::S111, ""),
+            TokenErrorKind::TooManyEnvelopes => (Check::S101, ""),
         };
         let position = Position {
             loop_id: None,

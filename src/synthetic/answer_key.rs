@@ -15,7 +15,7 @@ const COLUMNS: [&str; 11] = [
 /// Writes the answer key of a recipe.
 ///
 /// `lines` is empty for a rejected claim, else `number:outcome:paid:adjustments` joined by `|`, the
-/// adjustments `CO-45=27.95` joined by `+`. `charge` is CLM02; a claim that pays nothing has `paid`
+/// adjustments `CO-45=27.95` or `CO-197/M62=27.95`, each with its remarks, joined by `+`. `charge` is CLM02; a claim that pays nothing has `paid`
 /// 0.00.
 ///
 /// # Errors

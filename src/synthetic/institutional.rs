@@ -98,6 +98,9 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | AfterCoverage
         | CoverageGap
         | AfterDeath
+        | BirthDateDiffers
+        | OtherCoverage
+        | DelayUnproved
         | WrongPlace
         | NetworkResponsible
         | Forwarded

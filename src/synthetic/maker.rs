@@ -94,7 +94,10 @@ impl<'a> Maker<'a> {
 
     fn visit(&self, place: Place, defect: Option<Defect>) -> Visit<'a> {
         let (number, day) = self.membership.visit(self.recipe, place, defect);
-        let member = member(self.recipe, self.membership, number);
+        let mut member = member(self.recipe, self.membership, number);
+        if defect.is_some_and(|defect| defect.scenario == Scenario::BirthDateDiffers) {
+            member.birth_date = member.birth_date.pred_opt().unwrap_or(member.birth_date);
+        }
         let member_id = match defect {
             Some(Defect {
                 scenario: Scenario::UnknownMember,
@@ -105,7 +108,7 @@ impl<'a> Maker<'a> {
         // Beyond every filing limit here, and again a day that only this claim of the member has.
         let late_date = self.recipe.days_before(415 + day);
         let date = match defect.map(|defect| defect.scenario) {
-            Some(Scenario::LateClaim) => late_date,
+            Some(Scenario::LateClaim | Scenario::DelayUnproved) => late_date,
             Some(Scenario::FutureDate) => self.recipe.anchor().checked_add_days(Days::new(3 * 365 + day)).unwrap_or(NaiveDate::MAX),
             Some(_) | None => self.recipe.days_before(day),
         };

@@ -25,6 +25,8 @@ pub(super) struct Member {
     pub pcp: Option<u64>,
     pub coverage: Vec<(NaiveDate, Option<NaiveDate>)>,
     pub death_date: Option<NaiveDate>,
+    /// Covered by another payer too.
+    pub is_insured: bool,
 }
 
 /// City and five-digit ZIP in Orange County.
@@ -179,6 +181,7 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
         | MemberClass::NoLongerCovered
         | MemberClass::Lapsed
         | MemberClass::Deceased
+        | MemberClass::Insured
         | MemberClass::Male
         | MemberClass::Adult => own_network,
     };
@@ -195,6 +198,7 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
         network,
         pcp: (network != "COD").then(|| draw.below(primary_care_providers(recipe))),
         coverage: coverage(recipe, class, birth_date, &mut draw),
+        is_insured: class == MemberClass::Insured,
         death_date: (class == MemberClass::Deceased).then(|| recipe.days_before(200 + draw.below(150))),
     }
 }
@@ -216,6 +220,7 @@ fn coverage(recipe: &Recipe, class: MemberClass, birth_date: NaiveDate, draw: &m
         MemberClass::Lapsed => vec![(since, ended), (recipe.anchor(), None)],
         MemberClass::Regular
         | MemberClass::Deceased
+        | MemberClass::Insured
         | MemberClass::Male
         | MemberClass::Adult
         | MemberClass::Capitated

@@ -97,6 +97,9 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | AfterCoverage
         | CoverageGap
         | AfterDeath
+        | BirthDateDiffers
+        | OtherCoverage
+        | DelayUnproved
         | NetworkResponsible
         | Forwarded
         | OutsideNetwork

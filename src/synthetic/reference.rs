@@ -119,7 +119,7 @@ fn member_row(person: &Member, from: NaiveDate, to: Option<NaiveDate>) -> [Strin
         person.pcp.map(|number| primary_care(number).0).unwrap_or_default(),
         "0.00".to_string(),
         iso(person.death_date),
-        String::new(),
+        if person.is_insured { "yes" } else { "" }.to_string(),
         from.to_string(),
     ]
 }

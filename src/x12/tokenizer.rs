@@ -53,11 +53,46 @@ pub enum TokenErrorKind {
     SegmentTooLong,
     #[error("segment of more than {} elements", limits::SEGMENT_ELEMENTS_MAX)]
     TooManyElements,
+    #[error("more than {} interchanges, groups and transaction sets in one file", limits::ENVELOPES_PER_FILE_MAX)]
+    TooManyEnvelopes,
     #[error("the file ends inside a segment")]
     Truncated,
 }
 
-/// Cuts a stream of bytes into segments.
+/// Cuts a stream of bytes into segments, whoever reads them: a blocking `Read`, or as here an `AsyncRead`.
+///
+/// ```
+/// use claimstream::x12::tokenizer::{Step, TokenError, Tokenizer};
+/// use tokio::io::{AsyncRead, AsyncReadExt};
+///
+/// async fn count_segments(mut source: impl AsyncRead + Unpin) -> std::io::Result<Result<usize, TokenError>> {
+///     let (mut tokenizer, mut segments) = (Tokenizer::default(), 0);
+///     loop {
+///         match tokenizer.next() {
+///             Ok(Step::Segment(_)) => segments += 1,
+///             Ok(Step::NeedInput) => match source.read(tokenizer.space()).await? {
+///                 0 => tokenizer.finish(),
+///                 count => tokenizer.filled(count),
+///             },
+///             Ok(Step::End) => return Ok(Ok(segments)),
+///             Err(error) => return Ok(Err(error)),
+///         }
+///     }
+/// }
+///
+/// let file = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260116*0930*^*00501*000000001*0*T*:~\
+///             GS*HC*SENDER*RECEIVER*20260116*0930*1*X*005010X222A1~GE*0*1~IEA*1*000000001~";
+/// // A network that hands over a few bytes at a time.
+/// let (mut network, source) = tokio::io::duplex(16);
+/// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// let segments = runtime.block_on(async {
+///     use tokio::io::AsyncWriteExt;
+///     let sent = async { network.write_all(file.as_bytes()).await.and(network.shutdown().await) };
+///     tokio::join!(sent, count_segments(source)).1
+/// })??;
+/// assert_eq!(segments, 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Tokenizer {
     buffer: Vec<u8>,

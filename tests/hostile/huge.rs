@@ -38,7 +38,7 @@ fn up_to(text: &str) -> String {
     base[..base.find(text).unwrap()].to_string()
 }
 
-fn cases() -> [Case; 9] {
+fn cases() -> [Case; 10] {
     [
         Case {
             name: "100 MB without a terminator",
@@ -115,6 +115,14 @@ fn cases() -> [Case; 9] {
             times: 200_000,
             segments: Some(1),
             expected: "rejected 200000-200000 IK304:3@689",
+        },
+        Case {
+            name: "a million transaction sets without a claim",
+            head: up_to("ST*837"),
+            body: |n, out| write!(out, "ST*837*{n:09}*005010X222A1~SE*2*{n:09}~"),
+            times: MILLION,
+            segments: None,
+            expected: "rejected envelope 0-0 TA1:022@3375107",
         },
     ]
 }

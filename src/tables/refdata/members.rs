@@ -9,12 +9,12 @@ use std::io::Read;
 use chrono::NaiveDate;
 
 use super::packed::{CinBuckets, CinKey, PackedDate, PackedNpi};
-use crate::ids::{AidCode, Cin, NetworkId, Npi};
+use crate::ids::{AidCode, Cin, NetworkId, Npi, OhcCode};
 use crate::money::Money;
 use crate::phi::Phi;
 use crate::tables::csv_table::{LoadError, Problem, TableDigest, columns, error_at, parse_yes_no, read_rows, vocabulary};
 
-columns! { "members.csv": cin, birth_date, sex, eligible_from, eligible_to, aid_code, network, pcp_npi, share_of_cost, death_date, other_coverage, added_on; }
+columns! { "members.csv": cin, birth_date, sex, eligible_from, eligible_to, aid_code, network, pcp_npi, share_of_cost, death_date, other_coverage, added_on;; ohc_code }
 
 vocabulary! {
     /// DMG03.
@@ -52,6 +52,8 @@ struct SegmentRow {
     share_of_cost_cents: u32,
     network: u16,
     aid_code: [u8; 2],
+    /// 0: none.
+    ohc_code: u8,
     other_coverage: bool,
 }
 
@@ -78,6 +80,8 @@ pub struct Coverage {
     pub share_of_cost: Money,
     /// Another payer covers the member.
     pub has_other_coverage: bool,
+    /// What kind of coverage that is: the letter of Medi-Cal's OHC code.
+    pub other_coverage_code: Option<OhcCode>,
     /// When the plan learned of the segment (retroactive eligibility, DOMAIN B2 E4).
     pub added_on: Option<NaiveDate>,
 }
@@ -212,6 +216,7 @@ impl SegmentRow {
             pcp_npi: self.pcp.get(),
             share_of_cost: Money::from_cents(i64::from(self.share_of_cost_cents)),
             has_other_coverage: self.other_coverage,
+            other_coverage_code: OhcCode::parse(&[self.ohc_code]).ok(),
             added_on: self.added_on.get(),
         }
     }
@@ -257,6 +262,12 @@ fn read_row(row: &Row<'_>, networks: &mut Vec<NetworkId>) -> Result<(CinKey, Mem
             None => 0,
         },
         aid_code: aid_code.map_or([b' '; 2], two_bytes),
+        ohc_code: row
+            .optional(Column::ohc_code, "an OHC code of one letter", |text| match text.as_bytes() {
+                [letter @ b'A'..=b'Z'] => Some(*letter),
+                _ => None,
+            })?
+            .unwrap_or(0),
         other_coverage: row.optional(Column::other_coverage, "yes or no", parse_yes_no)?.unwrap_or(false),
     };
     Ok((CinKey::of(&cin), member, segment))
@@ -324,6 +335,7 @@ mod tests {
             pcp_npi: None,
             share_of_cost: Money::ZERO,
             has_other_coverage: false,
+            other_coverage_code: None,
             added_on: None,
         };
         let second = Coverage {
@@ -334,6 +346,7 @@ mod tests {
             pcp_npi: Npi::parse(b"1234567893").ok(),
             share_of_cost: Money::from_cents(1250),
             has_other_coverage: true,
+            other_coverage_code: None,
             added_on: Some(day("2025-04-02")),
         };
         assert_eq!(member.coverage().collect::<Vec<_>>(), [first, second]);

@@ -8,7 +8,9 @@
 pub mod authorizations;
 mod code_columns;
 pub mod fee_schedule;
+pub mod filing_exceptions;
 pub mod filing_limits;
+pub mod member_aliases;
 pub mod members;
 pub mod mue;
 pub mod ncci;
@@ -17,6 +19,7 @@ mod packed;
 pub mod prior_auth_codes;
 pub mod providers;
 mod published;
+mod reason_columns;
 mod restriction_kind;
 mod restriction_params;
 pub mod restrictions;
@@ -27,11 +30,14 @@ use std::sync::Arc;
 
 pub use code_columns::CodeType;
 pub use published::CodingSetting;
+pub use reason_columns::RowReason;
 
 use self::authorizations::Authorizations;
 use self::fee_schedule::FeeSchedule;
+use self::filing_exceptions::FilingExceptions;
 use self::filing_limits::FilingLimits;
-use self::members::Members;
+use self::member_aliases::MemberAliases;
+use self::members::{Member, Members};
 use self::mue::UnitLimits;
 use self::ncci::NcciPairs;
 use self::networks::Networks;
@@ -39,7 +45,7 @@ use self::prior_auth_codes::PriorAuthCodes;
 use self::providers::Providers;
 use self::restrictions::Restrictions;
 use super::csv_table::{LoadError, Problem, TableDigest};
-use crate::ids::ContentDigest;
+use crate::ids::{Cin, ContentDigest};
 
 /// Every reference table. `None`: never loaded, so not enforced.
 #[derive(Debug, Clone)]
@@ -54,6 +60,8 @@ pub struct ReferenceData {
     pub filing_limits: Arc<FilingLimits>,
     pub ncci_pairs: Option<Arc<NcciPairs>>,
     pub unit_limits: Option<Arc<UnitLimits>>,
+    pub member_aliases: Option<Arc<MemberAliases>>,
+    pub filing_exceptions: Option<Arc<FilingExceptions>>,
     /// What is known of each table, in the order of [`ReferenceTable::ALL`].
     contents: [TableContent; ReferenceTable::ALL.len()],
     digest: ContentDigest,
@@ -72,10 +80,12 @@ pub enum ReferenceTable {
     FilingLimits,
     NcciPairs,
     UnitLimits,
+    MemberAliases,
+    FilingExceptions,
 }
 
 impl ReferenceTable {
-    pub const ALL: [ReferenceTable; 10] = [
+    pub const ALL: [ReferenceTable; 12] = [
         ReferenceTable::Members,
         ReferenceTable::Providers,
         ReferenceTable::Authorizations,
@@ -86,6 +96,8 @@ impl ReferenceTable {
         ReferenceTable::FilingLimits,
         ReferenceTable::NcciPairs,
         ReferenceTable::UnitLimits,
+        ReferenceTable::MemberAliases,
+        ReferenceTable::FilingExceptions,
     ];
 
     /// The file of the table inside a reference directory; of a table that is published in several
@@ -102,6 +114,8 @@ impl ReferenceTable {
             ReferenceTable::FilingLimits => "filing_limits.csv",
             ReferenceTable::NcciPairs => "ncci_ptp.csv",
             ReferenceTable::UnitLimits => "mue.csv",
+            ReferenceTable::MemberAliases => "member_aliases.csv",
+            ReferenceTable::FilingExceptions => "filing_exceptions.csv",
         }
     }
 
@@ -130,7 +144,7 @@ impl ReferenceTable {
     /// Whether the digest of the whole names the table even when it was never loaded: those that there
     /// were when the first decisions were made.
     fn is_always_digested(self) -> bool {
-        !self.has_several_files()
+        self <= ReferenceTable::FilingLimits
     }
 }
 
@@ -203,6 +217,8 @@ impl ReferenceData {
             filing_limits: Arc::default(),
             ncci_pairs: None,
             unit_limits: None,
+            member_aliases: None,
+            filing_exceptions: None,
             contents: ReferenceTable::ALL.map(never_loaded),
             digest: digest_of(&ReferenceTable::ALL.map(never_loaded)),
         };
@@ -242,6 +258,17 @@ impl ReferenceData {
     /// BLAKE3 over the names of the tables and their rows in canonical form, whatever their origin.
     pub fn digest(&self) -> ContentDigest {
         self.digest
+    }
+
+    /// The id under which a member stands today: its own, or the one that it was merged into.
+    pub fn current_cin(&self, cin: &Cin) -> Cin {
+        self.member_aliases.as_ref().and_then(|aliases| aliases.current(cin)).unwrap_or(*cin)
+    }
+
+    /// The member with this id, or with the one that it was merged into; `None` when there is no such
+    /// member, or members were never loaded.
+    pub fn member(&self, cin: &Cin) -> Option<Member<'_>> {
+        self.members.as_ref()?.find(&self.current_cin(cin))
     }
 
     /// Each table's origin, size and digest.
@@ -303,6 +330,14 @@ impl ReferenceData {
             ReferenceTable::UnitLimits => {
                 let (limits, digest) = UnitLimits::read_digested(files)?;
                 (self.unit_limits.insert(Arc::new(limits)).len(), digest)
+            }
+            ReferenceTable::MemberAliases => {
+                let (aliases, digest) = MemberAliases::read_digested(source)?;
+                (self.member_aliases.insert(Arc::new(aliases)).len(), digest)
+            }
+            ReferenceTable::FilingExceptions => {
+                let (exceptions, digest) = FilingExceptions::read_digested(source)?;
+                (self.filing_exceptions.insert(Arc::new(exceptions)).len(), digest)
             }
         };
         for content in self.contents.iter_mut().filter(|content| content.table == table) {

@@ -5,11 +5,12 @@ use std::io::Read;
 use chrono::NaiveDate;
 use compact_str::CompactString;
 
+use super::reason_columns::{self, RowReason};
 use crate::ids::{Form, NetworkId};
 use crate::tables::csv_table::{LoadError, Problem, TableDigest, Vocabulary, columns, read_rows, refuse_overlaps};
 use crate::tables::period::Period;
 
-columns! { "networks.csv": network, name, service_category, effective_from, effective_to, responsible, forward_to; }
+columns! { "networks.csv": network, name, service_category, effective_from, effective_to, responsible, forward_to;; carc, rarc }
 
 /// The division of financial responsibility.
 #[derive(Debug, Clone, Default)]
@@ -33,9 +34,11 @@ pub struct NetworkRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Responsible {
     Plan,
-    /// The network itself: forwarded when it says where to, else denied as sent to the wrong payer.
+    /// The network itself: forwarded when it says where to, else denied, as sent to the wrong payer unless
+    /// the row has a reason of its own (capitation, a contracted group, a plan of another kind).
     Network {
         forward_to: Option<CompactString>,
+        denial: Option<RowReason>,
     },
 }
 
@@ -98,6 +101,10 @@ type Row<'a> = crate::tables::csv_table::Row<'a, Column>;
 
 fn read_row(row: &Row<'_>) -> Result<NetworkRow, LoadError> {
     let forward_to = Some(row.text(Column::forward_to)).filter(|text| !text.is_empty()).map(CompactString::from);
+    let denial = reason_columns::read_reason(row, None, Column::carc, Column::rarc)?;
+    if denial.is_some() && (forward_to.is_some() || row.text(Column::responsible) == "plan") {
+        return Err(row.error(Column::carc, Problem::Rule("given though nothing is denied by this row")));
+    }
     Ok(NetworkRow {
         network: match row.text(Column::network) {
             "*" => None,
@@ -111,7 +118,7 @@ fn read_row(row: &Row<'_>) -> Result<NetworkRow, LoadError> {
         responsible: match (row.text(Column::responsible), forward_to) {
             ("plan", None) => Responsible::Plan,
             ("plan", Some(_)) => return Err(row.error(Column::forward_to, Problem::Rule("given though the plan is responsible"))),
-            ("network", forward_to) => Responsible::Network { forward_to },
+            ("network", forward_to) => Responsible::Network { forward_to, denial },
             _ => return Err(row.error(Column::responsible, Problem::NotOneOf(vec!["plan", "network"]))),
         },
     })
@@ -133,9 +140,13 @@ mod tests {
                 .responsible(network.parse().unwrap(), form, date.parse().unwrap())
                 .map(|row| row.responsible.clone())
         };
-        let denied = Responsible::Network { forward_to: None };
+        let denied = Responsible::Network {
+            forward_to: None,
+            denial: None,
+        };
         let forwarded = Responsible::Network {
             forward_to: Some("PMGCLAIMS".into()),
+            denial: None,
         };
         for (network, form, date, responsible) in [
             ("PMG", Form::Professional, "2024-12-31", Some(denied.clone())),
@@ -169,6 +180,20 @@ mod tests {
             ),
         ] {
             assert_eq!(read(rows).unwrap_err().to_string(), format!("networks.csv {message}"));
+        }
+    }
+    #[test]
+    fn a_reason_stands_only_where_a_row_denies() {
+        let read = |row: &str| {
+            Networks::read(format!("network,name,service_category,effective_from,effective_to,responsible,forward_to,carc,rarc\n{row}\n").as_bytes())
+        };
+        assert!(read("PMG,Group,*,,,network,,24,").is_ok());
+        for (row, message) in [
+            ("PMG,Group,*,,,plan,,24,", "given though nothing is denied by this row"),
+            ("PMG,Group,*,,,network,ELSEWHERE,24,", "given though nothing is denied by this row"),
+            ("PMG,Group,*,,,network,,9999,", "no known adjustment reason"),
+        ] {
+            assert_eq!(read(row).unwrap_err().to_string(), format!("networks.csv row 2, column carc: {message}"));
         }
     }
 }

@@ -7,16 +7,16 @@ use compact_str::CompactString;
 
 use super::code_columns::{CodeType, read_typed_code_range};
 use super::prior_auth_codes::LineOfBusiness;
+use super::reason_columns::{RowReason, read_reason};
 pub use super::restriction_kind::{
     AdmissionCondition, AidCodeCondition, CalendarPart, CodeRanges, ModifierCondition, NdcCondition, Referral, ReferralRole, RestrictionKind,
     TelehealthCondition,
 };
 use super::restriction_params::read_kind;
-use crate::ids::{Carc, NetworkId, Rarc};
+use crate::ids::NetworkId;
 use crate::tables::code_range::{CodeKey, CodeRange, RangeIndex};
 use crate::tables::csv_table::{LoadError, Problem, TableDigest, columns, read_rows, vocabulary};
 use crate::tables::period::Period;
-use crate::tables::reasons::{self, AdjustmentGroup, ReasonError, Reasons};
 
 columns! { "restrictions.csv": rule_id, kind, code_type, code_from, code_to, effective_from, effective_to, params, action, group, carc, rarc;; line_of_business, network }
 
@@ -54,21 +54,13 @@ pub struct Restriction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestrictionAction {
     /// The line is denied.
-    Deny(RestrictionReason),
+    Deny(RowReason),
     /// The units above the maximum are cut; units kinds only.
-    Cut(RestrictionReason),
+    Cut(RowReason),
     /// A person must look.
-    Pend(Option<RestrictionReason>),
+    Pend(Option<RowReason>),
     /// Only told.
-    Warn(Option<RestrictionReason>),
-}
-
-/// How the remittance explains it; checked against the reason tables at load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RestrictionReason {
-    pub group: AdjustmentGroup,
-    pub carc: Carc,
-    pub rarc: Option<Rarc>,
+    Warn(Option<RowReason>),
 }
 
 impl Restrictions {
@@ -144,7 +136,7 @@ impl Restrictions {
 
 impl RestrictionAction {
     /// How the remittance explains the action, where it does.
-    pub fn reason(&self) -> Option<&RestrictionReason> {
+    pub fn reason(&self) -> Option<&RowReason> {
         match self {
             RestrictionAction::Deny(reason) | RestrictionAction::Cut(reason) => Some(reason),
             RestrictionAction::Pend(reason) | RestrictionAction::Warn(reason) => reason.as_ref(),
@@ -157,7 +149,7 @@ type Row<'a> = crate::tables::csv_table::Row<'a, Column>;
 fn read_row(row: &Row<'_>) -> Result<Restriction, LoadError> {
     let code_type = row.word(Column::code_type)?;
     let kind = read_kind(row.word(Column::kind)?, row.text(Column::params)).map_err(|problem| row.error(Column::params, problem))?;
-    let reason = read_reason(row)?;
+    let reason = read_reason(row, Some(Column::group), Column::carc, Column::rarc)?;
     let needed = || {
         reason.ok_or_else(|| {
             row.error(
@@ -206,33 +198,6 @@ fn content(row: &Row<'_>) -> Vec<CompactString> {
         Column::network,
     ];
     columns.map(|column| row.text(column).into()).to_vec()
-}
-
-/// Group, CARC and RARC that may be sent together; an empty group is CO (DOMAIN D1).
-fn read_reason(row: &Row<'_>) -> Result<Option<RestrictionReason>, LoadError> {
-    let group = row.word_unless_any(Column::group)?.unwrap_or(AdjustmentGroup::ContractualObligation);
-    let Some(carc) = row.optional(Column::carc, "an adjustment reason code", |text| Carc::parse(text.as_bytes()).ok())? else {
-        return Ok(None);
-    };
-    if group == AdjustmentGroup::PatientResponsibility {
-        return Err(row.error(
-            Column::group,
-            Problem::Rule("PR, but members may not be billed (DOMAIN D1), expected CO, OA or PI"),
-        ));
-    }
-    let rarc = row.optional(Column::rarc, "a remark code such as N130", reasons::parse_rarc)?;
-    let reasons = Reasons::embedded().map_err(Clone::clone)?;
-    reasons.check(group, &carc, rarc.as_slice()).map_err(|error| match error {
-        ReasonError::Unknown => row.error(Column::carc, Problem::Rule("no known adjustment reason")),
-        ReasonError::Deactivated => row.error(Column::carc, Problem::Rule("a deactivated adjustment reason (DOMAIN 0.1)")),
-        ReasonError::WrongGroup => row.error(Column::group, Problem::Rule("not allowed with the adjustment reason (DOMAIN 0.14)")),
-        ReasonError::RemarkUnknown => row.error(Column::rarc, Problem::Rule("no known remark")),
-        ReasonError::RemarkMissing => row.error(
-            Column::rarc,
-            Problem::Rule("no remark, or an alert, though the adjustment reason needs a remark (DOMAIN 0.14)"),
-        ),
-    })?;
-    Ok(Some(RestrictionReason { group, carc, rarc }))
 }
 
 #[cfg(test)]

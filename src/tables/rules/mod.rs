@@ -21,7 +21,8 @@ pub use self::exemptions::{EvidenceItem, EvidenceStrength, Exemption, Indicator,
 pub use self::prior_authorization::{EmergencyNotice, HealthAssessmentRule, OutOfNetwork, PriorAuthorizationRules, WheelchairRule};
 use self::screen::Screen;
 use super::reasons::{AdjustmentGroup, ReasonError, Reasons};
-use crate::ids::{Carc, ContentDigest, Modifier, Qualifier, Rarc};
+use super::refdata::RowReason;
+use crate::ids::{Carc, ContentDigest, Modifier, OhcCode, Qualifier, Rarc};
 
 /// A payer's rules with the digest that pins them to a decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +52,10 @@ pub struct Rules {
     pub pricing: PricingRules,
     #[serde(default)]
     pub correct_coding: CorrectCodingRules,
+    #[serde(default)]
+    pub eligibility: EligibilityRules,
+    #[serde(default)]
+    pub coordination: CoordinationRules,
     #[serde(rename = "exemption", default)]
     pub exemptions: Vec<Exemption>,
     /// Of the sensitive ones.
@@ -94,6 +99,9 @@ pub struct DelayReason {
     /// Beyond the limit that applies without it.
     pub extra_days: u32,
     pub needs: DelayProof,
+    /// Why a claim is contested that gives the reason without its proof; denied as late when left out.
+    #[serde(default)]
+    pub without_proof: Option<RowReason>,
 }
 
 /// What must come with a delay reason.
@@ -112,6 +120,22 @@ pub enum DelayProof {
 #[serde(deny_unknown_fields)]
 pub struct DuplicateRules {
     pub distinct_modifiers: Vec<Modifier>,
+}
+
+/// DOMAIN E1. A pack may leave this out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EligibilityRules {
+    /// The subscriber's birth date on the claim is the one on record, or the claim is of somebody else.
+    pub birth_date_must_agree: bool,
+}
+
+/// DOMAIN E3. A pack may leave this out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoordinationRules {
+    /// Kinds of other coverage that the plan pays before, to recover it later.
+    pub pay_and_chase: Vec<OhcCode>,
 }
 
 /// DOMAIN E7.
@@ -182,8 +206,8 @@ pub enum RuleError {
     NoExample(CompactString),
     #[error("rule pack: exemption `{name}`: example {number} does not come out as it says")]
     WrongExample { name: CompactString, number: usize },
-    #[error("rule pack: pricing.unpriced is {0}")]
-    Reason(#[from] ReasonError),
+    #[error("rule pack: {key} is {error}")]
+    Reason { key: &'static str, error: ReasonError },
     #[error("rule pack: the reason tables cannot be read")]
     ReasonTables,
 }
@@ -288,18 +312,25 @@ impl Rules {
             return Err(RuleError::RepeatedExemption(name));
         }
         self.exemptions.iter().try_for_each(check_exemption)?;
+        let delays = self.timely_filing.delay_reasons.iter();
+        for reason in delays.filter_map(|reason| reason.without_proof) {
+            check_reason("timely_filing.delay_reasons", reason)?;
+        }
         match self.pricing.unpriced {
             UnpricedAction::Pend => Ok(()),
-            UnpricedAction::Deny { group, carc, rarc } => {
-                let reasons = Reasons::embedded().map_err(|_| RuleError::ReasonTables)?;
-                // What has no rate is never the member's to pay (DOMAIN D1).
-                if group == AdjustmentGroup::PatientResponsibility {
-                    return Err(ReasonError::WrongGroup.into());
-                }
-                Ok(reasons.check(group, &carc, rarc.as_slice())?)
-            }
+            UnpricedAction::Deny { group, carc, rarc } => check_reason("pricing.unpriced", RowReason { group, carc, rarc }),
         }
     }
+}
+
+/// The reason may be sent, and leaves nothing to the member (DOMAIN D1).
+fn check_reason(key: &'static str, reason: RowReason) -> Result<(), RuleError> {
+    let reasons = Reasons::embedded().map_err(|_| RuleError::ReasonTables)?;
+    let checked = match reason.group {
+        AdjustmentGroup::PatientResponsibility => Err(ReasonError::WrongGroup),
+        group => reasons.check(group, &reason.carc, reason.rarc.as_slice()),
+    };
+    checked.map_err(|error| RuleError::Reason { key, error })
 }
 
 fn check_exemption(exemption: &Exemption) -> Result<(), RuleError> {
