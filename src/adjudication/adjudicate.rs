@@ -23,7 +23,7 @@ use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling, Verdict};
 use super::telling::{Told, Trace};
 use super::trace::{Rule, StepResult};
-use super::{billing_restrictions, coding_edits, coordination, duplicate, eligibility, prior_auth, prompt_pay, replacement, timely_filing};
+use super::{billing_restrictions, coding_edits, coordination, duplicate, eligibility, exemptions, prior_auth, prompt_pay, replacement, timely_filing};
 use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
 use crate::money::{Money, Quantity};
@@ -81,6 +81,7 @@ fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_
         }
         None => line_by_line(&case, &mut aside, &mut trace).ok(),
     };
+    let lines = lines.map(|lines| exemptions::marked(&case, lines));
     let determination = lines.and_then(|lines| Determination::new(claim.charge, lines, aside).ok());
     let determination = determination.unwrap_or_else(|| failed(&case, &mut trace));
     let reversed = replacement::reversed(&case, &determination);
@@ -203,7 +204,8 @@ fn line_by_line<'a>(case: &Case<'a>, aside: &mut Aside, trace: &mut Trace) -> Re
     so_far.lines.reserve_exact(case.claim.lines.len());
     for line in &case.claim.lines {
         let decided = decide(case, line, &mut so_far, &mut purse, aside, trace)?;
-        so_far.lines.push(decided);
+        let exempted = so_far.exempted.take();
+        so_far.lines.push(decided.with_exempted(exempted));
     }
     let at = review.evidence.map(|amount| amount.at);
     trace.of_claim(case, || Told::new(review.id, StepResult::Passed, review.note, at));
@@ -256,6 +258,9 @@ fn decide<'a>(
                 aside.pend_reason.get_or_insert(reason);
                 return Ok(LineDetermination::pended(line.number, line.charge, rule));
             }
+        }
+        if ruling.exempted.is_some() {
+            so_far.exempted = ruling.exempted;
         }
         // Behind the cut: what a step draws fits what it leaves.
         open.draws = open.draws.or(ruling.draws);
@@ -395,7 +400,7 @@ fn failed(case: &Case<'_>, trace: &mut Trace) -> Determination {
         .lines
         .iter()
         .map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule));
-    Determination::pended(lines.collect(), PendReason::RuleFailure)
+    Determination::pended(exemptions::marked(case, lines.collect()), PendReason::RuleFailure)
 }
 
 #[cfg(test)]

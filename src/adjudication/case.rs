@@ -5,8 +5,8 @@ use chrono::NaiveDate;
 use super::adjudicate::Tables;
 use super::adjustment::Adjustment;
 use super::coding_edits;
-use super::determination::{LineDetermination, LineOutcome, UnitsConsumed};
-use super::facts::{CoverageFacts, Facts, ProviderFacts, Receipt};
+use super::determination::{Exempted, LineDetermination, LineOutcome, UnitsConsumed};
+use super::facts::{CoverageFacts, Facts, Known, ProviderFacts, Receipt};
 use crate::claim::service_line::ServiceLine;
 use crate::claim::{Claim, Located};
 use crate::ids::Npi;
@@ -33,6 +33,8 @@ pub(super) struct Case<'a> {
     pub filing_limit: Option<&'a FilingLimit>,
     /// `None` where correct coding edits do not apply.
     pub coding_setting: Option<CodingSetting>,
+    /// The billing provider has a contract; `None` when providers were never loaded.
+    pub is_in_network: Option<bool>,
     age_on_first_day: Option<u16>,
 }
 
@@ -41,6 +43,8 @@ impl<'a> Case<'a> {
         let first_day = claim.dates().map(|dates| dates.from);
         let member = facts.member.found();
         let coverage = member.zip(first_day).and_then(|(member, day)| member.coverage_on(day));
+        let is_contracted = facts.provider(claim.billing_provider.npi).is_some_and(|provider| provider.contracted);
+        let reference_has_providers = facts.providers.iter().any(|(_, known)| !matches!(known, Known::NotLoaded));
         let case = Case {
             claim,
             receipt,
@@ -50,6 +54,7 @@ impl<'a> Case<'a> {
             coverage,
             filing_limit: None,
             coding_setting: coding_edits::setting(claim, facts),
+            is_in_network: reference_has_providers.then_some(is_contracted),
             age_on_first_day: None,
         };
         Case {
@@ -167,6 +172,8 @@ pub(super) struct SoFar<'a> {
     /// In the order of the claim's lines.
     pub lines: Vec<LineDetermination>,
     pub consumed: Vec<UnitsConsumed>,
+    /// The exempt service of the line at hand.
+    pub exempted: Option<Box<Exempted>>,
     /// Case rates of this claim, each with what its lines have not taken up.
     case_rates: Vec<(&'a FeeRow, Money)>,
 }

@@ -1,6 +1,7 @@
 //! The decision on a claim. Balanced by construction: for every line and for the claim,
 //! charge − adjustments = paid. There is no way to build one that does not.
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::adjustment::Adjustment;
@@ -8,8 +9,10 @@ use super::former;
 use super::trace::{Rule, Step};
 use crate::ids::{Carc, ClaimId};
 use crate::money::{Money, Quantity};
+use crate::position::SegmentPosition;
 use crate::tables::reasons::AdjustmentGroup;
 use crate::tables::refdata::authorizations::AuthorizationRow;
+use crate::tables::rules::{EvidenceItem, EvidenceStrength};
 
 /// What happened to a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -100,6 +103,8 @@ pub enum Signal {
     Deceased,
     /// An authorization number of another member.
     ForeignAuthorization,
+    /// P8: a specialist bills the first assessment of a new member.
+    HealthAssessment,
 }
 
 impl Signal {
@@ -111,6 +116,7 @@ impl Signal {
             Signal::TimelyFilingBoundary => "timely-filing-boundary",
             Signal::Deceased => "deceased",
             Signal::ForeignAuthorization => "foreign-authorization",
+            Signal::HealthAssessment => "health-assessment-by-specialist",
         }
     }
 }
@@ -131,6 +137,22 @@ pub struct UnitsConsumed {
     pub units: Quantity,
 }
 
+/// Why a listed service needed no prior authorization: the exempt service and what on the claim shows it
+/// (DOMAIN C3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exempted {
+    /// Of the rule pack.
+    pub name: CompactString,
+    pub strength: EvidenceStrength,
+    pub item: EvidenceItem,
+    /// The segment of the item; the line's where several items count.
+    pub at: SegmentPosition,
+    /// From 1; 0 is the whole segment.
+    pub element: u8,
+    /// From 1; 0 is the whole element.
+    pub component: u8,
+}
+
 /// The decision on one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineDetermination {
@@ -142,6 +164,8 @@ pub struct LineDetermination {
     paid_units: Quantity,
     adjustments: Vec<Adjustment>,
     rule: Rule,
+    exempted: Option<Box<Exempted>>,
+    sensitivity: Vec<CompactString>,
 }
 
 /// A line whose charge, adjustments and payment do not add up. A bug, reported with the difference.
@@ -186,6 +210,8 @@ impl LineDetermination {
             paid_units,
             adjustments,
             rule,
+            exempted: None,
+            sensitivity: Vec::new(),
         })
     }
 
@@ -225,6 +251,27 @@ impl LineDetermination {
             paid_units: Quantity::ZERO,
             adjustments,
             rule,
+            exempted: None,
+            sensitivity: Vec::new(),
+        }
+    }
+
+    pub(super) fn with_exempted(mut self, exempted: Option<Box<Exempted>>) -> LineDetermination {
+        self.exempted = exempted;
+        self
+    }
+
+    pub(super) fn with_sensitivity(mut self, sensitivity: Vec<CompactString>) -> LineDetermination {
+        self.sensitivity = sensitivity;
+        self
+    }
+
+    /// The same line for a person to look at; what it shows stands.
+    fn waiting(self) -> LineDetermination {
+        LineDetermination {
+            exempted: self.exempted,
+            sensitivity: self.sensitivity,
+            ..LineDetermination::pended(self.number, self.charge, self.rule)
         }
     }
 
@@ -253,6 +300,15 @@ impl LineDetermination {
     /// The rule that decided the line.
     pub fn rule(&self) -> Rule {
         self.rule
+    }
+    /// The exempt service in place of an authorization.
+    pub fn exempted(&self) -> Option<&Exempted> {
+        self.exempted.as_deref()
+    }
+    /// Every sensitive service that the line shows, whatever became of it: notices about it may be
+    /// suppressed.
+    pub fn sensitivity(&self) -> &[CompactString] {
+        &self.sensitivity
     }
 }
 
@@ -296,13 +352,7 @@ impl Determination {
         }
         let outcome = claim_outcome(&lines);
         let (lines, consumed) = if outcome == ClaimOutcome::Pended {
-            (
-                lines
-                    .into_iter()
-                    .map(|line| LineDetermination::pended(line.number, line.charge, line.rule))
-                    .collect(),
-                Vec::new(),
-            )
+            (lines.into_iter().map(LineDetermination::waiting).collect(), Vec::new())
         } else {
             (lines, aside.consumed)
         };
@@ -323,10 +373,7 @@ impl Determination {
     /// A claim that a person must look at, whatever its lines were to become: its charge is the sum of
     /// theirs, so it is balanced.
     pub fn pended(lines: Vec<LineDetermination>, reason: PendReason) -> Determination {
-        let lines: Vec<LineDetermination> = lines
-            .into_iter()
-            .map(|line| LineDetermination::pended(line.number, line.charge, line.rule))
-            .collect();
+        let lines: Vec<LineDetermination> = lines.into_iter().map(LineDetermination::waiting).collect();
         Determination {
             outcome: ClaimOutcome::Pended,
             pend_reason: Some(reason),
@@ -435,6 +482,8 @@ impl From<former::LineDetermination> for LineDetermination {
             paid_units: former.paid_units,
             adjustments: former.adjustments,
             rule: former.rule,
+            exempted: None,
+            sensitivity: Vec::new(),
         }
     }
 }

@@ -202,6 +202,8 @@ impl From<ProviderFacts> for facts::ProviderFacts {
             taxonomy: former.taxonomy,
             kind: former.kind,
             contracted: former.contracted,
+            group_npi: None,
+            tertiary: false,
         }
     }
 }
@@ -223,6 +225,10 @@ impl From<AuthorizationFacts> for facts::AuthorizationFacts {
             unit_basis: former.unit_basis,
             units_used: former.units_used,
             notified_at: former.notified_at,
+            facility_npi: None,
+            place_of_service: None,
+            diagnoses: None,
+            is_referral: false,
         }
     }
 }

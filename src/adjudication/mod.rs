@@ -5,6 +5,8 @@
 #[allow(clippy::module_inception)] // the room and the thing it is named for
 pub mod adjudicate;
 pub mod adjustment;
+mod admission_notice;
+mod authorization_needs;
 mod authorized_units;
 mod billing_restrictions;
 mod case;

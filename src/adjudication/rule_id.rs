@@ -156,6 +156,17 @@ rule_ids! {
     AuthorizationService "PA-7" PriorAuthorization "C4 7" ["CO-284/N54"] "The authorization must be for this code, with its modifier.";
     AuthorizationDates "PA-8" PriorAuthorization "C4 8" ["CO-302/N351"] "Every day of service must be inside the authorized dates.";
     AuthorizedUnits "PA-9" PriorAuthorization "C4 9" ["CO-198/N640"] "So many units are paid as are left of the authorization.";
+    LevelOfCare "PA-11-level" PriorAuthorization "C4 11" ["CO-186/N758"] "A stay is paid at the level of care that was authorized.";
+    EmergencyNotice "PA-10-emergency" PriorAuthorization "C1, C4 10" ["CO-197/N385", "CO-210/N385"] "The rooms of an emergency admission are paid when the plan was told in time.";
+    UnlistedCode "PA-unlisted" PriorAuthorization "C1" ["CO-197"] "A code that stands for no certain service needs one.";
+    WrapService "PA-wrap" PriorAuthorization "C1" ["CO-197"] "A wrap service needs an authorization of its own kind.";
+    ScheduledStay "PA-stay" PriorAuthorization "C1" ["CO-197"] "A scheduled hospital stay needs one, which covers its services.";
+    TertiaryCentre "PA-tertiary" PriorAuthorization "C1" ["CO-197"] "An elective service at a tertiary centre needs one.";
+    OutOfNetworkService "PA-network" PriorAuthorization "C1" ["CO-197", "CO-242"] "A non-emergency service outside the network needs one.";
+    ReferralAbsent "PA-R2" PriorAuthorization "C4, D3 288" ["CO-288/N475"] "A service that is listed for a referral needs one.";
+    ReferralUnknown "PA-R3" PriorAuthorization "C4, D3 288" ["CO-288/N489"] "The referral must be on file, for this member.";
+    ReferralRefused "PA-R5" PriorAuthorization "C4, D3 288" ["CO-288/N630"] "A referral that was not granted is none.";
+    Referred "PA-R9" PriorAuthorization "C4, D3 287" ["CO-287"] "So many units are paid as are left of the referral.";
     Notified "PA-10" PriorAuthorization "C4 10" ["CO-197/N385", "CO-210/N385"] "The plan must be told of an emergency admission in time.";
     AuthorizedDays "PA-11" PriorAuthorization "C4 11" ["CO-198/N640"] "So many days are paid as are left of the authorization.";
     PrimaryCare "PA-P1" PriorAuthorization "C2 P1" [] "Visits with the assigned primary care provider need none.";
@@ -164,6 +175,7 @@ rule_ids! {
     FollowUp "PA-P4" PriorAuthorization "C2 P4" ["CO-197"] "A consult's authorization covers routine follow-ups, which use no units.";
     HighLevelVisit "PA-P5" PriorAuthorization "C2 P5" ["CO-197", "CO-284/N54"] "A specialist's visit of the highest level needs one of its own.";
     OpenNetwork "PA-P6" PriorAuthorization "C2 P6" [] "A member without a primary care provider sees a specialist without one.";
+    HealthAssessment "PA-P8" PriorAuthorization "C2 P8" [] "A specialist who bills the first assessment of a new member is told; the decision stands.";
     CheapRepair "PA-wheelchair" PriorAuthorization "C1" [] "Wheelchair repairs below the amount need none.";
     ExemptEmergency "PA-emergency" PriorAuthorization "C3" [] "An emergency needs none.";
     ExemptUrgentCare "PA-urgent-care" PriorAuthorization "C3" [] "Urgent care needs none.";
@@ -176,6 +188,8 @@ rule_ids! {
     ExemptObstetric "PA-routine-obstetric" PriorAuthorization "C3" [] "Routine births need none.";
     ExemptPediatric "PA-pediatric-preventive" PriorAuthorization "C3" [] "Preventive care of children needs none.";
     ExemptMinor "PA-minor-consent" PriorAuthorization "C3" [] "What minors may consent to needs none.";
+    ExemptHealthCenter "PA-health-center" PriorAuthorization "C3" [] "A health center may be used outside the network.";
+    ExemptIndianHealth "PA-indian-health" PriorAuthorization "C3" [] "A clinic of the Indian Health Service may be used outside the network.";
     ExemptOther "PA-exempt" PriorAuthorization "C3" [] "An exempt service that only this rule pack names needs none.";
 
     NoCodePair "PTP-none" CodePair "D2" [] "No other line of the day makes a pair with the procedure.";
@@ -274,6 +288,8 @@ impl RuleId {
             "routine-obstetric" => RuleId::ExemptObstetric,
             "pediatric-preventive" => RuleId::ExemptPediatric,
             "minor-consent" => RuleId::ExemptMinor,
+            "health-center" => RuleId::ExemptHealthCenter,
+            "indian-health" => RuleId::ExemptIndianHealth,
             _ => RuleId::ExemptOther,
         }
     }

@@ -14,12 +14,14 @@ use super::remits::{remit_acknowledged, remit_built, remit_delivered, remit_sent
 use super::reversals::claim_reversed;
 use crate::adjudication::adjustment::Adjustment;
 use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
-use crate::adjudication::determination::{ClaimOutcome, LineDetermination, LineOutcome, PendReason, Raised, Signal};
+use crate::adjudication::determination::{ClaimOutcome, Exempted, LineDetermination, LineOutcome, PendReason, Raised, Signal};
+use crate::adjudication::trace::Evidence;
 use crate::claim::echo::LineEcho;
 use crate::clock::Timestamp;
 use crate::finding::{Check, Finding, Severity, SnipLevel};
 use crate::ids::{ClaimId, ContentDigest, ControlNumber, FileDigest, Form, Modifier, Npi, PartnerId, PayerClaimNumber, Qualifier, Rarc, Token};
 use crate::money::{Money, Quantity};
+use crate::tables::rules::{EvidenceItem, EvidenceStrength};
 use crate::text_form;
 
 /// The topics, without the configurable prefix.
@@ -469,6 +471,38 @@ struct LineView<'a> {
     paid: Money,
     adjustments: Vec<AdjustmentView<'a>>,
     rule: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exempted: Option<ExemptedView<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    sensitivity: &'a [CompactString],
+}
+
+/// Why the line needed no authorization: what shows it, never its value.
+#[derive(Serialize)]
+struct ExemptedView<'a> {
+    name: &'a str,
+    strength: EvidenceStrength,
+    evidence: EvidenceItem,
+    element: String,
+    byte: u64,
+}
+
+impl<'a> ExemptedView<'a> {
+    fn of(exempted: &'a Exempted) -> ExemptedView<'a> {
+        let place = Evidence {
+            loop_id: None,
+            segment: exempted.at,
+            element: exempted.element,
+            component: exempted.component,
+        };
+        ExemptedView {
+            name: &exempted.name,
+            strength: exempted.strength,
+            evidence: exempted.item,
+            element: place.name(),
+            byte: exempted.at.byte,
+        }
+    }
 }
 
 impl<'a> LineView<'a> {
@@ -487,6 +521,8 @@ impl<'a> LineView<'a> {
             paid: line.amount_paid(),
             adjustments: line.adjustments().iter().map(AdjustmentView::of).collect(),
             rule: line.rule().as_str(),
+            exempted: line.exempted().map(ExemptedView::of),
+            sensitivity: line.sensitivity(),
         }
     }
 }
@@ -531,6 +567,7 @@ fn signal(decision: &Decision, raised: &Raised) -> CloudEvent {
         Signal::PatientPaid | Signal::ShareOfCostMismatch | Signal::PatientEstimate => "claims.finding.member-billing.v1",
         Signal::TimelyFilingBoundary => "claims.finding.timely-filing-boundary.v1",
         Signal::Deceased | Signal::ForeignAuthorization => "claims.finding.fwa.v1",
+        Signal::HealthAssessment => "claims.finding.primary-care.v1",
     };
     CloudEvent {
         topic: Topic::Findings,

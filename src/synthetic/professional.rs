@@ -106,6 +106,10 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | DelayUnproved
         | NetworkResponsible
         | Forwarded
+        | OutsideNetwork
+        | StayUnauthorized
+        | OtherLevelOfCare
+        | NoticeLate
         | NetworkUnknown => office_visit(visit, scenario, 1),
     }
 }

@@ -88,6 +88,7 @@ pub fn rare_events() -> Vec<Event> {
         Signal::TimelyFilingBoundary,
         Signal::Deceased,
         Signal::ForeignAuthorization,
+        Signal::HealthAssessment,
     ] {
         for (line, amount) in [(0, None), (1, Some(Money::from_cents(1_050)))] {
             let determination = &decision.determination;
