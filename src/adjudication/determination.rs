@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::adjustment::Adjustment;
 use super::former;
 use super::trace::{Rule, Step};
-use crate::ids::Carc;
+use crate::ids::{Carc, Rarc};
 use crate::money::{Money, Quantity};
 use crate::tables::reasons::AdjustmentGroup;
 use crate::tables::refdata::authorizations::AuthorizationRow;
@@ -210,6 +210,15 @@ impl LineDetermination {
         LineDetermination::unpaid(number, LineOutcome::Recorded, charge, None, rule)
     }
 
+    /// With a remark beside the reason for which nothing is paid; a line whose charge of zero has no reason
+    /// has none.
+    pub(super) fn remarked(mut self, remark: Rarc) -> LineDetermination {
+        if let Some(adjustment) = self.adjustments.first_mut().filter(|adjustment| !adjustment.rarcs.contains(&remark)) {
+            adjustment.rarcs.push(remark);
+        }
+        self
+    }
+
     fn unpaid(number: u16, outcome: LineOutcome, charge: Money, reason: Option<Adjustment>, rule: Rule) -> LineDetermination {
         let adjustments = reason
             .filter(|_| !charge.is_zero())
@@ -268,6 +277,8 @@ pub struct Determination {
     consumed: Vec<UnitsConsumed>,
     /// Where a forwarded claim goes.
     forward_to: Option<compact_str::CompactString>,
+    /// What is said of the claim as a whole.
+    remarks: Vec<Rarc>,
     #[serde(skip)]
     trace: Vec<Step>,
 }
@@ -279,6 +290,8 @@ pub struct Aside {
     pub signals: Vec<Raised>,
     pub consumed: Vec<UnitsConsumed>,
     pub forward_to: Option<compact_str::CompactString>,
+    /// MOA and MIA: of the claim as a whole.
+    pub remarks: Vec<Rarc>,
 }
 
 impl Determination {
@@ -313,6 +326,7 @@ impl Determination {
             signals: aside.signals,
             consumed,
             forward_to: aside.forward_to,
+            remarks: if outcome == ClaimOutcome::Pended { Vec::new() } else { aside.remarks },
             trace: Vec::new(),
         })
     }
@@ -333,6 +347,7 @@ impl Determination {
             signals: Vec::new(),
             consumed: Vec::new(),
             forward_to: None,
+            remarks: Vec::new(),
             trace: Vec::new(),
         }
     }
@@ -372,6 +387,10 @@ impl Determination {
     pub fn forward_to(&self) -> Option<&str> {
         self.forward_to.as_deref()
     }
+    /// What is said of the claim as a whole: MOA, or MIA of a stay.
+    pub fn remarks(&self) -> &[Rarc] {
+        &self.remarks
+    }
     /// The steps; empty unless they were asked for, as on a determination read back from the ledger.
     pub fn trace(&self) -> &[Step] {
         &self.trace
@@ -403,6 +422,7 @@ impl From<former::Determination> for Determination {
             signals: former.signals,
             consumed: former.consumed,
             forward_to: former.forward_to,
+            remarks: Vec::new(),
             trace: Vec::new(),
         }
     }

@@ -25,6 +25,7 @@ mod prior_auth;
 mod prompt_pay;
 #[cfg(test)]
 mod properties;
+mod reductions;
 mod restriction_conditions;
 mod routing;
 pub mod rule_id;
