@@ -1,6 +1,7 @@
 //! What every step sees: the claim with its facts and tables, the line at hand, and the lines before it.
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
 use super::adjudicate::Tables;
 use super::adjustment::Adjustment;
@@ -176,9 +177,25 @@ pub(super) struct SoFar<'a> {
     pub exempted: Option<Box<Exempted>>,
     /// Case rates of this claim, each with what its lines have not taken up.
     case_rates: Vec<(&'a FeeRow, Money)>,
+    /// Of each line that has a rate its place and the rate; kept only where lines are compared by it.
+    pub rates: Vec<(usize, Money)>,
+    /// Of lines by their place, in its order, what is paid of several procedures of a day.
+    percents: Vec<(usize, Decimal)>,
 }
 
 impl<'a> SoFar<'a> {
+    /// Nothing yet, with what is paid of the lines that are among several procedures of a day.
+    pub(super) fn paying(percents: Vec<(usize, Decimal)>) -> SoFar<'a> {
+        SoFar { percents, ..SoFar::default() }
+    }
+
+    /// What is paid of the line at hand as one of several procedures of a day.
+    pub(super) fn percent(&self) -> Option<Decimal> {
+        let place = self.lines.len();
+        let found = self.percents.binary_search_by_key(&place, |(place, _)| *place).ok()?;
+        self.percents.get(found).map(|(_, percent)| *percent)
+    }
+
     /// What is left of a case rate: its amount belongs to the claim, and goes to its first lines as far
     /// as their charges hold it.
     pub(super) fn left_of_case(&self, row: &FeeRow, amount: Money) -> Money {

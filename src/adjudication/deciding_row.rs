@@ -67,6 +67,9 @@ pub(super) fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>, so_far: 
             .map(|row| of_table(case, ReferenceTable::Restrictions, Some(row.rule_id.clone()), row.effective)),
         Rule::Duplicate => (id == RuleId::DuplicateDistinct).then(|| of_pack(case, "duplicate.distinct_modifiers".into())),
         Rule::PriorAuthorization => authorization(id, case, line, draws),
+        Rule::FeeSchedule if id == RuleId::FeeMultiplied => Some(of_pack(case, "pricing.multipliers".into())),
+        Rule::FeeSchedule if id == RuleId::FeeMultiple => Some(of_pack(case, "pricing.multiple_procedures".into())),
+        Rule::FeeSchedule if id == RuleId::FeeLate => Some(of_pack(case, "pricing.late_filing".into())),
         Rule::FeeSchedule => pricing::deciding_row(case, line).map(|row| {
             let code = row.code.map_or_else(|| "*".into(), |code| code.to_string());
             let modifier = row.modifier.map(|modifier| format_compact!(":{modifier}")).unwrap_or_default();

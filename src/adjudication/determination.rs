@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::adjustment::Adjustment;
 use super::former;
 use super::trace::{Rule, Step};
-use crate::ids::{Carc, ClaimId};
+use crate::ids::{Carc, ClaimId, Rarc};
 use crate::money::{Money, Quantity};
 use crate::position::SegmentPosition;
 use crate::tables::reasons::AdjustmentGroup;
@@ -236,6 +236,15 @@ impl LineDetermination {
         LineDetermination::unpaid(number, LineOutcome::Recorded, charge, None, rule)
     }
 
+    /// With a remark beside the reason for which nothing is paid; a line whose charge of zero has no reason
+    /// has none.
+    pub(super) fn remarked(mut self, remark: Rarc) -> LineDetermination {
+        if let Some(adjustment) = self.adjustments.first_mut().filter(|adjustment| !adjustment.rarcs.contains(&remark)) {
+            adjustment.rarcs.push(remark);
+        }
+        self
+    }
+
     fn unpaid(number: u16, outcome: LineOutcome, charge: Money, reason: Option<Adjustment>, rule: Rule) -> LineDetermination {
         let adjustments = reason
             .filter(|_| !charge.is_zero())
@@ -326,6 +335,8 @@ pub struct Determination {
     forward_to: Option<compact_str::CompactString>,
     /// The claim that a replacement or void takes back.
     reverses: Option<ClaimId>,
+    /// What is said of the claim as a whole.
+    remarks: Vec<Rarc>,
     #[serde(skip)]
     trace: Vec<Step>,
 }
@@ -337,6 +348,8 @@ pub struct Aside {
     pub signals: Vec<Raised>,
     pub consumed: Vec<UnitsConsumed>,
     pub forward_to: Option<compact_str::CompactString>,
+    /// MOA and MIA: of the claim as a whole.
+    pub remarks: Vec<Rarc>,
 }
 
 impl Determination {
@@ -366,6 +379,7 @@ impl Determination {
             consumed,
             forward_to: aside.forward_to,
             reverses: None,
+            remarks: if outcome == ClaimOutcome::Pended { Vec::new() } else { aside.remarks },
             trace: Vec::new(),
         })
     }
@@ -384,6 +398,7 @@ impl Determination {
             consumed: Vec::new(),
             forward_to: None,
             reverses: None,
+            remarks: Vec::new(),
             trace: Vec::new(),
         }
     }
@@ -434,6 +449,10 @@ impl Determination {
     pub fn reverses(&self) -> Option<ClaimId> {
         self.reverses
     }
+    /// What is said of the claim as a whole: MOA, or MIA of a stay.
+    pub fn remarks(&self) -> &[Rarc] {
+        &self.remarks
+    }
     /// The steps; empty unless they were asked for, as on a determination read back from the ledger.
     pub fn trace(&self) -> &[Step] {
         &self.trace
@@ -466,6 +485,7 @@ impl From<former::Determination> for Determination {
             consumed: former.consumed,
             forward_to: former.forward_to,
             reverses: None,
+            remarks: Vec::new(),
             trace: Vec::new(),
         }
     }

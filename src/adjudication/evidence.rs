@@ -46,7 +46,13 @@ fn of_claim(id: RuleId, case: &Case<'_>, at: Option<SegmentPosition>) -> Vec<Evi
         RuleId::FilingReplacement => claim.original_claim.iter().map(|number| Evidence::of(LoopId::L2300, number.at, 2)).collect(),
         RuleId::FilingDelayReason | RuleId::FilingDelayRefused | RuleId::FilingDelayUnproved => vec![Evidence::of(LoopId::L2300, claim.at, 20)],
         RuleId::DuplicateEarlier => vec![member(), payee()],
-        RuleId::PatientPaid | RuleId::ShareOfCostMismatch | RuleId::ShareOfCost | RuleId::PatientPaidHospital | RuleId::PatientEstimate => at
+        RuleId::PatientPaid
+        | RuleId::ShareOfCostMismatch
+        | RuleId::ShareOfCostMissing
+        | RuleId::ShareOfCostUnmet
+        | RuleId::ShareOfCost
+        | RuleId::PatientPaidHospital
+        | RuleId::PatientEstimate => at
             .filter(|at| at.tag.text() == "AMT")
             .map(|at| Evidence::of(LoopId::L2300, at, 2))
             .into_iter()

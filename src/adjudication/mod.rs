@@ -27,6 +27,7 @@ mod prior_auth;
 mod prompt_pay;
 #[cfg(test)]
 mod properties;
+mod reductions;
 mod replacement;
 mod restriction_conditions;
 mod routing;

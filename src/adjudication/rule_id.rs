@@ -202,6 +202,10 @@ rule_ids! {
     FeePerDiem "FEE-per-diem" FeeSchedule "E6" ["CO-45"] "A rate times days, and never more than was billed.";
     FeePercent "FEE-percent" FeeSchedule "E6" ["CO-45"] "A percentage of the charge.";
     FeeCase "FEE-case" FeeSchedule "E6" ["CO-45"] "One rate for the claim, taken up by its first lines.";
+    FeeMultiplied "FEE-multiplier" FeeSchedule "E6" [] "A modifier, or a dated increase, multiplies the rate.";
+    FeeMultiple "FEE-59" FeeSchedule "E6" ["CO-59"] "Of several procedures of a day the dearest is paid in full, the others in part.";
+    FeeUnitsAbove "FEE-222" FeeSchedule "E6" ["CO-222"] "Units above the cap of the fee schedule are not paid.";
+    FeeLate "FEE-B4" FeeSchedule "B4, E6" ["CO-B4"] "What is filed late without an exception is paid in part.";
     FeeIncluded "FEE-included" FeeSchedule "E6" ["CO-97/M80"] "The case rate of an earlier line includes this one.";
     FeeAbsent "FEE-none" FeeSchedule "E6" [row] "A covered line without a rate goes as the rule pack says.";
     FeesNotLoaded "FEE-not-loaded" FeeSchedule "E6" [] "Without a fee schedule nothing is paid: the claim waits.";
@@ -209,6 +213,8 @@ rule_ids! {
     MemberOwesNothing "MB-0" MemberBilling "D1" [] "The patient paid nothing and owes nothing.";
     PatientPaid "MB-1" MemberBilling "D1 MB1" [] "What a patient paid without owing it is told and not deducted.";
     ShareOfCostMismatch "MB-2" MemberBilling "D1 MB2" ["PR-142"] "An amount that differs from the share of cost on record is told.";
+    ShareOfCostMissing "MB-2-missing" MemberBilling "D1 MB2" [] "A claim that does not say how a share of cost on record was met is told.";
+    ShareOfCostUnmet "MB-3" MemberBilling "D1 MB3" [row] "Nothing is paid before the share of cost is met, where the rule pack says so.";
     ShareOfCost "MB-4" MemberBilling "D1 MB4" ["PR-142"] "The share of cost that the patient met is the patient's.";
     PatientPaidHospital "MB-5" MemberBilling "D1 MB5" [] "What a hospital's patient paid without owing it is told and not deducted.";
     PatientEstimate "MB-6" MemberBilling "D1 MB6" [] "An estimate of what the patient owes is told.";

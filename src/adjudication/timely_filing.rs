@@ -22,18 +22,33 @@ const LATE_DESPITE_REASON: Reason = LATE.remark("N892");
 /// (B5, B6). The limit is that of the member's network and the billing provider's contract on the day
 /// of receipt, grace included.
 pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, _: &SoFar<'_>) -> Ruling {
-    let statement = case.claim.institutional().and_then(|claim| claim.statement);
-    let service = statement.unwrap_or(line.dates);
-    let anchor = Located {
-        value: service.value.through,
-        at: service.at,
-    };
+    let anchor = anchor(case, line);
     let Some(limit) = case.filing_limit else {
         return Ruling::not_enforced("no filing limit for this network and day of receipt")
             .by(RuleId::FilingNoLimit)
             .at(anchor.at);
     };
     judged(case, line, limit, anchor.value).at(anchor.at)
+}
+
+/// The day from which a line is measured: its own last day, and the last day of an institutional statement.
+pub(super) fn last_day_of_service(case: &Case<'_>, line: &OpenLine<'_>) -> NaiveDate {
+    anchor(case, line).value
+}
+
+fn anchor(case: &Case<'_>, line: &OpenLine<'_>) -> Located<NaiveDate> {
+    let statement = case.claim.institutional().and_then(|claim| claim.statement);
+    let service = statement.unwrap_or(line.dates);
+    Located {
+        value: service.value.through,
+        at: service.at,
+    }
+}
+
+/// Whether an exception would excuse a line, were it late (DOMAIN B2).
+pub(super) fn is_excused(case: &Case<'_>, line: &OpenLine<'_>) -> bool {
+    let limit = case.filing_limit;
+    limit.is_some_and(|limit| excuse(case, line, limit, last_day_of_service(case, line)).is_some())
 }
 
 fn judged(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: NaiveDate) -> Ruling {

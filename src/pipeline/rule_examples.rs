@@ -47,6 +47,9 @@ struct Sidecar {
     /// Names of what is told beside the decisions, each with its amount.
     #[serde(default)]
     signals: Vec<String>,
+    /// What the claims are told as a whole, in their order.
+    #[serde(default)]
+    remarks: Vec<String>,
     /// Why the claims wait, in their order.
     #[serde(default)]
     pended: Vec<String>,
@@ -170,7 +173,13 @@ pub fn work(path: &Path, rules: &RulePack) -> Result<WorkedExample, ExampleError
             finding: Box::new(*finding),
         });
     }
-    let expected = [sidecar.lines, labelled("signal", &sidecar.signals), labelled("pended", &sidecar.pended)].concat();
+    let expected = [
+        sidecar.lines,
+        labelled("signal", &sidecar.signals),
+        labelled("remark", &sidecar.remarks),
+        labelled("pended", &sidecar.pended),
+    ]
+    .concat();
     Ok(WorkedExample {
         name,
         id,
@@ -275,6 +284,8 @@ impl Told {
             let amount = raised.amount.map(|amount| format!(" {amount}")).unwrap_or_default();
             format!("signal {}{amount}", raised.signal.as_str())
         }));
+        let remarks = self.determinations.iter().flat_map(|determination| determination.remarks());
+        texts.extend(remarks.map(|remark| format!("remark {remark}")));
         let pended = self.determinations.iter().filter_map(Determination::pend_reason);
         texts.extend(pended.map(|reason| format!("pended {}", reason.as_str())));
         texts

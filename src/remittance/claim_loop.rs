@@ -22,16 +22,20 @@ use crate::x12::outgoing::{OutgoingInterchange, simple};
 /// CLP02 of a decision that is taken back.
 const REVERSAL: &str = "22";
 
-/// The first two digits of the types of bill that are stays (CLM05-1).
+/// Types of bill of stays, by their first two digits (CLM05-1).
 const STAYS: [&str; 6] = ["11", "12", "18", "21", "22", "41"];
+
+/// Remarks that a claim has room for.
+const REMARKS_MAX: usize = 5;
 
 pub(super) fn write_claim(out: &mut OutgoingInterchange, claim: &RemittedClaim<'_>) {
     let decision = claim.decision;
     let (echo, determination) = (&decision.echo, &decision.determination);
     write_payment(out, claim);
     write_names(out, echo, determination);
-    if let Some(reason) = claim.reversed {
-        write_reversal_remark(out, echo, reason);
+    match claim.reversed {
+        Some(reason) => write_claim_remarks(out, echo, &[reversal_remark(reason)]),
+        None => write_claim_remarks(out, echo, determination.remarks()),
     }
     if let Some(authorization) = echo.prior_authorization.as_ref().filter(|_| determination.outcome() == ClaimOutcome::Paid) {
         out.segment(&["REF", "G1", &simple(authorization.as_str())]);
@@ -70,17 +74,11 @@ impl Sign {
     }
 }
 
-/// MOA03, or MIA05 of a stay: why the decision is taken back.
-fn write_reversal_remark(out: &mut OutgoingInterchange, echo: &ClaimEcho, reason: ReversalReason) {
-    let remark = match reason {
-        ReversalReason::Void => "N693",
-        ReversalReason::Replacement => "N694",
-    };
-    let is_stay = echo.form == Form::Institutional && STAYS.contains(&echo.facility.as_str());
-    if is_stay {
-        out.segment(&["MIA", "0", "", "", "", remark]);
-    } else {
-        out.segment(&["MOA", "", "", remark]);
+/// Why a decision is taken back.
+fn reversal_remark(reason: ReversalReason) -> Rarc {
+    match reason {
+        ReversalReason::Void => Rarc::of("N693"),
+        ReversalReason::Replacement => Rarc::of("N694"),
     }
 }
 
@@ -153,6 +151,22 @@ fn write_names(out: &mut OutgoingInterchange, echo: &ClaimEcho, determination: &
     if let Some(receiver) = determination.forward_to().filter(|_| determination.outcome() == ClaimOutcome::Forwarded) {
         let receiver = simple(receiver);
         out.segment(&["NM1", "TT", "2", &receiver, "", "", "", "", "PI", &receiver]);
+    }
+}
+
+/// MIA05 and MIA20 to 23 of a stay, else MOA03 to 07: what is said of the claim as a whole.
+fn write_claim_remarks(out: &mut OutgoingInterchange, echo: &ClaimEcho, remarks: &[Rarc]) {
+    let is_stay = echo.form == Form::Institutional && STAYS.contains(&echo.facility.as_str());
+    let (mut elements, places): (Vec<&str>, [usize; REMARKS_MAX]) = match is_stay {
+        true => (vec!["MIA", "0"], [5, 20, 21, 22, 23]),
+        false => (vec!["MOA"], [3, 4, 5, 6, 7]),
+    };
+    for (remark, place) in remarks.iter().zip(places) {
+        elements.resize(place, "");
+        elements.push(remark.as_str());
+    }
+    if !remarks.is_empty() {
+        out.segment(&elements);
     }
 }
 

@@ -139,6 +139,26 @@ fn nothing_paid_is_a_notification() {
     crate::assert_golden("nothing-paid.835", &write_balanced(&[on_time(&decision)], false));
 }
 
+/// MOA of a visit and MIA of a stay, each remark in its place; both balance, and the other reader reads them.
+#[test]
+fn what_is_said_of_a_claim_as_a_whole() {
+    for (mut decision, segment) in [
+        (samples::one_line_late(), "MOA***MA59*N861~"),
+        (samples::inpatient(), "MIA*0****MA59***************N861~"),
+    ] {
+        let old = &decision.determination;
+        let aside = Aside {
+            remarks: ["MA59", "N861"].map(|remark| remark.parse().unwrap()).into(),
+            ..Aside::default()
+        };
+        decision.determination = Determination::new(old.charge(), old.lines().to_vec(), aside).unwrap();
+        let text = String::from_utf8(write_balanced(&[on_time(&decision)], true)).unwrap();
+        assert_eq!(text.lines().filter(|line| *line == segment).count(), 1, "{text}");
+        let (rest, read) = Transmission::<_835>::parse(&text).unwrap();
+        assert_eq!((rest, read.to_string()), ("", text.clone()));
+    }
+}
+
 #[test]
 fn what_does_not_belong_is_refused() {
     let good = samples::one_line_late();

@@ -6,6 +6,7 @@
 
 mod code_list;
 mod exemptions;
+mod pricing;
 mod prior_authorization;
 mod screen;
 
@@ -18,6 +19,7 @@ use serde::Deserialize;
 
 pub use self::code_list::{CodeList, DiagnosisList};
 pub use self::exemptions::{EvidenceItem, EvidenceStrength, Exemption, Indicator, LineEvidence};
+pub use self::pricing::{LateFiling, MultipleProcedures, Multiplier, PricingRules};
 pub use self::prior_authorization::{EmergencyNotice, HealthAssessmentRule, OutOfNetwork, PriorAuthorizationRules, WheelchairRule};
 use self::screen::Screen;
 use super::reasons::{AdjustmentGroup, ReasonError, Reasons};
@@ -50,6 +52,8 @@ pub struct Rules {
     pub duplicate: DuplicateRules,
     pub prompt_pay: PromptPayRules,
     pub pricing: PricingRules,
+    #[serde(default)]
+    pub member_billing: MemberBillingRules,
     #[serde(default)]
     pub correct_coding: CorrectCodingRules,
     #[serde(default)]
@@ -138,6 +142,24 @@ pub struct CoordinationRules {
     pub pay_and_chase: Vec<OhcCode>,
 }
 
+/// DOMAIN D1: what is said about money that the member paid or owes. A pack may leave each out; nothing is
+/// said then.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemberBillingRules {
+    /// MB1 and MB5: the patient paid and owes nothing.
+    pub patient_paid: Option<Rarc>,
+    /// MB2: another amount than the share of cost on record.
+    pub share_of_cost_differs: Option<Rarc>,
+    /// MB2: a share of cost is on record, and the claim says nothing of it.
+    pub share_of_cost_missing: Option<Rarc>,
+    /// MB3: why nothing is paid of a claim that says nothing of the share of cost on record; paid when left
+    /// out. It looks at the claim alone: a share that another claim of the month met does not count.
+    pub share_of_cost_unmet: Option<RowReason>,
+    /// Beside the reason of every line that is denied.
+    pub nothing_paid: Option<Rarc>,
+}
+
 /// DOMAIN E7.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -150,13 +172,6 @@ pub struct PromptPayRules {
     /// A year, simple.
     pub rate_percent: Decimal,
     pub divisor_days: u32,
-}
-
-/// DOMAIN E6. The rates are `fee_schedule.csv`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PricingRules {
-    pub unpriced: UnpricedAction,
 }
 
 /// DOMAIN D2, NCCI. The edits are `ncci_ptp*` and `mue*`. A pack may leave this out.
@@ -316,9 +331,31 @@ impl Rules {
         for reason in delays.filter_map(|reason| reason.without_proof) {
             check_reason("timely_filing.delay_reasons", reason)?;
         }
+        self.pricing.check()?;
+        self.member_billing.check()?;
         match self.pricing.unpriced {
             UnpricedAction::Pend => Ok(()),
             UnpricedAction::Deny { group, carc, rarc } => check_reason("pricing.unpriced", RowReason { group, carc, rarc }),
+        }
+    }
+}
+
+impl MemberBillingRules {
+    fn check(&self) -> Result<(), RuleError> {
+        let reasons = Reasons::embedded().map_err(|_| RuleError::ReasonTables)?;
+        let said = [
+            ("member_billing.patient_paid", self.patient_paid),
+            ("member_billing.share_of_cost_differs", self.share_of_cost_differs),
+            ("member_billing.share_of_cost_missing", self.share_of_cost_missing),
+            ("member_billing.nothing_paid", self.nothing_paid),
+        ];
+        if let Some((key, _)) = said.iter().find(|(_, remark)| remark.is_some_and(|remark| reasons.rarc(&remark).is_none())) {
+            let error = ReasonError::RemarkUnknown;
+            return Err(RuleError::Reason { key, error });
+        }
+        match self.share_of_cost_unmet {
+            Some(reason) => check_reason("member_billing.share_of_cost_unmet", reason),
+            None => Ok(()),
         }
     }
 }
@@ -364,9 +401,18 @@ fn repeated<T: PartialEq>(values: impl Iterator<Item = T>) -> Option<T> {
 /// A TOML date (`2026-01-01`, no quotes).
 fn toml_date<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
     let datetime = toml::value::Datetime::deserialize(deserializer)?;
+    day_of(datetime)
+}
+
+/// The same where the key may be left out.
+fn optional_toml_date<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+    toml_date(deserializer).map(Some)
+}
+
+fn day_of<E: serde::de::Error>(datetime: toml::value::Datetime) -> Result<NaiveDate, E> {
     let date = datetime.date.filter(|_| datetime.time.is_none());
     date.and_then(|date| NaiveDate::from_ymd_opt(i32::from(date.year), u32::from(date.month), u32::from(date.day)))
-        .ok_or_else(|| serde::de::Error::custom("not a date, expected YYYY-MM-DD"))
+        .ok_or_else(|| E::custom("not a date, expected YYYY-MM-DD"))
 }
 
 #[cfg(test)]
