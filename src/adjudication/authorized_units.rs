@@ -180,7 +180,7 @@ mod tests {
     fn units_of_earlier_claims_are_facts() {
         let plan = with_authorizations(&[THERAPY]);
         let claim = therapy(2).authorized_by("A1");
-        let facts = super::super::facts::Facts::gather(&claim, &plan, &|_| Quantity::ONE, Vec::new(), None);
+        let facts = super::super::facts::Facts::gather(&claim, &plan, &|_| Quantity::ONE, Vec::new(), super::super::facts::Known::NotLoaded);
         let determination = decided_with(&claim, &received("2025-02-15"), &facts, &plan);
         assert_eq!(outcome(&determination), "paid 31.05 CO-198x1/N640 50.00 CO-45 18.95");
     }

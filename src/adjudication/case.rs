@@ -44,8 +44,7 @@ impl<'a> Case<'a> {
         let member = facts.member.found();
         let coverage = member.zip(first_day).and_then(|(member, day)| member.coverage_on(day));
         let is_contracted = facts.provider(claim.billing_provider.npi).is_some_and(|provider| provider.contracted);
-        let reference_has_providers = facts.providers.iter().any(|(_, known)| !matches!(known, Known::NotLoaded));
-        let network = coverage.and_then(|coverage| coverage.network);
+        let has_providers = facts.providers.iter().any(|(_, known)| !matches!(known, Known::NotLoaded));
         let case = Case {
             claim,
             receipt,
@@ -53,15 +52,23 @@ impl<'a> Case<'a> {
             tables,
             first_day,
             coverage,
-            filing_limit: tables.reference.filing_limits.find(network, is_contracted, receipt.received_on),
+            filing_limit: None,
             coding_setting: coding_edits::setting(claim, facts),
-            is_in_network: reference_has_providers.then_some(is_contracted),
+            is_in_network: has_providers.then_some(is_contracted),
             age_on_first_day: None,
         };
         Case {
+            filing_limit: case.filing_limit_on(receipt.received_on),
             age_on_first_day: first_day.and_then(|day| case.age_years(day)),
             ..case
         }
+    }
+
+    /// The limit for what is received on a day.
+    pub(super) fn filing_limit_on(&self, day: NaiveDate) -> Option<&'a FilingLimit> {
+        let is_contracted = self.billing_provider().is_some_and(|provider| provider.contracted);
+        let network = self.coverage.and_then(|coverage| coverage.network);
+        self.tables.reference.filing_limits.find(network, is_contracted, day)
     }
 
     pub(super) fn billing_provider(&self) -> Option<&'a ProviderFacts> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::adjustment::Adjustment;
 use super::former;
 use super::trace::{Rule, Step};
-use crate::ids::Carc;
+use crate::ids::{Carc, ClaimId};
 use crate::money::{Money, Quantity};
 use crate::position::SegmentPosition;
 use crate::tables::reasons::AdjustmentGroup;
@@ -59,7 +59,7 @@ impl ClaimOutcome {
 pub enum PendReason {
     /// No row says who is responsible for the member's network.
     NetworkUnknown,
-    /// A replacement or void of an earlier claim: reversal is a person's work in this version.
+    /// A replacement whose original nobody could look up.
     Replacement,
     /// A restriction row says so.
     Restriction,
@@ -231,7 +231,7 @@ impl LineDetermination {
         LineDetermination::unpaid(number, LineOutcome::Pended, charge, None, rule)
     }
 
-    /// A line of an encounter or void.
+    /// A line of an encounter, or of a void.
     pub fn recorded(number: u16, charge: Money, rule: Rule) -> LineDetermination {
         LineDetermination::unpaid(number, LineOutcome::Recorded, charge, None, rule)
     }
@@ -324,6 +324,8 @@ pub struct Determination {
     consumed: Vec<UnitsConsumed>,
     /// Where a forwarded claim goes.
     forward_to: Option<compact_str::CompactString>,
+    /// The claim that a replacement or void takes back.
+    reverses: Option<ClaimId>,
     #[serde(skip)]
     trace: Vec<Step>,
 }
@@ -363,6 +365,7 @@ impl Determination {
             signals: aside.signals,
             consumed,
             forward_to: aside.forward_to,
+            reverses: None,
             trace: Vec::new(),
         })
     }
@@ -380,8 +383,16 @@ impl Determination {
             signals: Vec::new(),
             consumed: Vec::new(),
             forward_to: None,
+            reverses: None,
             trace: Vec::new(),
         }
+    }
+
+    /// With the claim that it takes back. A pended claim takes nothing back: what it is about stands until
+    /// it is decided.
+    pub fn reversing(self, original: Option<ClaimId>) -> Determination {
+        let reverses = original.filter(|_| self.outcome != ClaimOutcome::Pended);
+        Determination { reverses, ..self }
     }
 
     pub fn with_trace(self, trace: Vec<Step>) -> Determination {
@@ -419,6 +430,10 @@ impl Determination {
     pub fn forward_to(&self) -> Option<&str> {
         self.forward_to.as_deref()
     }
+    /// The claim that a replacement or void takes back.
+    pub fn reverses(&self) -> Option<ClaimId> {
+        self.reverses
+    }
     /// The steps; empty unless they were asked for, as on a determination read back from the ledger.
     pub fn trace(&self) -> &[Step] {
         &self.trace
@@ -450,6 +465,7 @@ impl From<former::Determination> for Determination {
             signals: former.signals,
             consumed: former.consumed,
             forward_to: former.forward_to,
+            reverses: None,
             trace: Vec::new(),
         }
     }

@@ -42,8 +42,8 @@ fn of_claim(id: RuleId, case: &Case<'_>, at: Option<SegmentPosition>) -> Vec<Evi
     let member = || Evidence::of(LoopId::L2010BA, claim.subscriber.name_at, 9);
     let payee = || Evidence::of(LoopId::L2010AA, claim.billing_provider.at, 9);
     match id {
-        RuleId::Void | RuleId::Replacement => vec![frequency()],
         RuleId::Payee => vec![payee()],
+        RuleId::FilingReplacement => claim.original_claim.iter().map(|number| Evidence::of(LoopId::L2300, number.at, 2)).collect(),
         RuleId::FilingDelayReason | RuleId::FilingDelayRefused | RuleId::FilingDelayUnproved => vec![Evidence::of(LoopId::L2300, claim.at, 20)],
         RuleId::DuplicateEarlier => vec![member(), payee()],
         RuleId::PatientPaid | RuleId::ShareOfCostMismatch | RuleId::ShareOfCost | RuleId::PatientPaidHospital | RuleId::PatientEstimate => at
@@ -53,6 +53,10 @@ fn of_claim(id: RuleId, case: &Case<'_>, at: Option<SegmentPosition>) -> Vec<Evi
             .collect(),
         _ => match id.step() {
             Rule::Routing | Rule::Eligibility => vec![member()],
+            // REF*F8, where the frequency asks for it.
+            Rule::Replacement if claim.is_replacement() || claim.is_void() => std::iter::once(frequency())
+                .chain(claim.original_claim.as_ref().map(|number| Evidence::of(LoopId::L2300, number.at, 2)))
+                .collect(),
             Rule::Replacement => vec![frequency()],
             Rule::Coordination => claim.other_payers.iter().map(|payer| Evidence::of(LoopId::L2320, payer.at, 1)).collect(),
             Rule::Encounter

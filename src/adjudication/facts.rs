@@ -4,6 +4,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::determination::ClaimOutcome;
 use crate::claim::Claim;
 use crate::claim::party::ProviderRole;
 use crate::clock::Timestamp;
@@ -33,21 +34,23 @@ pub struct Facts {
     pub authorizations: Known<Vec<AuthorizationFacts>>,
     /// Earlier lines, not denied, that are exactly this claim's lines (DOMAIN E4).
     pub duplicates: Vec<EarlierLine>,
-    /// The claim that REF*F8 names.
-    pub original: Option<OriginalClaim>,
+    /// What stands of the claim that REF*F8 names. Looked up for replacements and voids only: `NotLoaded`
+    /// where nobody looked, `Unknown` where this member has no such claim.
+    pub original: Known<OriginalClaim>,
     /// What was granted for late claims of this member by this billing provider.
     pub filing_exceptions: Vec<FilingException>,
 }
 
 impl Facts {
     /// Looks up everything about a claim. `units_used` answers what the ledger has counted for a row
-    /// beyond the table's own count; `duplicates` and `original` come from the ledger too.
+    /// beyond the table's own count; `duplicates` and `original` come from the ledger too. For a replacement
+    /// both are those of a ledger without what it replaces.
     pub fn gather(
         claim: &Claim,
         reference: &ReferenceData,
         units_used: &dyn Fn(AuthorizationRow) -> Quantity,
         duplicates: Vec<EarlierLine>,
-        original: Option<OriginalClaim>,
+        original: Known<OriginalClaim>,
     ) -> Facts {
         let on_claim = claim.subscriber.cin.as_ref().map(|cin| cin.expose_for(Purpose::Adjudicate));
         let current = on_claim.map(|cin| reference.current_cin(cin));
@@ -246,11 +249,24 @@ pub struct EarlierLine {
     pub earlier_claim: ClaimId,
 }
 
-/// The claim that a replacement or void names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The claim that a replacement or void is about: the one that REF*F8 names, or where that was replaced
+/// before, what replaced it last. Always a claim of the same member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OriginalClaim {
     pub claim: ClaimId,
+    pub version: u16,
+    /// Day of its decision in the payer's time zone.
+    #[serde(with = "crate::text_form::day")]
     pub decided_on: NaiveDate,
+    /// Day of receipt of the claim at the beginning, which this one and those between replaced.
+    #[serde(with = "crate::text_form::day")]
+    pub filed_on: NaiveDate,
+    pub outcome: ClaimOutcome,
+    pub paid: Money,
+    /// Billed under the same NPI and tax number: what it gives back comes from who has it.
+    pub is_of_same_payee: bool,
+    /// It was voided: nothing of it stands.
+    pub is_voided: bool,
 }
 
 /// What holds for the whole claim but stands outside it: envelope and receipt.

@@ -27,6 +27,7 @@ mod prior_auth;
 mod prompt_pay;
 #[cfg(test)]
 mod properties;
+mod replacement;
 mod restriction_conditions;
 mod routing;
 pub mod rule_id;

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::determination::{ClaimOutcome, Determination, LineOutcome};
-use super::facts::{EarlierLine, Facts, Receipt};
+use super::facts::{EarlierLine, Facts, Known, Receipt};
 use super::testing::*;
 use crate::claim::diagnosis::{DiagnosisKind, ValueCode};
 use crate::claim::other_payer::{LineAdjudication, OtherPayer};
@@ -229,7 +229,7 @@ proptest! {
         let plan = with_authorizations(ROWS);
         let earlier = EarlierLine { line: 1, earlier_claim: ClaimId::from_bytes([0; 16]) };
         let duplicates = if is_duplicate { vec![earlier] } else { Vec::new() };
-        let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, duplicates, None);
+        let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, duplicates, Known::NotLoaded);
         let determination = decided_with(&claim, &receipt, &facts, &plan);
         check(&claim, &facts, &determination)?;
         prop_assert_eq!(&determination, &decided_with(&claim, &receipt, &facts, &plan));
@@ -247,7 +247,7 @@ proptest! {
     fn units_add_up_over_claims_and_come_back(claims in prop::collection::vec(any_claim(), 1..5), rows in Just(ROWS.to_vec()).prop_shuffle()) {
         let (plan, shuffled) = (with_authorizations(ROWS), with_authorizations(&rows));
         let decide = |plan: &ReferenceData, claim: &Claim, receipt: &Receipt, used: &BTreeMap<AuthorizationRow, Quantity>| {
-            let facts = Facts::gather(claim, plan, &|row| used.get(&row).copied().unwrap_or_default(), Vec::new(), None);
+            let facts = Facts::gather(claim, plan, &|row| used.get(&row).copied().unwrap_or_default(), Vec::new(), Known::NotLoaded);
             (decided_with(claim, receipt, &facts, plan).without_trace(), facts)
         };
         let mut used: BTreeMap<AuthorizationRow, Quantity> = BTreeMap::new();
@@ -286,7 +286,7 @@ proptest! {
     fn the_order_of_restrictions_and_rows_of_other_codes_change_nothing((claim, receipt, _) in any_claim(), rows in Just(RESTRICTIONS.to_vec()).prop_shuffle()) {
         let decide = |rows: &[&str]| {
             let plan = with_coding_edits(&rows.join("\n"));
-            let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, Vec::new(), None);
+            let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, Vec::new(), Known::NotLoaded);
             let determination = decided_with(&claim, &receipt, &facts, &plan);
             // Other tables have another digest, and nothing else may differ.
             let mut steps = determination.trace().to_vec();
@@ -309,7 +309,7 @@ proptest! {
     fn the_order_of_rows_and_unrelated_rows_change_nothing((claim, receipt, _) in any_claim(), tables in shuffled_tables()) {
         let decide = |tables: &[(ReferenceTable, String)]| {
             let plan = tables.iter().fold(plan(), |plan, (table, text)| plan.with_table(*table, text.as_bytes()).unwrap());
-            let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, Vec::new(), None);
+            let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, Vec::new(), Known::NotLoaded);
             let determination = decided_with(&claim, &receipt, &facts, &plan);
             (facts, determination.without_trace())
         };

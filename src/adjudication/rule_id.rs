@@ -65,8 +65,12 @@ macro_rules! rule_ids {
 
 rule_ids! {
     Encounter "ENC-1" Encounter "J" [] "An encounter (BHT06 RP) is recorded and not paid.";
-    Void "FREQ-8" Replacement "A4" [] "A void (frequency 8) is recorded; its original is reversed by a person.";
-    Replacement "FREQ-7" Replacement "A4" [] "A replacement (frequency 7) waits for a person, so that nothing is paid twice.";
+    Void "FREQ-8" Replacement "A4" [] "A void (frequency 8) takes its original back and is recorded.";
+    Replacement "FREQ-7" Replacement "A4" [] "A replacement (frequency 7) takes its original back and is decided as if that had never been.";
+    OriginalUnknown "FREQ-unknown" Replacement "A4" ["CO-16/M47/N152"] "The member has no claim under the number that a replacement or void names.";
+    OriginalOpen "FREQ-open" Replacement "A4" ["CO-16/N779"] "A claim that waits for a person is neither replaced nor voided.";
+    OriginalVoided "FREQ-voided" Replacement "A4" ["CO-16/M47/N152"] "Of a claim that was voided nothing is left to take back.";
+    OriginalOfOther "FREQ-payee" Replacement "A4" ["CO-16/M47/N152"] "A claim is replaced or voided by whom it was paid to.";
     Payee "PAYEE-1" Routing "A3" [] "A claim that names nobody who can be paid waits for a person.";
     RoutePlan "ROUTE-plan" Routing "E2" [] "The plan answers for the claim, or nothing says that somebody else does.";
     RouteDenied "ROUTE-other" Routing "E2" ["CO-109/N418"] "The member's network answers for the claim and does not take it from us: send it there.";
@@ -90,6 +94,7 @@ rule_ids! {
     FilingBoundary "TF-4" TimelyFiling "B1 B4" ["CO-29", "CO-29/N892"] "Late in days and timely in years, or the reverse, is told for a person to look at.";
     FilingGrace "TF-E1" TimelyFiling "B2 E1" [] "Days of grace that a dated row grants make a late claim timely.";
     FilingNetwork "TF-E2" TimelyFiling "B2 E2" ["CO-29", "CO-29/N892"] "A network's or contract's own row goes before the general limit.";
+    FilingReplacement "TF-E3" TimelyFiling "B2 E3" [] "A replacement has its own time, from the day its original was decided.";
     FilingRetroactive "TF-E4" TimelyFiling "B2 E4" [] "Coverage that was posted after the service starts the time on the day it was posted.";
     FilingOtherPayer "TF-E5" TimelyFiling "B2 E5" [] "Another payer's decision starts the time anew, for at least ninety days.";
     FilingDelayReason "TF-E6" TimelyFiling "B2 E6" [] "A delay reason (CLM20) that is accepted, with its proof, leaves more time.";

@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::fact::{AckBuilt, Answer, ClaimCounts, Fact, FileCompleted, FileDuplicate, FileReceived, FileRejected};
 use super::remits::{remit_acknowledged, remit_built, remit_delivered, remit_sent};
+use super::reversals::claim_reversed;
 use crate::adjudication::adjustment::Adjustment;
 use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
 use crate::adjudication::determination::{ClaimOutcome, Exempted, LineDetermination, LineOutcome, PendReason, Raised, Signal};
@@ -94,6 +95,7 @@ pub fn render(fact: &Fact) -> Vec<CloudEvent> {
             events.extend(decision.determination.signals().iter().map(|raised| signal(decision, raised)));
             events
         }
+        Fact::ClaimReversed(reversal) => vec![claim_reversed(reversal)],
         Fact::RemitBuilt(remit) => vec![remit_built(remit)],
         Fact::RemitDelivered(delivered) => vec![remit_delivered(delivered)],
         Fact::RemitSent(sent) => vec![remit_sent(sent)],
@@ -326,7 +328,7 @@ fn ack_built(ack: &AckBuilt) -> CloudEvent {
 }
 
 #[derive(Serialize)]
-struct Source<'a> {
+pub(super) struct Source<'a> {
     file: &'a FileDigest,
     partner: &'a str,
     isa13: &'a str,
@@ -336,7 +338,7 @@ struct Source<'a> {
     bytes: [u64; 2],
 }
 
-fn source(source: &ClaimSource) -> Source<'_> {
+pub(super) fn source(source: &ClaimSource) -> Source<'_> {
     Source {
         file: &source.file,
         partner: source.partner.as_str(),

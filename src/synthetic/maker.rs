@@ -283,7 +283,15 @@ impl Visit<'_> {
             organization: self.organization,
             practitioner: Practitioner { npi, ..practitioner },
             setting,
-            frequency: if scenario == Scenario::ReplacementWithoutOriginal { "7" } else { "1" },
+            frequency: match scenario {
+                Scenario::ReplacementWithoutOriginal | Scenario::ReplacementOfNothing => "7",
+                Scenario::VoidOfNothing => "8",
+                _ => "1",
+            },
+            original_number: match scenario {
+                Scenario::ReplacementOfNothing | Scenario::VoidOfNothing => Some("C000000000000000000".to_string()),
+                _ => None,
+            },
             diagnoses,
             authorization_number: subject.authorization.0,
             authorizations: subject.authorization.1,

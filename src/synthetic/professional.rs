@@ -90,6 +90,10 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | StatementDatesMissing
         | FacilityQualifier
         | ReplacementWithoutOriginal
+        | ReplacementOfNothing
+        | VoidOfNothing
+        | Replacement
+        | Void
         | FutureDate
         | LateClaim
         | Duplicate

@@ -123,6 +123,12 @@ scenarios! {
     PartedPair "parted-pair", Priced, Regular, Sound;
     UnitsOfLine "units-of-line", CutsUnits("CO-151/N362"), Regular, Sound;
     UnitsOfDay "units-of-day", CutsUnits("CO-151/N362"), Regular, Sound;
+    ReplacementOfNothing "replacement-of-nothing", DeniesClaim("CO-16/M47/N152"), Regular, Sound;
+    VoidOfNothing "void-of-nothing", DeniesClaim("CO-16/M47/N152"), Regular, Sound;
+
+    /// The same claim again under frequency 7, in a file of corrections: decided as it was.
+    Replacement "replacement", Priced, Regular, Sound;
+    Void "void", Recorded, Regular, Sound;
 }
 
 /// What comes of a claim beyond its price; reasons are group and CARC.
@@ -238,6 +244,8 @@ const PROFESSIONAL: &[Scenario] = &[
     Scenario::BirthDateDiffers,
     Scenario::OtherCoverage,
     Scenario::DelayUnproved,
+    Scenario::ReplacementOfNothing,
+    Scenario::VoidOfNothing,
     Scenario::OutsideNetwork,
 ];
 
@@ -283,6 +291,8 @@ const INSTITUTIONAL: &[Scenario] = &[
     Scenario::ConditionOnAdmission,
     Scenario::BirthDateDiffers,
     Scenario::OtherCoverage,
+    Scenario::ReplacementOfNothing,
+    Scenario::VoidOfNothing,
     Scenario::StayUnauthorized,
     Scenario::OtherLevelOfCare,
     Scenario::NoticeLate,
@@ -333,7 +343,7 @@ mod tests {
     fn defects_are_as_many_as_asked_and_take_turns() {
         let recipe = Recipe::new(Mix::Professional, 1_000, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
         let defects: Vec<Defect> = (0..1_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
-        assert_eq!((defects.len(), PROFESSIONAL.len()), (100, 54));
+        assert_eq!((defects.len(), PROFESSIONAL.len()), (100, 56));
         for scenario in PROFESSIONAL {
             let occurrences: Vec<u64> = defects
                 .iter()
