@@ -44,7 +44,7 @@ impl<'a> Case<'a> {
         let member = facts.member.found();
         let coverage = member.zip(first_day).and_then(|(member, day)| member.coverage_on(day));
         let is_contracted = facts.provider(claim.billing_provider.npi).is_some_and(|provider| provider.contracted);
-        let has_providers = facts.providers.iter().any(|(_, known)| !matches!(known, Known::NotLoaded));
+        let reference_has_providers = facts.providers.iter().any(|(_, known)| !matches!(known, Known::NotLoaded));
         let case = Case {
             claim,
             receipt,
@@ -54,7 +54,7 @@ impl<'a> Case<'a> {
             coverage,
             filing_limit: None,
             coding_setting: coding_edits::setting(claim, facts),
-            is_in_network: has_providers.then_some(is_contracted),
+            is_in_network: reference_has_providers.then_some(is_contracted),
             age_on_first_day: None,
         };
         Case {
