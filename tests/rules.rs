@@ -94,11 +94,13 @@ fn an_example_that_says_otherwise_does_not_hold() {
     assert!(matches!(with("TF-3", &unfit), Err(ExampleError::NothingToChange { .. })));
 }
 
-/// The lines of a sidecar as they came out; signals and reasons to wait are for the author to set.
+/// The lines of a sidecar as they came out; signals, remarks and reasons to wait are for the author to set.
 fn rewrite(path: &Path, found: &[String]) {
     let sidecar = path.with_extension("toml");
     let mut document: toml::Table = fs::read_to_string(&sidecar).unwrap().parse().unwrap();
-    let lines = found.iter().filter(|text| !text.starts_with("signal ") && !text.starts_with("pended "));
+    let lines = found
+        .iter()
+        .filter(|text| !text.starts_with("signal ") && !text.starts_with("remark ") && !text.starts_with("pended "));
     document.insert("lines".into(), lines.cloned().map(toml::Value::from).collect::<Vec<_>>().into());
     fs::write(&sidecar, toml::to_string(&document).unwrap()).unwrap();
 }

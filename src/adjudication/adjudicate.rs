@@ -1,13 +1,16 @@
 //! The steps in order: read this first.
 //!
-//! First what concerns the claim as a whole (encounter, void, replacement, routing), then line by line
-//! [`GATES`], pricing, other payers, share of cost; behind the decision, signs of fraud. The first step that denies a line gives it its
+//! First what concerns the claim as a whole (encounter, void or replacement, routing), then line by line
+//! [`GATES`], pricing, other payers, share of cost; behind the decision, signs of fraud. The first step
+//! that denies a line gives it its
 //! reason. Lines go one after the other, each through all steps, so that a line sees which of the lines
 //! before it stand and what they use of an authorization.
 //!
 //! To the next editor: a new step is a function `(case, line, so far) → Ruling` in a file of its own, a
 //! [`Rule`] in the trace, and a row in [`GATES`] at its place in DOMAIN J's decision order. Timely
 //! filing stands before prior authorization so that a late line never uses units.
+
+use rust_decimal::Decimal;
 
 use super::adjustment::Adjustment;
 use super::authorized_units::EXCEEDED;
@@ -17,18 +20,22 @@ use super::determination::{Aside, Determination, LineDetermination, PendReason, 
 use super::facts::{Facts, Receipt};
 use super::member_billing::{self, SHARE_OF_COST};
 use super::pricing::{Price, price};
+use super::replacement::{Frequency, Link};
 use super::routing::{Route, route};
 use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling, Verdict};
 use super::telling::{Told, Trace};
 use super::trace::{Rule, StepResult};
-use super::{billing_restrictions, coding_edits, coordination, duplicate, eligibility, fraud_signals, prior_auth, prompt_pay, timely_filing};
+use super::{
+    billing_restrictions, coding_edits, coordination, duplicate, eligibility, exemptions, fraud_signals, prior_auth, prompt_pay, reductions, replacement,
+    timely_filing,
+};
 use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
 use crate::money::{Money, Quantity};
 use crate::position::SegmentPosition;
 use crate::tables::refdata::ReferenceData;
-use crate::tables::refdata::fee_schedule::FeeMethod;
+use crate::tables::refdata::fee_schedule::{FeeMethod, FeeRow};
 use crate::tables::rules::{RulePack, UnpricedAction};
 
 /// Rules and reference data.
@@ -80,8 +87,12 @@ fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_
         }
         None => line_by_line(&case, &mut aside, &mut trace).ok(),
     };
+    let lines = lines.map(|lines| exemptions::marked(&case, lines));
+    let lines = lines.map(|lines| member_billing::alerted(&case, lines));
     let determination = lines.and_then(|lines| Determination::new(claim.charge, lines, aside).ok());
     let determination = determination.unwrap_or_else(|| failed(&case, &mut trace));
+    let reversed = replacement::reversed(&case, &determination);
+    let determination = determination.reversing(reversed);
     let suspicions = fraud_signals::notice(&case, determination.lines(), &mut trace);
     trace.of_claim(&case, || prompt_pay::due(&case));
     determination.with_suspicions(suspicions).with_trace(trace.steps())
@@ -111,9 +122,8 @@ impl Fate {
     }
 }
 
-/// Encounters and voids are recorded. A replacement is pended: its original must be reversed first, and
-/// that is a person's work here, so that nothing is ever paid twice. A claim that nobody can be paid for
-/// is pended too. Then routing.
+/// Encounters are recorded, and so are voids whose original can be taken back. A replacement goes on where
+/// its original can be. A claim that nobody can be paid for is pended. Then routing.
 fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate> {
     let at = case.claim.at;
     if case.receipt.is_encounter {
@@ -122,20 +132,12 @@ fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<
         return Some(Fate::Recorded(Rule::Encounter));
     }
     trace.of_claim(case, || Told::new(RuleId::Encounter, StepResult::Skipped, "no encounter", None));
-    if case.claim.is_void() {
-        trace.of_claim(case, || Told::new(RuleId::Void, StepResult::Recorded, "a void (frequency 8)", at));
+    let link = replacement::link(case);
+    trace.of_claim(case, || link.told());
+    if let Some(fate) = linked(link, aside) {
         trace.not_reached(0, [Rule::Routing].into_iter());
-        return Some(Fate::Recorded(Rule::Replacement));
+        return Some(fate);
     }
-    if case.claim.is_replacement() {
-        trace.of_claim(case, || Told::new(RuleId::Replacement, StepResult::Pended, "a replacement (frequency 7)", at));
-        aside.pend_reason = Some(PendReason::Replacement);
-        trace.not_reached(0, [Rule::Routing].into_iter());
-        return Some(Fate::Pended(Rule::Replacement));
-    }
-    trace.of_claim(case, || {
-        Told::new(RuleId::Replacement, StepResult::Skipped, "neither a replacement nor a void", at)
-    });
     if case.claim.billing_provider.npi.is_none() {
         let at = case.claim.billing_provider.at;
         let note = "the billing provider has no NPI to be paid under";
@@ -144,6 +146,20 @@ fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<
         return Some(Fate::Pended(Rule::Routing));
     }
     routed(case, aside, trace)
+}
+
+/// What the frequency decides by itself; `None`: the claim goes on.
+fn linked(link: Link, aside: &mut Aside) -> Option<Fate> {
+    match link {
+        Link::NotAsked(_) | Link::Replaces(..) => None,
+        Link::Voids(..) => Some(Fate::Recorded(Rule::Replacement)),
+        Link::Refused { reason, .. } => Some(Fate::Denied(Rule::Replacement, reason)),
+        Link::NotLookedUp(_, Frequency::Void) => Some(Fate::Recorded(Rule::Replacement)),
+        Link::NotLookedUp(_, Frequency::Replacement) => {
+            aside.pend_reason = Some(PendReason::Replacement);
+            Some(Fate::Pended(Rule::Replacement))
+        }
+    }
 }
 
 fn routed(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate> {
@@ -184,25 +200,52 @@ fn routed(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate>
 struct Purse {
     prior: PriorPayments,
     share_of_cost: Money,
+    /// The share of cost is not met: why nothing is paid.
+    unmet: Option<Reason>,
 }
 
-fn line_by_line<'a>(case: &Case<'a>, aside: &mut Aside, trace: &mut Trace) -> Result<Vec<LineDetermination>, Unbalanced> {
+fn line_by_line(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Result<Vec<LineDetermination>, Unbalanced> {
+    let percents = match reductions::several(case) {
+        None => Vec::new(),
+        // Which procedure of a day is the dearest that stands is only known when all were decided once.
+        Some(rules) => {
+            let once = in_their_order(case, Vec::new(), &mut Aside::default(), &mut Trace::Untold)?;
+            reductions::percents(case, rules, &once.rates)
+        }
+    };
+    in_their_order(case, percents, aside, trace).map(|so_far| so_far.lines)
+}
+
+fn in_their_order<'a>(case: &Case<'a>, percents: Vec<(usize, Decimal)>, aside: &mut Aside, trace: &mut Trace) -> Result<SoFar<'a>, Unbalanced> {
     let review = member_billing::review(case);
     let mut purse = Purse {
         prior: PriorPayments::of(case.claim),
         share_of_cost: review.share_of_cost,
+        unmet: review.unmet,
     };
-    let mut so_far = SoFar::default();
+    let mut so_far = SoFar::paying(percents);
     so_far.lines.reserve_exact(case.claim.lines.len());
     for line in &case.claim.lines {
         let decided = decide(case, line, &mut so_far, &mut purse, aside, trace)?;
-        so_far.lines.push(decided);
+        let exempted = so_far.exempted.take();
+        so_far.lines.push(decided.with_exempted(exempted));
     }
     let at = review.evidence.map(|amount| amount.at);
-    trace.of_claim(case, || Told::new(review.id, StepResult::Passed, review.note, at));
+    trace.of_claim(case, || {
+        let told = Told::new(review.id, StepResult::Passed, review.note, at);
+        match review.unmet {
+            Some(reason) => Told {
+                result: StepResult::Denied,
+                ..told
+            }
+            .giving(reason),
+            None => told,
+        }
+    });
+    aside.remarks.extend(review.remarks);
     aside.signals.extend(review.signals);
-    aside.consumed = so_far.consumed;
-    Ok(so_far.lines)
+    aside.consumed = std::mem::take(&mut so_far.consumed);
+    Ok(so_far)
 }
 
 fn decide<'a>(
@@ -250,6 +293,9 @@ fn decide<'a>(
                 return Ok(LineDetermination::pended(line.number, line.charge, rule));
             }
         }
+        if ruling.exempted.is_some() {
+            so_far.exempted = ruling.exempted;
+        }
         // Behind the cut: what a step draws fits what it leaves.
         open.draws = open.draws.or(ruling.draws);
     }
@@ -278,11 +324,34 @@ fn settle<'a>(
         ))
     };
     match (priced, unpriced) {
-        (Price::Rated { allowed, row }, _) => {
+        (Price::Rated { allowed, row, is_multiplied }, _) => {
+            if let Some(reason) = purse.unmet {
+                let adjustment = reason.adjusts(line.charge);
+                return Ok(LineDetermination::denied(line.number, line.charge, adjustment, Rule::MemberBilling));
+            }
+            if is_multiplied {
+                trace.of_line(case, &open, so_far, || {
+                    Told::new(
+                        RuleId::FeeMultiplied,
+                        StepResult::Passed,
+                        "a modifier or an increase multiplies the rate",
+                        line.at,
+                    )
+                });
+            }
+            if case.tables.rules.pricing.multiple_procedures.is_some() {
+                so_far.rates.push((so_far.lines.len(), allowed));
+            }
             so_far.take_of_case(row, open.billed.min(allowed));
             let untouched = matches!(trace, Trace::Told(_)).then(|| open.clone());
-            let paid = pay(open, allowed, so_far, purse)?;
+            let (paid, reduced) = pay(case, open, (allowed, row), so_far, purse)?;
             let is_reduced = paid.adjustments().iter().any(|adjustment| adjustment.carc == PRIOR_PAYER.carc);
+            if let Some(open) = &untouched {
+                for (id, reason) in reduced {
+                    let note = "less than the rate is paid";
+                    trace.of_line(case, open, so_far, || Told::new(id, StepResult::Cut, note, line.at).giving(reason));
+                }
+            }
             if let Some(open) = untouched.filter(|_| is_reduced) {
                 trace.of_line(case, &open, so_far, || {
                     Told::new(RuleId::PriorPayment, StepResult::Cut, "what other payers paid is taken off", None).giving(PRIOR_PAYER)
@@ -326,18 +395,50 @@ fn told_price(priced: &Price<'_>, unpriced: UnpricedAction, at: SegmentPosition)
     }
 }
 
-/// The lesser of billed and allowed, then what others have paid, then what the patient owes; each
-/// difference with its reason.
-fn pay(open: OpenLine<'_>, rate: Money, so_far: &mut SoFar<'_>, purse: &mut Purse) -> Result<LineDetermination, Unbalanced> {
+/// What a line's rate was reduced by.
+type Reduced = Vec<(RuleId, Reason)>;
+
+/// The lesser of billed and allowed and of what reduces the rate, then what others have paid, then what the
+/// patient owes; each difference with its reason.
+fn pay(
+    case: &Case<'_>,
+    mut open: OpenLine<'_>,
+    (rate, row): (Money, &FeeRow),
+    so_far: &mut SoFar<'_>,
+    purse: &mut Purse,
+) -> Result<(LineDetermination, Reduced), Unbalanced> {
     let line = open.line;
-    let mut adjustments = open.cuts;
+    let late = reductions::late_percent(case, &open);
+    let mut reduced = Reduced::new();
+    let mut adjustments = std::mem::take(&mut open.cuts);
+    let mut allowed = open.billed.min(rate);
+    if allowed < open.billed {
+        adjustments.push(CONTRACTUAL_DIFFERENCE.adjusts(open.billed - allowed));
+    }
+    for ceiling in reductions::ceilings(&open, row, rate, so_far) {
+        if ceiling.amount < allowed {
+            let adjustment = ceiling.reason.adjusts(allowed - ceiling.amount);
+            adjustments.push(match ceiling.units.is_zero() {
+                true => adjustment,
+                false => adjustment.with_quantity(ceiling.units),
+            });
+            allowed = ceiling.amount;
+            reduced.push((ceiling.id, ceiling.reason));
+        }
+    }
+    if let Some(percent) = late.filter(|_| !allowed.is_zero()) {
+        let left = allowed.percent(percent);
+        if left < allowed {
+            adjustments.push(reductions::LATE.adjusts(allowed - left));
+            reduced.push((RuleId::FeeLate, reductions::LATE));
+        }
+        allowed = left;
+    }
     let mut adjust = |reason: Reason, amount: Money| {
         if !amount.is_zero() {
             adjustments.push(reason.adjusts(amount));
         }
     };
-    let mut allowed = open.billed.min(rate);
-    adjust(CONTRACTUAL_DIFFERENCE, open.billed - allowed);
     if let Some(Draw::Dollars { left, .. }) = open.draws {
         adjust(EXCEEDED, (allowed - left).max(Money::ZERO));
         allowed = allowed.min(left);
@@ -358,7 +459,8 @@ fn pay(open: OpenLine<'_>, rate: Money, so_far: &mut SoFar<'_>, purse: &mut Purs
         };
         UnitsConsumed { line: line.number, row, units }
     }));
-    LineDetermination::paid(line.number, line.charge, allowed, paid, open.units, adjustments, Rule::FeeSchedule)
+    let paid = LineDetermination::paid(line.number, line.charge, allowed, paid, open.units, adjustments, Rule::FeeSchedule)?;
+    Ok((paid, reduced))
 }
 
 impl OpenLine<'_> {
@@ -388,7 +490,7 @@ fn failed(case: &Case<'_>, trace: &mut Trace) -> Determination {
         .lines
         .iter()
         .map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule));
-    Determination::pended(lines.collect(), PendReason::RuleFailure)
+    Determination::pended(exemptions::marked(case, lines.collect()), PendReason::RuleFailure)
 }
 
 #[cfg(test)]

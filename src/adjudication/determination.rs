@@ -1,16 +1,19 @@
 //! The decision on a claim. Balanced by construction: for every line and for the claim,
 //! charge − adjustments = paid. There is no way to build one that does not.
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::adjustment::Adjustment;
 use super::former;
 use super::fraud_signals::Suspicion;
 use super::trace::{Rule, Step};
-use crate::ids::Carc;
+use crate::ids::{Carc, ClaimId, Rarc};
 use crate::money::{Money, Quantity};
+use crate::position::SegmentPosition;
 use crate::tables::reasons::AdjustmentGroup;
 use crate::tables::refdata::authorizations::AuthorizationRow;
+use crate::tables::rules::{EvidenceItem, EvidenceStrength};
 
 /// What happened to a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,7 +60,7 @@ impl ClaimOutcome {
 pub enum PendReason {
     /// No row says who is responsible for the member's network.
     NetworkUnknown,
-    /// A replacement or void of an earlier claim: reversal is a person's work in this version.
+    /// A replacement whose original nobody could look up.
     Replacement,
     /// A restriction row says so.
     Restriction,
@@ -97,6 +100,8 @@ pub enum Signal {
     PatientEstimate,
     /// TF_BOUNDARY: late in days, timely in years, or the reverse.
     TimelyFilingBoundary,
+    /// P8: a specialist bills the first assessment of a new member.
+    HealthAssessment,
 }
 
 impl Signal {
@@ -106,6 +111,7 @@ impl Signal {
             Signal::ShareOfCostMismatch => "share-of-cost-mismatch",
             Signal::PatientEstimate => "patient-estimate",
             Signal::TimelyFilingBoundary => "timely-filing-boundary",
+            Signal::HealthAssessment => "health-assessment-by-specialist",
         }
     }
 }
@@ -126,6 +132,22 @@ pub struct UnitsConsumed {
     pub units: Quantity,
 }
 
+/// Why a listed service needed no prior authorization: the exempt service and what on the claim shows it
+/// (DOMAIN C3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exempted {
+    /// Of the rule pack.
+    pub name: CompactString,
+    pub strength: EvidenceStrength,
+    pub item: EvidenceItem,
+    /// The segment of the item; the line's where several items count.
+    pub at: SegmentPosition,
+    /// From 1; 0 is the whole segment.
+    pub element: u8,
+    /// From 1; 0 is the whole element.
+    pub component: u8,
+}
+
 /// The decision on one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineDetermination {
@@ -137,6 +159,8 @@ pub struct LineDetermination {
     paid_units: Quantity,
     adjustments: Vec<Adjustment>,
     rule: Rule,
+    exempted: Option<Box<Exempted>>,
+    sensitivity: Vec<CompactString>,
 }
 
 /// A line whose charge, adjustments and payment do not add up. A bug, reported with the difference.
@@ -181,6 +205,8 @@ impl LineDetermination {
             paid_units,
             adjustments,
             rule,
+            exempted: None,
+            sensitivity: Vec::new(),
         })
     }
 
@@ -200,9 +226,18 @@ impl LineDetermination {
         LineDetermination::unpaid(number, LineOutcome::Pended, charge, None, rule)
     }
 
-    /// A line of an encounter or void.
+    /// A line of an encounter, or of a void.
     pub fn recorded(number: u16, charge: Money, rule: Rule) -> LineDetermination {
         LineDetermination::unpaid(number, LineOutcome::Recorded, charge, None, rule)
+    }
+
+    /// With a remark beside the reason for which nothing is paid; a line whose charge of zero has no reason
+    /// has none.
+    pub(super) fn remarked(mut self, remark: Rarc) -> LineDetermination {
+        if let Some(adjustment) = self.adjustments.first_mut().filter(|adjustment| !adjustment.rarcs.contains(&remark)) {
+            adjustment.rarcs.push(remark);
+        }
+        self
     }
 
     fn unpaid(number: u16, outcome: LineOutcome, charge: Money, reason: Option<Adjustment>, rule: Rule) -> LineDetermination {
@@ -220,6 +255,27 @@ impl LineDetermination {
             paid_units: Quantity::ZERO,
             adjustments,
             rule,
+            exempted: None,
+            sensitivity: Vec::new(),
+        }
+    }
+
+    pub(super) fn with_exempted(mut self, exempted: Option<Box<Exempted>>) -> LineDetermination {
+        self.exempted = exempted;
+        self
+    }
+
+    pub(super) fn with_sensitivity(mut self, sensitivity: Vec<CompactString>) -> LineDetermination {
+        self.sensitivity = sensitivity;
+        self
+    }
+
+    /// The same line for a person to look at; what it shows stands.
+    fn waiting(self) -> LineDetermination {
+        LineDetermination {
+            exempted: self.exempted,
+            sensitivity: self.sensitivity,
+            ..LineDetermination::pended(self.number, self.charge, self.rule)
         }
     }
 
@@ -249,6 +305,15 @@ impl LineDetermination {
     pub fn rule(&self) -> Rule {
         self.rule
     }
+    /// The exempt service in place of an authorization.
+    pub fn exempted(&self) -> Option<&Exempted> {
+        self.exempted.as_deref()
+    }
+    /// Every sensitive service that the line shows, whatever became of it: notices about it may be
+    /// suppressed.
+    pub fn sensitivity(&self) -> &[CompactString] {
+        &self.sensitivity
+    }
 }
 
 /// The decision on a claim.
@@ -263,6 +328,10 @@ pub struct Determination {
     consumed: Vec<UnitsConsumed>,
     /// Where a forwarded claim goes.
     forward_to: Option<compact_str::CompactString>,
+    /// The claim that a replacement or void takes back.
+    reverses: Option<ClaimId>,
+    /// What is said of the claim as a whole.
+    remarks: Vec<Rarc>,
     #[serde(skip)]
     suspicions: Vec<Suspicion>,
     #[serde(skip)]
@@ -276,6 +345,8 @@ pub struct Aside {
     pub signals: Vec<Raised>,
     pub consumed: Vec<UnitsConsumed>,
     pub forward_to: Option<compact_str::CompactString>,
+    /// MOA and MIA: of the claim as a whole.
+    pub remarks: Vec<Rarc>,
 }
 
 impl Determination {
@@ -291,13 +362,7 @@ impl Determination {
         }
         let outcome = claim_outcome(&lines);
         let (lines, consumed) = if outcome == ClaimOutcome::Pended {
-            (
-                lines
-                    .into_iter()
-                    .map(|line| LineDetermination::pended(line.number, line.charge, line.rule))
-                    .collect(),
-                Vec::new(),
-            )
+            (lines.into_iter().map(LineDetermination::waiting).collect(), Vec::new())
         } else {
             (lines, aside.consumed)
         };
@@ -310,6 +375,8 @@ impl Determination {
             signals: aside.signals,
             consumed,
             forward_to: aside.forward_to,
+            reverses: None,
+            remarks: if outcome == ClaimOutcome::Pended { Vec::new() } else { aside.remarks },
             suspicions: Vec::new(),
             trace: Vec::new(),
         })
@@ -318,10 +385,7 @@ impl Determination {
     /// A claim that a person must look at, whatever its lines were to become: its charge is the sum of
     /// theirs, so it is balanced.
     pub fn pended(lines: Vec<LineDetermination>, reason: PendReason) -> Determination {
-        let lines: Vec<LineDetermination> = lines
-            .into_iter()
-            .map(|line| LineDetermination::pended(line.number, line.charge, line.rule))
-            .collect();
+        let lines: Vec<LineDetermination> = lines.into_iter().map(LineDetermination::waiting).collect();
         Determination {
             outcome: ClaimOutcome::Pended,
             pend_reason: Some(reason),
@@ -331,9 +395,18 @@ impl Determination {
             signals: Vec::new(),
             consumed: Vec::new(),
             forward_to: None,
+            reverses: None,
+            remarks: Vec::new(),
             suspicions: Vec::new(),
             trace: Vec::new(),
         }
+    }
+
+    /// With the claim that it takes back. A pended claim takes nothing back: what it is about stands until
+    /// it is decided.
+    pub fn reversing(self, original: Option<ClaimId>) -> Determination {
+        let reverses = original.filter(|_| self.outcome != ClaimOutcome::Pended);
+        Determination { reverses, ..self }
     }
 
     pub fn with_trace(self, trace: Vec<Step>) -> Determination {
@@ -389,6 +462,14 @@ impl Determination {
     pub fn forward_to(&self) -> Option<&str> {
         self.forward_to.as_deref()
     }
+    /// The claim that a replacement or void takes back.
+    pub fn reverses(&self) -> Option<ClaimId> {
+        self.reverses
+    }
+    /// What is said of the claim as a whole: MOA, or MIA of a stay.
+    pub fn remarks(&self) -> &[Rarc] {
+        &self.remarks
+    }
     /// The steps; empty unless they were asked for, as on a determination read back from the ledger.
     pub fn trace(&self) -> &[Step] {
         &self.trace
@@ -420,6 +501,8 @@ impl From<former::Determination> for Determination {
             signals: former.signals.into_iter().filter_map(former::Raised::told).collect(),
             consumed: former.consumed,
             forward_to: former.forward_to,
+            reverses: None,
+            remarks: Vec::new(),
             suspicions: Vec::new(),
             trace: Vec::new(),
         }
@@ -437,6 +520,8 @@ impl From<former::LineDetermination> for LineDetermination {
             paid_units: former.paid_units,
             adjustments: former.adjustments,
             rule: former.rule,
+            exempted: None,
+            sensitivity: Vec::new(),
         }
     }
 }

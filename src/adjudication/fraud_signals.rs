@@ -127,7 +127,12 @@ fn of_authorizations(case: &Case<'_>, noticed: &mut Noticed) {
             noticed.add(FraudSignal::ForeignAuthorization, line, number.at);
         }
     };
-    look(0, case.claim.prior_authorization.as_ref());
+    let referral = case.claim.referral.as_ref().map(|referral| Located {
+        value: AuthorizationNumber::new(referral.value.as_str()),
+        at: referral.at,
+    });
+    let of_claim = case.claim.prior_authorization.as_ref().into_iter().chain(referral.as_ref());
+    look(0, of_claim.into_iter().find(|number| is_foreign(&number.value)));
     for line in &case.claim.lines {
         look(line.number, line.authorizations.iter().find(|number| is_foreign(&number.value)));
     }

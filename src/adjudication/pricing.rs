@@ -1,11 +1,14 @@
 //! What the plan allows for a line (DOMAIN E6).
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
 use super::case::{Case, OpenLine, SoFar};
+use crate::ids::Modifier;
 use crate::money::Money;
+use crate::tables::code_range::CodeKey;
 use crate::tables::refdata::CodeType;
-use crate::tables::refdata::fee_schedule::{FeeRow, FeeSchedule, Rate};
+use crate::tables::refdata::fee_schedule::{FeeLimits, FeeRow, FeeSchedule, Rate};
 
 /// The rate of a line, before the lesser of billed and allowed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,6 +16,8 @@ pub(super) enum Price<'a> {
     Rated {
         allowed: Money,
         row: &'a FeeRow,
+        /// By a modifier or an increase.
+        is_multiplied: bool,
     },
     /// Part of a case rate that earlier lines took up.
     Included,
@@ -29,9 +34,15 @@ pub(super) fn price<'a>(case: &Case<'a>, line: &OpenLine<'_>, so_far: &SoFar<'a>
     let Some(row) = rate(case, line, schedule) else {
         return Price::NoRate;
     };
+    let factor = match row.rate {
+        // It is the claim's, whatever its lines are.
+        Rate::Case(_) => None,
+        Rate::Fee(_) | Rate::PerDiem(_) | Rate::Percent(_) => factor(case, line, row),
+    };
+    let multiplied = |amount: Decimal| Money::rounded(factor.map_or(amount, |factor| amount.saturating_mul(factor)));
     let allowed = match row.rate {
-        Rate::Fee(amount) | Rate::PerDiem(amount) => amount.times(line.units),
-        Rate::Percent(percent) => line.billed.percent(percent),
+        Rate::Fee(amount) | Rate::PerDiem(amount) => multiplied(amount.decimal().saturating_mul(line.units.decimal())),
+        Rate::Percent(percent) => multiplied(line.billed.decimal().saturating_mul(percent) / Decimal::ONE_HUNDRED),
         Rate::Case(amount) => match so_far.left_of_case(row, amount) {
             left if left.is_zero() && !amount.is_zero() => return Price::Included,
             left => left,
@@ -40,7 +51,31 @@ pub(super) fn price<'a>(case: &Case<'a>, line: &OpenLine<'_>, so_far: &SoFar<'a>
     if allowed.is_zero() && !line.billed.is_zero() {
         return Price::NoRate;
     }
-    Price::Rated { allowed, row }
+    Price::Rated {
+        allowed,
+        row,
+        is_multiplied: factor.is_some(),
+    }
+}
+
+/// The product of the multipliers that go on a line; `None` when there is none.
+fn factor(case: &Case<'_>, line: &OpenLine<'_>, row: &FeeRow) -> Option<Decimal> {
+    let multipliers = &case.tables.rules.pricing.multipliers;
+    if multipliers.is_empty() {
+        return None;
+    }
+    let codes = [
+        line.line.procedure.as_ref().map(|code| code.as_bytes()),
+        line.line.revenue.as_ref().map(|code| code.as_bytes()),
+    ];
+    let codes: Vec<CodeKey> = codes.into_iter().flatten().map(CodeKey::of).collect();
+    let day = line.dates.value.from;
+    let fitting = multipliers
+        .iter()
+        .filter(|multiplier| multiplier.fits(&line.line.modifiers, row.modifier, &codes, day));
+    fitting
+        .map(|multiplier| multiplier.percent / Decimal::ONE_HUNDRED)
+        .reduce(Decimal::saturating_mul)
 }
 
 /// The row that [`price`] came to, for who is told.
@@ -60,9 +95,14 @@ fn rate<'a>(case: &Case<'a>, line: &OpenLine<'_>, schedule: &'a FeeSchedule) -> 
     let day: NaiveDate = line.dates.value.from;
     let modifiers = &line.line.modifiers;
     let group = case.claim.institutional().and_then(|claim| claim.drg.as_ref());
-    let by_group = || schedule.find(CodeType::Drg, group?.as_bytes(), &[], day);
-    let by_procedure = || schedule.find(CodeType::Hcpcs, line.line.procedure.as_ref()?.as_bytes(), modifiers, day);
-    let by_revenue = || schedule.find(CodeType::Revenue, line.line.revenue.as_ref()?.as_bytes(), modifiers, day);
+    let holds = |limits: &FeeLimits| {
+        let rendering = case.rendering(line.line).1.or_else(|| case.billing_provider());
+        limits.hold(rendering.map(|provider| provider.kind), || case.age_on(day))
+    };
+    let find = |code_type, code: &[u8], modifiers: &[Option<Modifier>]| schedule.find(code_type, code, modifiers, day, &holds);
+    let by_group = || find(CodeType::Drg, group?.as_bytes(), &[]);
+    let by_procedure = || find(CodeType::Hcpcs, line.line.procedure.as_ref()?.as_bytes(), modifiers);
+    let by_revenue = || find(CodeType::Revenue, line.line.revenue.as_ref()?.as_bytes(), modifiers);
     by_group().or_else(by_procedure).or_else(by_revenue)
 }
 

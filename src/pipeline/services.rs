@@ -48,7 +48,7 @@ impl Services {
         }
     }
 
-    /// A member's services that stand.
+    /// A member's services, taken back or not.
     pub fn of(&self, member: &Token) -> Vec<EarlierService> {
         let services = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         services.get(member).cloned().unwrap_or_default()

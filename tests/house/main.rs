@@ -17,6 +17,7 @@ mod fixtures;
 mod frequency;
 mod inspecting;
 mod interrupted;
+mod linkage;
 mod replaying;
 mod site;
 mod story;

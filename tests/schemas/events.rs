@@ -26,7 +26,8 @@ pub struct Event {
 /// A site whose house took in generated claims with errors, every fixture, and one file twice.
 fn told() -> Site {
     let site = Site::new();
-    let generate = "gen mix --claims 1000 --seed 3 --errors 10 --anchor 2026-06-01 --out claims.837 --refdata reference --key key.csv";
+    let generate =
+        "gen mix --claims 1000 --seed 3 --errors 10 --anchor 2026-06-01 --out claims.837 --refdata reference --key key.csv --corrections corrections.837";
     site.json(&generate.split(' ').collect::<Vec<_>>()).expect(0);
     site.json(&["--data-dir", "data", "refdata", "load", "reference"]).expect(0);
     let fixtures: Vec<String> = ["fixtures/valid", "fixtures/invalid", "fixtures/story"]
@@ -41,6 +42,7 @@ fn told() -> Site {
         "ingest",
         "claims.837",
         "claims.837",
+        "corrections.837",
         "--received-at",
         "2026-06-15T09:00:00-07:00",
     ];
@@ -85,6 +87,7 @@ pub fn rare_events() -> Vec<Event> {
         Signal::ShareOfCostMismatch,
         Signal::PatientEstimate,
         Signal::TimelyFilingBoundary,
+        Signal::HealthAssessment,
     ] {
         for (line, amount) in [(0, None), (1, Some(Money::from_cents(1_050)))] {
             let determination = &decision.determination;

@@ -6,13 +6,14 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::code_columns::{CodeType, read_modifier, read_typed_code};
+use super::providers::ProviderKind;
 use crate::ids::{Code, Modifier};
-use crate::money::Money;
+use crate::money::{Money, Quantity};
 use crate::tables::code_range::CodeKey;
 use crate::tables::csv_table::{LoadError, Problem, TableDigest, columns, read_rows, refuse_overlaps, vocabulary};
 use crate::tables::period::Period;
 
-columns! { "fee_schedule.csv": code_type, code, modifier, method, amount, effective_from, effective_to; }
+columns! { "fee_schedule.csv": code_type, code, modifier, method, amount, effective_from, effective_to;; provider_kind, min_age, max_age, units_max }
 
 vocabulary! {
     /// How a rate becomes an allowed amount.
@@ -38,6 +39,34 @@ pub struct FeeRow {
     pub modifier: Option<Modifier>,
     pub rate: Rate,
     pub effective: Period,
+    /// `None`: for everybody without a row of their own.
+    pub limits: Option<FeeLimits>,
+    /// Units that are paid on a line.
+    pub units_max: Option<Quantity>,
+}
+
+/// Whom a rate is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FeeLimits {
+    /// Of the rendering, else the billing provider.
+    pub kind: Option<ProviderKind>,
+    /// Whole years on the day of service; an unknown age is in no band.
+    pub age_min: Option<u16>,
+    pub age_max: Option<u16>,
+}
+
+impl FeeLimits {
+    pub fn hold(&self, kind: Option<ProviderKind>, age_years: impl FnOnce() -> Option<u16>) -> bool {
+        let of_kind = self.kind.is_none_or(|own| kind == Some(own));
+        let is_band = self.age_min.is_some() || self.age_max.is_some();
+        of_kind && (!is_band || age_years().is_some_and(|age| self.age_min.is_none_or(|min| min <= age) && self.age_max.is_none_or(|max| age <= max)))
+    }
+
+    /// Lower is more particular: a kind of provider before none, then the narrower band.
+    fn breadth(&self) -> (bool, u16) {
+        let width = self.age_max.unwrap_or(u16::MAX).saturating_sub(self.age_min.unwrap_or(0));
+        (self.kind.is_none(), width)
+    }
 }
 
 /// A method with its number.
@@ -76,14 +105,14 @@ impl FeeSchedule {
         let digest = read_rows(source, |row| {
             let fee = read_row(row)?;
             let code = fee.code.map_or(CodeKey::of(b""), |code| CodeKey::of(code.as_bytes()));
-            let key = (fee.code_type, code, fee.modifier);
+            let key = (fee.code_type, code, fee.modifier, fee.limits);
             rows.push((key, fee.effective, row.number, fee));
             Ok(())
         })?;
         refuse_overlaps(&mut rows, Column::effective_from)?;
         Ok((
             FeeSchedule {
-                keys: rows.iter().map(|((code_type, code, _), ..)| (*code_type, *code)).collect(),
+                keys: rows.iter().map(|((code_type, code, ..), ..)| (*code_type, *code)).collect(),
                 rows: rows.into_iter().map(|(_, _, _, fee)| fee).collect(),
             },
             digest,
@@ -91,12 +120,24 @@ impl FeeSchedule {
     }
 
     /// The rate on a day: the code's own for the first of the line's modifiers that has one, then the
-    /// code's own for any modifier, then a rate for any code.
-    pub fn find(&self, code_type: CodeType, code: &[u8], modifiers: &[Option<Modifier>], date: NaiveDate) -> Option<&FeeRow> {
+    /// code's own for any modifier, then a rate for any code. Of several rows that are for the line, the one
+    /// for the fewest: `holds` says whether limits do.
+    pub fn find(
+        &self,
+        code_type: CodeType,
+        code: &[u8],
+        modifiers: &[Option<Modifier>],
+        date: NaiveDate,
+        holds: &dyn Fn(&FeeLimits) -> bool,
+    ) -> Option<&FeeRow> {
         let modifiers = || modifiers.iter().filter(|modifier| modifier.is_some()).chain(std::iter::once(&None));
         [CodeKey::of(code), CodeKey::of(b"")].into_iter().find_map(|code| {
             let rows = self.of_code((code_type, code));
-            modifiers().find_map(|modifier| rows.iter().find(|fee| fee.modifier == *modifier && fee.effective.covers(date)))
+            modifiers().find_map(|modifier| {
+                let of_modifier = rows.iter().filter(|fee| fee.modifier == *modifier && fee.effective.covers(date));
+                let holding = of_modifier.filter(|fee| fee.limits.as_ref().is_none_or(holds));
+                holding.min_by_key(|fee| fee.limits.map_or((true, u16::MAX), |limits| limits.breadth()))
+            })
         })
     }
 
@@ -126,6 +167,15 @@ fn read_row(row: &Row<'_>) -> Result<FeeRow, LoadError> {
         row.optional_money(Column::amount)?
             .ok_or_else(|| row.error(Column::amount, Problem::Empty { expected: "an amount" }))
     };
+    let age = |column| row.unless_any(column, "an age in whole years", |text| text.parse::<u16>().ok());
+    let limits = FeeLimits {
+        kind: row.word_unless_any(Column::provider_kind)?,
+        age_min: age(Column::min_age)?,
+        age_max: age(Column::max_age)?,
+    };
+    if limits.age_min.zip(limits.age_max).is_some_and(|(min, max)| max < min) {
+        return Err(row.error(Column::max_age, Problem::Rule("below the lowest age")));
+    }
     Ok(FeeRow {
         code_type,
         code: read_typed_code(row, code_type, Column::code)?,
@@ -137,6 +187,8 @@ fn read_row(row: &Row<'_>) -> Result<FeeRow, LoadError> {
             FeeMethod::Percent => Rate::Percent(row.required(Column::amount, "a percentage of 0 to 1000", parse_percent)?),
         },
         effective: row.period(Column::effective_from, Column::effective_to)?,
+        limits: (limits != FeeLimits::default()).then_some(limits),
+        units_max: row.optional_quantity(Column::units_max)?,
     })
 }
 
@@ -162,7 +214,9 @@ mod tests {
         .unwrap();
         let find = |code_type, code: &str, modifiers: &[&str], date: &str| {
             let modifiers: Vec<Option<Modifier>> = modifiers.iter().map(|text| Modifier::parse(text.as_bytes()).ok()).collect();
-            schedule.find(code_type, code.as_bytes(), &modifiers, date.parse().unwrap()).map(|fee| fee.rate)
+            schedule
+                .find(code_type, code.as_bytes(), &modifiers, date.parse().unwrap(), &|_| false)
+                .map(|fee| fee.rate)
         };
         let fee = |cents| Some(Rate::Fee(Money::from_cents(cents)));
         for (code_type, code, modifiers, date, rate) in [
@@ -179,6 +233,37 @@ mod tests {
         ] {
             assert_eq!(find(code_type, code, modifiers, date), rate, "{code} {modifiers:?} {date}");
         }
+    }
+
+    #[test]
+    fn the_more_particular_row_goes_first() {
+        let text = "code_type,code,modifier,method,amount,effective_from,effective_to,provider_kind,min_age,max_age,units_max\n\
+                    HCPCS,99214,,fee,1,,,,,,\nHCPCS,99214,,fee,2,,,,0,20,\nHCPCS,99214,,fee,3,,,,10,12,\n\
+                    HCPCS,99214,,fee,4,,,pcp,,,\nHCPCS,99214,,fee,5,,,pcp,,64,9\n";
+        let schedule = FeeSchedule::read(text.as_bytes()).unwrap();
+        for (kind, age, cents) in [
+            (None, None, 100),
+            (Some(ProviderKind::Specialist), Some(30), 100),
+            (None, Some(9), 200),
+            (None, Some(11), 300),
+            (Some(ProviderKind::Pcp), None, 400),
+            (Some(ProviderKind::Pcp), Some(65), 400),
+            (Some(ProviderKind::Pcp), Some(11), 500),
+        ] {
+            let day = "2025-01-20".parse().unwrap();
+            let found = schedule.find(CodeType::Hcpcs, b"99214", &[], day, &|limits| limits.hold(kind, || age));
+            assert_eq!(found.map(|fee| fee.rate), Some(Rate::Fee(Money::from_cents(cents))), "{kind:?} {age:?}");
+        }
+        let twice = text.replace("fee,3,,,,10,12,", "fee,3,,,,0,20,");
+        assert_eq!(
+            FeeSchedule::read(twice.as_bytes()).unwrap_err().to_string(),
+            "fee_schedule.csv row 4, column effective_from: overlaps row 3, expected one row for each date"
+        );
+        let reversed = text.replace("10,12,", "12,10,");
+        assert_eq!(
+            FeeSchedule::read(reversed.as_bytes()).unwrap_err().to_string(),
+            "fee_schedule.csv row 4, column max_age: below the lowest age"
+        );
     }
 
     #[test]

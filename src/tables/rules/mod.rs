@@ -7,6 +7,9 @@
 mod code_list;
 mod exemptions;
 mod fraud_signals;
+mod pricing;
+mod prior_authorization;
+mod screen;
 
 use std::sync::LazyLock;
 
@@ -16,12 +19,14 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 pub use self::code_list::{CodeList, DiagnosisList};
-pub use self::exemptions::{EvidenceStrength, Exemption, Indicator, LineEvidence};
+pub use self::exemptions::{EvidenceItem, EvidenceStrength, Exemption, Indicator, LineEvidence};
 pub use self::fraud_signals::{FraudSignalRules, TimedCodes};
+pub use self::pricing::{LateFiling, MultipleProcedures, Multiplier, PricingRules};
+pub use self::prior_authorization::{EmergencyNotice, HealthAssessmentRule, OutOfNetwork, PriorAuthorizationRules, WheelchairRule};
+use self::screen::Screen;
 use super::reasons::{AdjustmentGroup, ReasonError, Reasons};
 use super::refdata::RowReason;
-use crate::ids::{Carc, ContentDigest, Modifier, NetworkId, OhcCode, Qualifier, Rarc};
-use crate::money::Money;
+use crate::ids::{Carc, ContentDigest, Modifier, OhcCode, Qualifier, Rarc};
 
 /// A payer's rules with the digest that pins them to a decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +55,8 @@ pub struct Rules {
     pub prompt_pay: PromptPayRules,
     pub pricing: PricingRules,
     #[serde(default)]
+    pub member_billing: MemberBillingRules,
+    #[serde(default)]
     pub correct_coding: CorrectCodingRules,
     #[serde(default)]
     pub fraud_signals: FraudSignalRules,
@@ -59,6 +66,9 @@ pub struct Rules {
     pub coordination: CoordinationRules,
     #[serde(rename = "exemption", default)]
     pub exemptions: Vec<Exemption>,
+    /// Of the sensitive ones.
+    #[serde(skip)]
+    screen: Screen,
 }
 
 /// DOMAIN A1.
@@ -113,35 +123,6 @@ pub enum DelayProof {
     Attachment,
 }
 
-/// DOMAIN C. The list of codes is `prior_auth_codes.csv`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PriorAuthorizationRules {
-    /// A line without a number may use any authorization of its member.
-    pub auto_match: bool,
-    /// Rule P3.
-    pub initial_consults: CodeList,
-    /// Rule P4.
-    pub follow_ups: CodeList,
-    /// Rule P5.
-    pub new_authorization: CodeList,
-    /// Rule P6: networks whose members without a primary care provider need none for a consult.
-    pub open_networks: Vec<NetworkId>,
-    /// Rules P1 and P2: what the assigned provider or group renders without authorization.
-    pub primary_care: CodeList,
-    /// Of an emergency admission.
-    pub notification_hours: u32,
-    pub wheelchair_repairs: WheelchairRule,
-}
-
-/// Repairs that cost less in total than the amount need no authorization.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WheelchairRule {
-    pub codes: CodeList,
-    pub below: Money,
-}
-
 /// DOMAIN E4.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -165,6 +146,24 @@ pub struct CoordinationRules {
     pub pay_and_chase: Vec<OhcCode>,
 }
 
+/// DOMAIN D1: what is said about money that the member paid or owes. A pack may leave each out; nothing is
+/// said then.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemberBillingRules {
+    /// MB1 and MB5: the patient paid and owes nothing.
+    pub patient_paid: Option<Rarc>,
+    /// MB2: another amount than the share of cost on record.
+    pub share_of_cost_differs: Option<Rarc>,
+    /// MB2: a share of cost is on record, and the claim says nothing of it.
+    pub share_of_cost_missing: Option<Rarc>,
+    /// MB3: why nothing is paid of a claim that says nothing of the share of cost on record; paid when left
+    /// out. It looks at the claim alone: a share that another claim of the month met does not count.
+    pub share_of_cost_unmet: Option<RowReason>,
+    /// Beside the reason of every line that is denied.
+    pub nothing_paid: Option<Rarc>,
+}
+
 /// DOMAIN E7.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -177,13 +176,6 @@ pub struct PromptPayRules {
     /// A year, simple.
     pub rate_percent: Decimal,
     pub divisor_days: u32,
-}
-
-/// DOMAIN E6. The rates are `fee_schedule.csv`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PricingRules {
-    pub unpriced: UnpricedAction,
 }
 
 /// DOMAIN D2, NCCI. The edits are `ncci_ptp*` and `mue*`. A pack may leave this out.
@@ -258,8 +250,9 @@ impl RulePack {
     /// # Errors
     /// [`RuleError`] at the first thing that is wrong.
     pub fn parse(text: &str) -> Result<RulePack, RuleError> {
-        let rules: Rules = toml::from_str(text).map_err(|error| RuleError::Syntax(Box::new(error)))?;
+        let mut rules: Rules = toml::from_str(text).map_err(|error| RuleError::Syntax(Box::new(error)))?;
         rules.check()?;
+        rules.screen = Screen::of(rules.exemptions.iter().filter(|exemption| exemption.sensitive));
         let mut hasher = blake3::Hasher::new_derive_key("claimstream rule pack v1");
         // Line ends are not content.
         for line in text.lines() {
@@ -284,11 +277,23 @@ impl RulePack {
 }
 
 impl Rules {
-    /// The first exempt service that a line shows, and how.
-    pub fn exemption(&self, line: &LineEvidence<'_>) -> Option<(&Exemption, EvidenceStrength)> {
-        self.exemptions
+    /// The first exempt service that a line shows, and how: one that needs no authorization, or, for a
+    /// service outside the network, one that may be had there.
+    pub fn exemption(&self, line: &LineEvidence<'_>, outside_network: bool) -> Option<(&Exemption, EvidenceStrength)> {
+        let counts = |exemption: &&Exemption| match outside_network {
+            true => exemption.any_network,
+            false => !exemption.network_only,
+        };
+        let mut exemptions = self.exemptions.iter().filter(counts);
+        exemptions.find_map(|exemption| exemption.shown_by(line).map(|strength| (exemption, strength)))
+    }
+
+    /// Every sensitive service that a line shows: notices about it may be suppressed.
+    pub fn sensitive<'a>(&'a self, line: &LineEvidence<'_>) -> impl Iterator<Item = &'a Exemption> {
+        let exemptions: &[Exemption] = if self.screen.may_show(line) { &self.exemptions } else { &[] };
+        exemptions
             .iter()
-            .find_map(|exemption| exemption.shown_by(line).map(|strength| (exemption, strength)))
+            .filter(move |exemption| exemption.sensitive && exemption.shown_by(line).is_some())
     }
 
     /// The delay reason that the payer takes.
@@ -321,6 +326,9 @@ impl Rules {
         )?;
         let minutes = signals.timed.iter().all(|timed| (1..=1440).contains(&timed.minutes));
         in_range(minutes, "fraud_signals.timed minutes", "1 to 1440")?;
+        if let Some(rule) = &self.prior_authorization.health_assessment {
+            in_range((1..=3650).contains(&rule.days), "prior_authorization.health_assessment.days", "1 to 3650")?;
+        }
         if self.payer.ids.is_empty() {
             return Err(RuleError::Empty { key: "payer.ids" });
         }
@@ -335,9 +343,31 @@ impl Rules {
         for reason in delays.filter_map(|reason| reason.without_proof) {
             check_reason("timely_filing.delay_reasons", reason)?;
         }
+        self.pricing.check()?;
+        self.member_billing.check()?;
         match self.pricing.unpriced {
             UnpricedAction::Pend => Ok(()),
             UnpricedAction::Deny { group, carc, rarc } => check_reason("pricing.unpriced", RowReason { group, carc, rarc }),
+        }
+    }
+}
+
+impl MemberBillingRules {
+    fn check(&self) -> Result<(), RuleError> {
+        let reasons = Reasons::embedded().map_err(|_| RuleError::ReasonTables)?;
+        let said = [
+            ("member_billing.patient_paid", self.patient_paid),
+            ("member_billing.share_of_cost_differs", self.share_of_cost_differs),
+            ("member_billing.share_of_cost_missing", self.share_of_cost_missing),
+            ("member_billing.nothing_paid", self.nothing_paid),
+        ];
+        if let Some((key, _)) = said.iter().find(|(_, remark)| remark.is_some_and(|remark| reasons.rarc(&remark).is_none())) {
+            let error = ReasonError::RemarkUnknown;
+            return Err(RuleError::Reason { key, error });
+        }
+        match self.share_of_cost_unmet {
+            Some(reason) => check_reason("member_billing.share_of_cost_unmet", reason),
+            None => Ok(()),
         }
     }
 }
@@ -383,9 +413,18 @@ fn repeated<T: PartialEq>(values: impl Iterator<Item = T>) -> Option<T> {
 /// A TOML date (`2026-01-01`, no quotes).
 fn toml_date<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
     let datetime = toml::value::Datetime::deserialize(deserializer)?;
+    day_of(datetime)
+}
+
+/// The same where the key may be left out.
+fn optional_toml_date<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+    toml_date(deserializer).map(Some)
+}
+
+fn day_of<E: serde::de::Error>(datetime: toml::value::Datetime) -> Result<NaiveDate, E> {
     let date = datetime.date.filter(|_| datetime.time.is_none());
     date.and_then(|date| NaiveDate::from_ymd_opt(i32::from(date.year), u32::from(date.month), u32::from(date.day)))
-        .ok_or_else(|| serde::de::Error::custom("not a date, expected YYYY-MM-DD"))
+        .ok_or_else(|| E::custom("not a date, expected YYYY-MM-DD"))
 }
 
 #[cfg(test)]
@@ -431,7 +470,7 @@ mod tests {
                 rarc: None
             }
         );
-        assert_eq!(pack.exemptions.len(), 11);
+        assert_eq!(pack.exemptions.len(), 13);
     }
 
     #[test]
@@ -480,7 +519,7 @@ mod tests {
             ("minor", minor, Some(("minor-consent", EvidenceStrength::Together))),
             ("age unknown", LineEvidence { age_years: None, ..minor }, None),
         ] {
-            let shown = pack.exemption(&line).map(|(exemption, strength)| (exemption.name.as_str(), strength));
+            let shown = pack.exemption(&line, false).map(|(exemption, strength)| (exemption.name.as_str(), strength));
             assert_eq!(shown, found, "{name}");
         }
     }
