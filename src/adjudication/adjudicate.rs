@@ -228,6 +228,7 @@ fn in_their_order<'a>(case: &Case<'a>, percents: Vec<(usize, Decimal)>, aside: &
         }
     });
     aside.remarks.extend(review.remarks);
+    aside.payers_before = coordination::payers_before(case.claim);
     aside.signals.extend(review.signals);
     aside.consumed = std::mem::take(&mut so_far.consumed);
     Ok(so_far)

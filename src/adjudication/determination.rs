@@ -279,6 +279,8 @@ pub struct Determination {
     forward_to: Option<compact_str::CompactString>,
     /// What is said of the claim as a whole.
     remarks: Vec<Rarc>,
+    /// Other payers that decided before the plan.
+    payers_before: u8,
     #[serde(skip)]
     trace: Vec<Step>,
 }
@@ -292,6 +294,7 @@ pub struct Aside {
     pub forward_to: Option<compact_str::CompactString>,
     /// MOA and MIA: of the claim as a whole.
     pub remarks: Vec<Rarc>,
+    pub payers_before: u8,
 }
 
 impl Determination {
@@ -327,6 +330,7 @@ impl Determination {
             consumed,
             forward_to: aside.forward_to,
             remarks: if outcome == ClaimOutcome::Pended { Vec::new() } else { aside.remarks },
+            payers_before: aside.payers_before,
             trace: Vec::new(),
         })
     }
@@ -348,6 +352,7 @@ impl Determination {
             consumed: Vec::new(),
             forward_to: None,
             remarks: Vec::new(),
+            payers_before: 0,
             trace: Vec::new(),
         }
     }
@@ -391,6 +396,10 @@ impl Determination {
     pub fn remarks(&self) -> &[Rarc] {
         &self.remarks
     }
+    /// Other payers that decided before the plan: it is the secondary payer after one, the tertiary after more.
+    pub fn payers_before(&self) -> u8 {
+        self.payers_before
+    }
     /// The steps; empty unless they were asked for, as on a determination read back from the ledger.
     pub fn trace(&self) -> &[Step] {
         &self.trace
@@ -423,6 +432,7 @@ impl From<former::Determination> for Determination {
             consumed: former.consumed,
             forward_to: former.forward_to,
             remarks: Vec::new(),
+            payers_before: 0,
             trace: Vec::new(),
         }
     }

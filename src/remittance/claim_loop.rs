@@ -72,7 +72,7 @@ fn write_payment(out: &mut OutgoingInterchange, decision: &Decision) {
 }
 
 /// CLP02 (DOMAIN 0.6, E2): 4 is only for a member whom we do not know; 19 and 23 are forwarded, with
-/// and without a payment of ours; 2 when another payer's payment was taken into account.
+/// and without a payment of ours; 2 when another payer's payment was taken into account, 3 when that of two.
 fn claim_status(determination: &Determination) -> &'static str {
     let mut reasons = determination.lines().iter().flat_map(LineDetermination::adjustments).peekable();
     let any_reason = reasons.peek().is_some();
@@ -85,7 +85,10 @@ fn claim_status(determination: &Determination) -> &'static str {
         ClaimOutcome::Forwarded if determination.paid().is_zero() => "23",
         ClaimOutcome::Forwarded => "19",
         ClaimOutcome::Denied if only_unknown_member => "4",
-        ClaimOutcome::Paid | ClaimOutcome::Denied | ClaimOutcome::Pended | ClaimOutcome::Recorded if after_other_payer => "2",
+        ClaimOutcome::Paid | ClaimOutcome::Denied | ClaimOutcome::Pended | ClaimOutcome::Recorded if after_other_payer => match determination.payers_before() {
+            0 | 1 => "2",
+            _ => "3",
+        },
         ClaimOutcome::Paid | ClaimOutcome::Denied | ClaimOutcome::Pended | ClaimOutcome::Recorded => "1",
     }
 }
