@@ -10,7 +10,7 @@ use std::hint::black_box;
 
 use chrono::NaiveDate;
 use claimstream::adjudication::determination::{ClaimOutcome, Determination};
-use claimstream::adjudication::facts::{Facts, Receipt};
+use claimstream::adjudication::facts::{Facts, Known, Receipt};
 use claimstream::adjudication::{Tables, adjudicate, adjudicate_untold, line_identity};
 use claimstream::claim::{Assembler, Claim};
 use claimstream::guide::walker::Walker;
@@ -112,7 +112,7 @@ fn fill_rates(text: &mut String) {
 }
 
 fn gather(claim: &Claim, reference: &ReferenceData) -> Facts {
-    Facts::gather(claim, reference, &|_| Quantity::ZERO, Vec::new(), None)
+    Facts::gather(claim, reference, &|_| Quantity::ZERO, Vec::new(), Known::NotLoaded)
 }
 
 fn bench(criterion: &mut Criterion) {

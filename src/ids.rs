@@ -421,6 +421,18 @@ impl ClaimId {
     }
 }
 
+/// Bytes of a claim's id that its [`PayerClaimNumber`] has.
+pub const NUMBER_BYTES: usize = 9;
+
+impl PayerClaimNumber {
+    /// `C` and 18 hex digits of the claim's id; the same on every run.
+    pub fn of(claim: &ClaimId) -> PayerClaimNumber {
+        let mut number = claim.hex().to_ascii_uppercase();
+        number.truncate(2 * NUMBER_BYTES);
+        PayerClaimNumber::new(format!("C{number}"))
+    }
+}
+
 /// Which guide a claim follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Form {

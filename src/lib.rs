@@ -115,6 +115,7 @@
 //! | a second process is refused | one that writes is; looks and loads of reference data go on beside the service | operators ask while it works |
 //! | zip by a library | `intake::zip_entries` | the library's stream reader refuses entries whose sizes follow them, as every packer to a pipe writes |
 //! | one position for all that a partner is sent | acknowledgements by position, 835s by what the ledger's index says of each | a payee that is enrolled late has its earlier 835s sent, and what was said of an 835 is found by its control number |
+//! | an index of every claim by the payer's number | `ledger::claim_index`, caught up with the ledger's own runs when a replacement asks | claims that replace nothing, nearly all, pay nothing for it |
 //! | duplicates in an LSM store | `ledger::line_index`: sorted runs with a filter each, chained, rebuilt from the ledger's own runs | two hundred lines, no second database to keep in step |
 //!
 //! # What is thin, and where it grows
@@ -122,8 +123,9 @@
 //! - **Kafka.** One publisher, for one outbox: the lock of the data directory decides who it is. With
 //!   several machines that needs a lease, and an outbox, a transactional id and a key of the progress topic
 //!   for each shard. Topics are checked against what delivery needs, never changed.
-//! - **Replacements and voids.** Frequency 7 is pended, 8 is recorded; `remittance` writes no reversal,
-//!   and `Facts::original` is never filled.
+//! - **Replacements and voids.** A denied original may be replaced under every policy, and what waits for a person
+//!   can't be. Interest that was paid is not asked back. No decision is taken back but by a claim: retroactive
+//!   changes of eligibility or rates have no way in yet. A payee's balance waits for its next payment.
 //! - **Reference data** is parsed from its sealed CSV at every start; a binary snapshot or an index on
 //!   disk is what a start in 100 ms with 900,000 members needs.
 //! - **Restrictions and correct coding edits** look within a claim: `frequency` is told as not enforced, and

@@ -110,6 +110,10 @@ pub const TA1S_PER_INTERCHANGE_MAX: usize = 1_000;
 pub const FINDINGS_PER_CLAIM_MAX: usize = 1_000;
 pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;
 
+/// Replacements of one claim, each of the one before, that are followed to the one that stands. A claim that
+/// was corrected more often is for a person.
+pub const REPLACEMENTS_FOLLOWED_MAX: usize = 100;
+
 /// Lines whose fingerprints stay in memory after their batch is committed, before they become a run on
 /// disk; also the lines of one part of a run. Some 3 MB.
 /// A build with failpoints has runs of a few lines, so that a small file makes and merges them.

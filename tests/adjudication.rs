@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use claimstream::adjudication::determination::{Determination, LineOutcome};
-use claimstream::adjudication::facts::{EarlierLine, Facts, Receipt};
+use claimstream::adjudication::facts::{EarlierLine, Facts, Known, Receipt};
 use claimstream::adjudication::{Tables, adjudicate, line_identity};
 use claimstream::claim::{Assembler, Claim};
 use claimstream::guide::walker::Walker;
@@ -63,8 +63,13 @@ impl History {
                 earlier_claim: ClaimId::from_bytes([0; 16]),
             })
             .collect();
+        let original = if claim.is_replacement() || claim.is_void() {
+            Known::Unknown
+        } else {
+            Known::NotLoaded
+        };
         let units_used = |row| self.units.get(&row).copied().unwrap_or_default();
-        let facts = Facts::gather(claim, tables.reference, &units_used, duplicates, None);
+        let facts = Facts::gather(claim, tables.reference, &units_used, duplicates, original);
         let determination = adjudicate(claim, &Receipt { received_on, is_encounter }, &facts, tables);
         for consumed in determination.consumed() {
             let used = self.units.entry(consumed.row).or_default();

@@ -1,6 +1,6 @@
 //! The steps in order: read this first.
 //!
-//! First what concerns the claim as a whole (encounter, void, replacement, routing), then line by line
+//! First what concerns the claim as a whole (encounter, void or replacement, routing), then line by line
 //! [`GATES`], pricing, other payers, share of cost. The first step that denies a line gives it its
 //! reason. Lines go one after the other, each through all steps, so that a line sees which of the lines
 //! before it stand and what they use of an authorization.
@@ -19,12 +19,15 @@ use super::determination::{Aside, Determination, LineDetermination, PendReason, 
 use super::facts::{Facts, Receipt};
 use super::member_billing::{self, SHARE_OF_COST};
 use super::pricing::{Price, price};
+use super::replacement::{Frequency, Link};
 use super::routing::{Route, route};
 use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling, Verdict};
 use super::telling::{Told, Trace};
 use super::trace::{Rule, StepResult};
-use super::{billing_restrictions, coding_edits, coordination, duplicate, eligibility, prior_auth, prompt_pay, reductions, timely_filing};
+use super::{
+    billing_restrictions, coding_edits, coordination, duplicate, eligibility, exemptions, prior_auth, prompt_pay, reductions, replacement, timely_filing,
+};
 use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
 use crate::money::{Money, Quantity};
@@ -83,8 +86,11 @@ fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_
         None => line_by_line(&case, &mut aside, &mut trace).ok(),
     };
     let lines = lines.map(|lines| member_billing::alerted(&case, lines));
+    let lines = lines.map(|lines| exemptions::marked(&case, lines));
     let determination = lines.and_then(|lines| Determination::new(claim.charge, lines, aside).ok());
     let determination = determination.unwrap_or_else(|| failed(&case, &mut trace));
+    let reversed = replacement::reversed(&case, &determination);
+    let determination = determination.reversing(reversed);
     trace.of_claim(&case, || prompt_pay::due(&case));
     determination.with_trace(trace.steps())
 }
@@ -113,9 +119,8 @@ impl Fate {
     }
 }
 
-/// Encounters and voids are recorded. A replacement is pended: its original must be reversed first, and
-/// that is a person's work here, so that nothing is ever paid twice. A claim that nobody can be paid for
-/// is pended too. Then routing.
+/// Encounters are recorded, and so are voids whose original can be taken back. A replacement goes on where
+/// its original can be. A claim that nobody can be paid for is pended. Then routing.
 fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate> {
     let at = case.claim.at;
     if case.receipt.is_encounter {
@@ -124,20 +129,12 @@ fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<
         return Some(Fate::Recorded(Rule::Encounter));
     }
     trace.of_claim(case, || Told::new(RuleId::Encounter, StepResult::Skipped, "no encounter", None));
-    if case.claim.is_void() {
-        trace.of_claim(case, || Told::new(RuleId::Void, StepResult::Recorded, "a void (frequency 8)", at));
+    let link = replacement::link(case);
+    trace.of_claim(case, || link.told());
+    if let Some(fate) = linked(link, aside) {
         trace.not_reached(0, [Rule::Routing].into_iter());
-        return Some(Fate::Recorded(Rule::Replacement));
+        return Some(fate);
     }
-    if case.claim.is_replacement() {
-        trace.of_claim(case, || Told::new(RuleId::Replacement, StepResult::Pended, "a replacement (frequency 7)", at));
-        aside.pend_reason = Some(PendReason::Replacement);
-        trace.not_reached(0, [Rule::Routing].into_iter());
-        return Some(Fate::Pended(Rule::Replacement));
-    }
-    trace.of_claim(case, || {
-        Told::new(RuleId::Replacement, StepResult::Skipped, "neither a replacement nor a void", at)
-    });
     if case.claim.billing_provider.npi.is_none() {
         let at = case.claim.billing_provider.at;
         let note = "the billing provider has no NPI to be paid under";
@@ -146,6 +143,20 @@ fn whole_claim(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<
         return Some(Fate::Pended(Rule::Routing));
     }
     routed(case, aside, trace)
+}
+
+/// What the frequency decides by itself; `None`: the claim goes on.
+fn linked(link: Link, aside: &mut Aside) -> Option<Fate> {
+    match link {
+        Link::NotAsked(_) | Link::Replaces(..) => None,
+        Link::Voids(..) => Some(Fate::Recorded(Rule::Replacement)),
+        Link::Refused { reason, .. } => Some(Fate::Denied(Rule::Replacement, reason)),
+        Link::NotLookedUp(_, Frequency::Void) => Some(Fate::Recorded(Rule::Replacement)),
+        Link::NotLookedUp(_, Frequency::Replacement) => {
+            aside.pend_reason = Some(PendReason::Replacement);
+            Some(Fate::Pended(Rule::Replacement))
+        }
+    }
 }
 
 fn routed(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate> {
@@ -213,7 +224,8 @@ fn in_their_order<'a>(case: &Case<'a>, percents: Vec<(usize, Decimal)>, aside: &
     so_far.lines.reserve_exact(case.claim.lines.len());
     for line in &case.claim.lines {
         let decided = decide(case, line, &mut so_far, &mut purse, aside, trace)?;
-        so_far.lines.push(decided);
+        let exempted = so_far.exempted.take();
+        so_far.lines.push(decided.with_exempted(exempted));
     }
     let at = review.evidence.map(|amount| amount.at);
     trace.of_claim(case, || {
@@ -278,6 +290,9 @@ fn decide<'a>(
                 aside.pend_reason.get_or_insert(reason);
                 return Ok(LineDetermination::pended(line.number, line.charge, rule));
             }
+        }
+        if ruling.exempted.is_some() {
+            so_far.exempted = ruling.exempted;
         }
         // Behind the cut: what a step draws fits what it leaves.
         open.draws = open.draws.or(ruling.draws);
@@ -473,7 +488,7 @@ fn failed(case: &Case<'_>, trace: &mut Trace) -> Determination {
         .lines
         .iter()
         .map(|line| LineDetermination::pended(line.number, line.charge, Rule::FeeSchedule));
-    Determination::pended(lines.collect(), PendReason::RuleFailure)
+    Determination::pended(exemptions::marked(case, lines.collect()), PendReason::RuleFailure)
 }
 
 #[cfg(test)]

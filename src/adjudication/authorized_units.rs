@@ -2,15 +2,17 @@
 
 use chrono::NaiveDate;
 
+use super::authorization_needs::{Need, is_room};
 use super::case::{Case, Draw, OpenLine, SoFar};
 use super::facts::AuthorizationFacts;
-use super::prior_auth::{Need, absent};
+use super::prior_auth::absent;
 use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
 use crate::money::{Money, Quantity};
 use crate::tables::refdata::authorizations::{AuthorizationType, UnitBasis};
 
 pub(super) const EXCEEDED: Reason = Reason::contractual("198").remark("N640");
+const REFERRAL_EXCEEDED: Reason = Reason::contractual("287");
 
 /// C4 step 9 on the row that goes first: the narrowest codes, then the narrowest dates, then the
 /// earliest end, then the most units left, then the lowest number. A row without units left stands
@@ -33,11 +35,12 @@ pub(super) fn drawn(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, ro
         .iter()
         .min_by(|a, b| preference(a).cmp(&preference(b)).then_with(|| (&a.number, a.row).cmp(&(&b.number, b.row))));
     let Some(row) = chosen else {
-        return absent(need);
+        return absent(case, need);
     };
-    let id = match row.unit_basis {
-        UnitBasis::Day => RuleId::AuthorizedDays,
-        UnitBasis::Unit | UnitBasis::Visit | UnitBasis::Dollar => RuleId::AuthorizedUnits,
+    let (exceeded, id) = match (need, row.unit_basis) {
+        (Need::Referral, _) => (REFERRAL_EXCEEDED, RuleId::Referred),
+        (_, UnitBasis::Day) => (EXCEEDED, RuleId::AuthorizedDays),
+        (_, UnitBasis::Unit | UnitBasis::Visit | UnitBasis::Dollar) => (EXCEEDED, RuleId::AuthorizedUnits),
     };
     let is_follow_up = need == Need::FollowUp && row.kind == AuthorizationType::Consult;
     if is_follow_up {
@@ -55,7 +58,7 @@ pub(super) fn drawn(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, ro
     };
     if row.unit_basis == UnitBasis::Dollar {
         return match Money::rounded(left.decimal()) {
-            left if left.is_zero() => Ruling::denied(EXCEEDED, "no authorized dollars left").by(id),
+            left if left.is_zero() => Ruling::denied(exceeded, "no authorized dollars left").by(id),
             left => Ruling::passed("authorized").by(id).drawing(Draw::Dollars { row: row.row, left }),
         };
     }
@@ -68,16 +71,25 @@ pub(super) fn drawn(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, ro
         UnitBasis::Visit => line.units.share(left, needed),
     };
     if kept.is_zero() {
-        return Ruling::denied(EXCEEDED, "no authorized units left").by(id);
+        return Ruling::denied(exceeded, "no authorized units left").by(id);
     }
     let note = format!("{left} of {needed} units left");
-    Ruling::cut(EXCEEDED, kept, note).by(id).drawing(Draw::Units { row: row.row, units: left })
+    Ruling::cut(exceeded, kept, note).by(id).drawing(Draw::Units { row: row.row, units: left })
 }
 
-/// Authorized units that the line takes. A visit is a day, however many lines it has.
+/// Authorized units that the line takes. A visit is a day, however many lines it has; the days of a stay
+/// are those of its rooms.
 fn needed(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, row: &AuthorizationFacts) -> Quantity {
     match row.unit_basis {
-        UnitBasis::Unit | UnitBasis::Day | UnitBasis::Dollar => line.units,
+        UnitBasis::Unit | UnitBasis::Dollar => line.units,
+        UnitBasis::Day => {
+            let counts_rooms = !case.tables.rules.prior_authorization.room_and_board.is_empty();
+            let is_stay = counts_rooms && case.claim.institutional().is_some_and(|claim| claim.is_inpatient());
+            match is_stay && !is_room(case, line.line.revenue) {
+                true => Quantity::ZERO,
+                false => line.units,
+            }
+        }
         UnitBasis::Visit => {
             let is_same_visit = so_far.consumed.iter().filter(|consumed| consumed.row == row.row).any(|consumed| {
                 let earlier = case.claim.lines.iter().find(|earlier| earlier.number == consumed.line);
@@ -168,7 +180,7 @@ mod tests {
     fn units_of_earlier_claims_are_facts() {
         let plan = with_authorizations(&[THERAPY]);
         let claim = therapy(2).authorized_by("A1");
-        let facts = super::super::facts::Facts::gather(&claim, &plan, &|_| Quantity::ONE, Vec::new(), None);
+        let facts = super::super::facts::Facts::gather(&claim, &plan, &|_| Quantity::ONE, Vec::new(), super::super::facts::Known::NotLoaded);
         let determination = decided_with(&claim, &received("2025-02-15"), &facts, &plan);
         assert_eq!(outcome(&determination), "paid 31.05 CO-198x1/N640 50.00 CO-45 18.95");
     }

@@ -6,8 +6,8 @@ use rust_decimal::Decimal;
 use super::adjudicate::Tables;
 use super::adjustment::Adjustment;
 use super::coding_edits;
-use super::determination::{LineDetermination, LineOutcome, UnitsConsumed};
-use super::facts::{CoverageFacts, Facts, ProviderFacts, Receipt};
+use super::determination::{Exempted, LineDetermination, LineOutcome, UnitsConsumed};
+use super::facts::{CoverageFacts, Facts, Known, ProviderFacts, Receipt};
 use crate::claim::service_line::ServiceLine;
 use crate::claim::{Claim, Located};
 use crate::ids::Npi;
@@ -34,6 +34,8 @@ pub(super) struct Case<'a> {
     pub filing_limit: Option<&'a FilingLimit>,
     /// `None` where correct coding edits do not apply.
     pub coding_setting: Option<CodingSetting>,
+    /// The billing provider has a contract; `None` when providers were never loaded.
+    pub is_in_network: Option<bool>,
     age_on_first_day: Option<u16>,
 }
 
@@ -43,7 +45,7 @@ impl<'a> Case<'a> {
         let member = facts.member.found();
         let coverage = member.zip(first_day).and_then(|(member, day)| member.coverage_on(day));
         let is_contracted = facts.provider(claim.billing_provider.npi).is_some_and(|provider| provider.contracted);
-        let network = coverage.and_then(|coverage| coverage.network);
+        let reference_has_providers = facts.providers.iter().any(|(_, known)| !matches!(known, Known::NotLoaded));
         let case = Case {
             claim,
             receipt,
@@ -51,14 +53,23 @@ impl<'a> Case<'a> {
             tables,
             first_day,
             coverage,
-            filing_limit: tables.reference.filing_limits.find(network, is_contracted, receipt.received_on),
+            filing_limit: None,
             coding_setting: coding_edits::setting(claim, facts),
+            is_in_network: reference_has_providers.then_some(is_contracted),
             age_on_first_day: None,
         };
         Case {
+            filing_limit: case.filing_limit_on(receipt.received_on),
             age_on_first_day: first_day.and_then(|day| case.age_years(day)),
             ..case
         }
+    }
+
+    /// The limit for what is received on a day.
+    pub(super) fn filing_limit_on(&self, day: NaiveDate) -> Option<&'a FilingLimit> {
+        let is_contracted = self.billing_provider().is_some_and(|provider| provider.contracted);
+        let network = self.coverage.and_then(|coverage| coverage.network);
+        self.tables.reference.filing_limits.find(network, is_contracted, day)
     }
 
     pub(super) fn billing_provider(&self) -> Option<&'a ProviderFacts> {
@@ -162,6 +173,8 @@ pub(super) struct SoFar<'a> {
     /// In the order of the claim's lines.
     pub lines: Vec<LineDetermination>,
     pub consumed: Vec<UnitsConsumed>,
+    /// The exempt service of the line at hand.
+    pub exempted: Option<Box<Exempted>>,
     /// Case rates of this claim, each with what its lines have not taken up.
     case_rates: Vec<(&'a FeeRow, Money)>,
     /// Of each line that has a rate its place and the rate; kept only where lines are compared by it.

@@ -5,7 +5,7 @@ use compact_str::{CompactString, format_compact};
 use super::case::{Case, Draw, OpenLine, SoFar};
 use super::rule_id::RuleId;
 use super::trace::{Rule, TableRow};
-use super::{billing_restrictions, pricing, prior_auth, routing};
+use super::{authorization_needs, billing_restrictions, pricing, routing};
 use crate::tables::code_range::CodeRange;
 use crate::tables::period::Period;
 use crate::tables::refdata::ReferenceTable;
@@ -97,7 +97,13 @@ fn authorization(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>, draws: Option
         RuleId::HighLevelVisit => "prior_authorization.new_authorization",
         RuleId::OpenNetwork => "prior_authorization.open_networks",
         RuleId::CheapRepair => "prior_authorization.wheelchair_repairs",
-        RuleId::AuthorizedUnits | RuleId::AuthorizedDays | RuleId::FollowUp if draws.is_some() => {
+        RuleId::UnlistedCode => "prior_authorization.unlisted",
+        RuleId::ScheduledStay => "prior_authorization.scheduled_admissions",
+        RuleId::TertiaryCentre => "prior_authorization.tertiary_elective",
+        RuleId::OutOfNetworkService => "prior_authorization.out_of_network",
+        RuleId::EmergencyNotice => "prior_authorization.emergency_admissions",
+        RuleId::HealthAssessment => "prior_authorization.health_assessment",
+        RuleId::AuthorizedUnits | RuleId::AuthorizedDays | RuleId::Referred | RuleId::FollowUp if draws.is_some() => {
             let (Draw::Units { row, .. } | Draw::Dollars { row, .. }) = line.draws?;
             let known = case.facts.authorizations.found()?.iter().find(|known| known.row == row)?;
             let name = format_compact!("{:016x}", row.as_u64());
@@ -108,7 +114,7 @@ fn authorization(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>, draws: Option
             Some(name) if RuleId::of_exemption(name) == id && id != RuleId::ExemptOther => {
                 return Some(of_pack(case, format_compact!("exemption {name}")));
             }
-            _ => return prior_auth::list_row(case, line).map(|row| listed(case, row)),
+            _ => return authorization_needs::list_row(case, line).map(|row| listed(case, row)),
         },
     };
     Some(of_pack(case, entry.into()))

@@ -1,13 +1,15 @@
 //! A determination with everything that pins it: which claim, which bytes, which facts, which rules.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::determination::Determination;
+use super::determination::{ClaimOutcome, Determination, UnitsConsumed};
 use super::facts::{Facts, Receipt};
 use crate::claim::echo::ClaimEcho;
 use crate::clock::Timestamp;
 use crate::finding::Finding;
-use crate::ids::{ClaimId, ContentDigest, ControlNumber, FileDigest, PartnerId, PayerClaimNumber, Token};
+use crate::ids::{ClaimId, ContentDigest, ControlNumber, FileDigest, Form, Npi, PartnerId, PayerClaimNumber, Tin, Token};
+use crate::money::Money;
 use crate::position::ByteRange;
 
 /// Where a claim came from.
@@ -99,4 +101,54 @@ pub struct Rejection {
     pub echo: ClaimEcho,
     /// At least one rejects.
     pub findings: Vec<Finding>,
+}
+
+/// A decision that is taken back, because another claim replaces or voids the one it was about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reversal {
+    /// The claim whose decision it was, and that decision's version.
+    pub claim_id: ClaimId,
+    pub version: u16,
+    /// Where the decision stands in the journal.
+    pub decided_seq: u64,
+    pub source: ClaimSource,
+    pub form: Form,
+    pub payer_claim_number: PayerClaimNumber,
+    pub member_token: Token,
+    pub pcn_token: Token,
+    pub billing_npi: Option<Npi>,
+    pub billing_tin: Option<Tin>,
+    pub outcome: ClaimOutcome,
+    pub charge: Money,
+    pub paid: Money,
+    /// What it had taken of authorizations, and gives back.
+    pub returned: Vec<UnitsConsumed>,
+    pub reason: ReversalReason,
+    /// The claim that replaces or voids it; its decision stands right behind this in the journal.
+    pub by: ClaimId,
+    /// What that claim is paid.
+    pub corrected_paid: Money,
+    /// When that claim was received, in the payer's time zone.
+    #[serde(with = "crate::text_form::day")]
+    pub received_on: NaiveDate,
+    pub reversed_at: Timestamp,
+}
+
+/// Why a decision is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReversalReason {
+    /// Frequency 8.
+    Void,
+    /// Frequency 7.
+    Replacement,
+}
+
+impl ReversalReason {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReversalReason::Void => "void",
+            ReversalReason::Replacement => "replacement",
+        }
+    }
 }

@@ -1,15 +1,18 @@
 //! The decision on a claim. Balanced by construction: for every line and for the claim,
 //! charge − adjustments = paid. There is no way to build one that does not.
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::adjustment::Adjustment;
 use super::former;
 use super::trace::{Rule, Step};
-use crate::ids::{Carc, Rarc};
+use crate::ids::{Carc, ClaimId, Rarc};
 use crate::money::{Money, Quantity};
+use crate::position::SegmentPosition;
 use crate::tables::reasons::AdjustmentGroup;
 use crate::tables::refdata::authorizations::AuthorizationRow;
+use crate::tables::rules::{EvidenceItem, EvidenceStrength};
 
 /// What happened to a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -56,7 +59,7 @@ impl ClaimOutcome {
 pub enum PendReason {
     /// No row says who is responsible for the member's network.
     NetworkUnknown,
-    /// A replacement or void of an earlier claim: reversal is a person's work in this version.
+    /// A replacement whose original nobody could look up.
     Replacement,
     /// A restriction row says so.
     Restriction,
@@ -100,6 +103,8 @@ pub enum Signal {
     Deceased,
     /// An authorization number of another member.
     ForeignAuthorization,
+    /// P8: a specialist bills the first assessment of a new member.
+    HealthAssessment,
 }
 
 impl Signal {
@@ -111,6 +116,7 @@ impl Signal {
             Signal::TimelyFilingBoundary => "timely-filing-boundary",
             Signal::Deceased => "deceased",
             Signal::ForeignAuthorization => "foreign-authorization",
+            Signal::HealthAssessment => "health-assessment-by-specialist",
         }
     }
 }
@@ -131,6 +137,22 @@ pub struct UnitsConsumed {
     pub units: Quantity,
 }
 
+/// Why a listed service needed no prior authorization: the exempt service and what on the claim shows it
+/// (DOMAIN C3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exempted {
+    /// Of the rule pack.
+    pub name: CompactString,
+    pub strength: EvidenceStrength,
+    pub item: EvidenceItem,
+    /// The segment of the item; the line's where several items count.
+    pub at: SegmentPosition,
+    /// From 1; 0 is the whole segment.
+    pub element: u8,
+    /// From 1; 0 is the whole element.
+    pub component: u8,
+}
+
 /// The decision on one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineDetermination {
@@ -142,6 +164,8 @@ pub struct LineDetermination {
     paid_units: Quantity,
     adjustments: Vec<Adjustment>,
     rule: Rule,
+    exempted: Option<Box<Exempted>>,
+    sensitivity: Vec<CompactString>,
 }
 
 /// A line whose charge, adjustments and payment do not add up. A bug, reported with the difference.
@@ -186,6 +210,8 @@ impl LineDetermination {
             paid_units,
             adjustments,
             rule,
+            exempted: None,
+            sensitivity: Vec::new(),
         })
     }
 
@@ -205,7 +231,7 @@ impl LineDetermination {
         LineDetermination::unpaid(number, LineOutcome::Pended, charge, None, rule)
     }
 
-    /// A line of an encounter or void.
+    /// A line of an encounter, or of a void.
     pub fn recorded(number: u16, charge: Money, rule: Rule) -> LineDetermination {
         LineDetermination::unpaid(number, LineOutcome::Recorded, charge, None, rule)
     }
@@ -234,6 +260,27 @@ impl LineDetermination {
             paid_units: Quantity::ZERO,
             adjustments,
             rule,
+            exempted: None,
+            sensitivity: Vec::new(),
+        }
+    }
+
+    pub(super) fn with_exempted(mut self, exempted: Option<Box<Exempted>>) -> LineDetermination {
+        self.exempted = exempted;
+        self
+    }
+
+    pub(super) fn with_sensitivity(mut self, sensitivity: Vec<CompactString>) -> LineDetermination {
+        self.sensitivity = sensitivity;
+        self
+    }
+
+    /// The same line for a person to look at; what it shows stands.
+    fn waiting(self) -> LineDetermination {
+        LineDetermination {
+            exempted: self.exempted,
+            sensitivity: self.sensitivity,
+            ..LineDetermination::pended(self.number, self.charge, self.rule)
         }
     }
 
@@ -263,6 +310,15 @@ impl LineDetermination {
     pub fn rule(&self) -> Rule {
         self.rule
     }
+    /// The exempt service in place of an authorization.
+    pub fn exempted(&self) -> Option<&Exempted> {
+        self.exempted.as_deref()
+    }
+    /// Every sensitive service that the line shows, whatever became of it: notices about it may be
+    /// suppressed.
+    pub fn sensitivity(&self) -> &[CompactString] {
+        &self.sensitivity
+    }
 }
 
 /// The decision on a claim.
@@ -281,6 +337,8 @@ pub struct Determination {
     remarks: Vec<Rarc>,
     /// Other payers that decided before the plan.
     payers_before: u8,
+    /// The claim that a replacement or void takes back.
+    reverses: Option<ClaimId>,
     #[serde(skip)]
     trace: Vec<Step>,
 }
@@ -310,13 +368,7 @@ impl Determination {
         }
         let outcome = claim_outcome(&lines);
         let (lines, consumed) = if outcome == ClaimOutcome::Pended {
-            (
-                lines
-                    .into_iter()
-                    .map(|line| LineDetermination::pended(line.number, line.charge, line.rule))
-                    .collect(),
-                Vec::new(),
-            )
+            (lines.into_iter().map(LineDetermination::waiting).collect(), Vec::new())
         } else {
             (lines, aside.consumed)
         };
@@ -331,6 +383,7 @@ impl Determination {
             forward_to: aside.forward_to,
             remarks: if outcome == ClaimOutcome::Pended { Vec::new() } else { aside.remarks },
             payers_before: aside.payers_before,
+            reverses: None,
             trace: Vec::new(),
         })
     }
@@ -338,10 +391,7 @@ impl Determination {
     /// A claim that a person must look at, whatever its lines were to become: its charge is the sum of
     /// theirs, so it is balanced.
     pub fn pended(lines: Vec<LineDetermination>, reason: PendReason) -> Determination {
-        let lines: Vec<LineDetermination> = lines
-            .into_iter()
-            .map(|line| LineDetermination::pended(line.number, line.charge, line.rule))
-            .collect();
+        let lines: Vec<LineDetermination> = lines.into_iter().map(LineDetermination::waiting).collect();
         Determination {
             outcome: ClaimOutcome::Pended,
             pend_reason: Some(reason),
@@ -353,8 +403,16 @@ impl Determination {
             forward_to: None,
             remarks: Vec::new(),
             payers_before: 0,
+            reverses: None,
             trace: Vec::new(),
         }
+    }
+
+    /// With the claim that it takes back. A pended claim takes nothing back: what it is about stands until
+    /// it is decided.
+    pub fn reversing(self, original: Option<ClaimId>) -> Determination {
+        let reverses = original.filter(|_| self.outcome != ClaimOutcome::Pended);
+        Determination { reverses, ..self }
     }
 
     pub fn with_trace(self, trace: Vec<Step>) -> Determination {
@@ -400,6 +458,10 @@ impl Determination {
     pub fn payers_before(&self) -> u8 {
         self.payers_before
     }
+    /// The claim that a replacement or void takes back.
+    pub fn reverses(&self) -> Option<ClaimId> {
+        self.reverses
+    }
     /// The steps; empty unless they were asked for, as on a determination read back from the ledger.
     pub fn trace(&self) -> &[Step] {
         &self.trace
@@ -433,6 +495,7 @@ impl From<former::Determination> for Determination {
             forward_to: former.forward_to,
             remarks: Vec::new(),
             payers_before: 0,
+            reverses: None,
             trace: Vec::new(),
         }
     }
@@ -449,6 +512,8 @@ impl From<former::LineDetermination> for LineDetermination {
             paid_units: former.paid_units,
             adjustments: former.adjustments,
             rule: former.rule,
+            exempted: None,
+            sensitivity: Vec::new(),
         }
     }
 }

@@ -150,7 +150,7 @@ mod tests {
             earlier_claim: ClaimId::from_bytes([1; 16]),
         };
         let plan = plan();
-        let facts = super::super::facts::Facts::gather(&claim, &plan, &|_| Quantity::ZERO, vec![earlier], None);
+        let facts = super::super::facts::Facts::gather(&claim, &plan, &|_| Quantity::ZERO, vec![earlier], super::super::facts::Known::NotLoaded);
         let determination = decided_with(&claim, &received("2025-02-15"), &facts, &plan);
         assert_eq!(lines_of(&determination), [DUPLICATE, "paid 122.05 CO-45 27.95"]);
     }

@@ -7,9 +7,11 @@ use super::case::{Case, OpenLine};
 use super::rule_id::RuleId;
 use super::trace::{Evidence, Rule};
 use crate::claim::ClaimDetail;
+use crate::claim::diagnosis::{Diagnosis, DiagnosisKind};
 use crate::claim::party::ProviderRole;
 use crate::loop_id::LoopId;
 use crate::position::SegmentPosition;
+use crate::tables::rules::EvidenceItem;
 
 /// What a rule looked at, in the order of the file; `at` is the segment that its step points at, which
 /// stands whole where no element of it is known.
@@ -40,8 +42,8 @@ fn of_claim(id: RuleId, case: &Case<'_>, at: Option<SegmentPosition>) -> Vec<Evi
     let member = || Evidence::of(LoopId::L2010BA, claim.subscriber.name_at, 9);
     let payee = || Evidence::of(LoopId::L2010AA, claim.billing_provider.at, 9);
     match id {
-        RuleId::Void | RuleId::Replacement => vec![frequency()],
         RuleId::Payee => vec![payee()],
+        RuleId::FilingReplacement => claim.original_claim.iter().map(|number| Evidence::of(LoopId::L2300, number.at, 2)).collect(),
         RuleId::FilingDelayReason | RuleId::FilingDelayRefused | RuleId::FilingDelayUnproved => vec![Evidence::of(LoopId::L2300, claim.at, 20)],
         RuleId::DuplicateEarlier => vec![member(), payee()],
         RuleId::PatientPaid
@@ -57,6 +59,10 @@ fn of_claim(id: RuleId, case: &Case<'_>, at: Option<SegmentPosition>) -> Vec<Evi
             .collect(),
         _ => match id.step() {
             Rule::Routing | Rule::Eligibility => vec![member()],
+            // REF*F8, where the frequency asks for it.
+            Rule::Replacement if claim.is_replacement() || claim.is_void() => std::iter::once(frequency())
+                .chain(claim.original_claim.as_ref().map(|number| Evidence::of(LoopId::L2300, number.at, 2)))
+                .collect(),
             Rule::Replacement => vec![frequency()],
             Rule::Coordination => claim.other_payers.iter().map(|payer| Evidence::of(LoopId::L2320, payer.at, 1)).collect(),
             Rule::Encounter
@@ -100,6 +106,28 @@ fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>) -> Vec<Evidence> {
         Rule::Coordination | Rule::Encounter | Rule::Replacement | Rule::Routing | Rule::MemberBilling | Rule::PromptPay => {}
     }
     found
+}
+
+/// The element of an item that shows an exempt service; `place` counts modifiers and diagnoses from 0. The
+/// line itself where the claim does not keep where the item stands.
+pub(super) fn item_place(case: &Case<'_>, line: &OpenLine<'_>, item: EvidenceItem, place: usize) -> Evidence {
+    let elements = LineElements { case, line };
+    let professional = &line.line.professional;
+    let found = match item {
+        EvidenceItem::PlaceOfService => elements.place().into_iter().next(),
+        EvidenceItem::RevenueCode => elements.code().into_iter().next(),
+        EvidenceItem::Procedure => elements.code().into_iter().next_back(),
+        EvidenceItem::Modifier => elements.modifiers().into_iter().nth(place),
+        EvidenceItem::Diagnosis => elements.counted_diagnoses().nth(place),
+        EvidenceItem::Indicator if professional.is_emergency => Some(elements.on_line(9)),
+        EvidenceItem::Indicator if professional.is_epsdt => Some(elements.on_line(11)),
+        EvidenceItem::Indicator if professional.is_family_planning => Some(elements.on_line(12)),
+        EvidenceItem::AidCode => Some(Evidence::of(LoopId::L2010BA, case.claim.subscriber.name_at, 9)),
+        EvidenceItem::AuthorizationException => Some(Evidence::of(LoopId::L2300, case.claim.at, 0)),
+        EvidenceItem::Taxonomy | EvidenceItem::Provider => elements.rendering().into_iter().next(),
+        EvidenceItem::Indicator | EvidenceItem::Several => None,
+    };
+    found.unwrap_or_else(|| elements.on_line(0))
 }
 
 /// Where the elements of a line stand.
@@ -164,9 +192,21 @@ impl LineElements<'_, '_> {
         }
     }
 
+    /// Those that count for the line, in their order.
+    fn counted_diagnoses(&self) -> impl Iterator<Item = Evidence> {
+        let claim = self.case.claim;
+        let (pointed, all) = match self.is_professional() {
+            true => (Some(claim.pointed_diagnoses(self.line.line)), None),
+            false => (None, Some(claim.diagnoses.iter())),
+        };
+        let is_counted = |diagnosis: &&Diagnosis| matches!(diagnosis.kind, DiagnosisKind::Principal | DiagnosisKind::Other);
+        let counted = pointed.into_iter().flatten().chain(all.into_iter().flatten().filter(is_counted));
+        counted.map(|diagnosis| Evidence::of(LoopId::L2300, diagnosis.at, diagnosis.element).part(2))
+    }
+
     fn diagnoses(&self) -> Vec<Evidence> {
         let claim = self.case.claim;
-        let place = |diagnosis: &crate::claim::diagnosis::Diagnosis| Evidence::of(LoopId::L2300, diagnosis.at, diagnosis.element).part(2);
+        let place = |diagnosis: &Diagnosis| Evidence::of(LoopId::L2300, diagnosis.at, diagnosis.element).part(2);
         if self.is_professional() {
             claim.pointed_diagnoses(self.line.line).map(place).collect()
         } else {
@@ -188,22 +228,48 @@ impl LineElements<'_, '_> {
         vec![found]
     }
 
+    /// NM109 of the service facility.
+    fn facility(&self) -> Option<Evidence> {
+        let claim = self.case.claim;
+        let of_line = self.line.line.providers.iter().find(|provider| provider.role == ProviderRole::ServiceFacility);
+        if let Some(provider) = of_line {
+            return Some(Evidence::of(LoopId::L2420C, provider.at, 9));
+        }
+        let loop_id = if self.is_professional() { LoopId::L2310C } else { LoopId::L2310E };
+        claim
+            .provider(ProviderRole::ServiceFacility)
+            .map(|provider| Evidence::of(loop_id, provider.at, 9))
+    }
+
     /// What each rule about authorizations goes by, beside the code.
     fn authorization(&self, id: RuleId) -> Vec<Evidence> {
         let claim = self.case.claim;
         let mut found = self.code();
         match id {
             RuleId::AuthorizationDates => found.push(self.dates()),
-            RuleId::AuthorizedUnits | RuleId::AuthorizedDays => found.push(self.units()),
+            RuleId::AuthorizedUnits | RuleId::AuthorizedDays | RuleId::Referred => found.push(self.units()),
+            RuleId::ScheduledStay | RuleId::EmergencyNotice => {
+                let stay = claim.institutional();
+                found.extend(stay.map(|stay| Evidence::of(LoopId::L2300, stay.admission_codes_at, 1)));
+                found.extend(
+                    stay.and_then(|stay| stay.admission)
+                        .map(|admission| Evidence::of(LoopId::L2300, admission.at, 3)),
+                );
+            }
             RuleId::AuthorizationProvider
             | RuleId::PrimaryCare
             | RuleId::PrimaryCareGroup
             | RuleId::Consult
             | RuleId::FollowUp
             | RuleId::HighLevelVisit
+            | RuleId::HealthAssessment
             | RuleId::OpenNetwork => found.extend(self.rendering()),
+            RuleId::OutOfNetworkService | RuleId::TertiaryCentre => {
+                found.push(Evidence::of(LoopId::L2010AA, claim.billing_provider.at, 9));
+                found.extend(self.facility());
+            }
             RuleId::AuthorizationService => found.extend(self.modifiers()),
-            RuleId::ExemptEmergency | RuleId::ExemptUrgentCare => found.extend(self.place()),
+            RuleId::ExemptEmergency | RuleId::ExemptUrgentCare | RuleId::ExemptHealthCenter | RuleId::ExemptIndianHealth => found.extend(self.place()),
             RuleId::ExemptFamilyPlanning
             | RuleId::ExemptTermination
             | RuleId::ExemptAssault
@@ -217,6 +283,13 @@ impl LineElements<'_, '_> {
             RuleId::CheapRepair => found.push(self.charge()),
             RuleId::AuthorizationNotNeeded => return found,
             _ => {}
+        }
+        if matches!(
+            id,
+            RuleId::ReferralAbsent | RuleId::ReferralUnknown | RuleId::ReferralRefused | RuleId::Referred
+        ) {
+            found.extend(claim.referral.as_ref().map(|referral| Evidence::of(LoopId::L2300, referral.at, 2)));
+            return found;
         }
         let on_line = self.line.line.authorizations.first().map(|number| (LoopId::L2400, number.at));
         let named = on_line.or_else(|| claim.prior_authorization.as_ref().map(|number| (LoopId::L2300, number.at)));

@@ -1,19 +1,22 @@
 //! Services that need no prior authorization, and how a claim shows that (DOMAIN C2, C3).
 
-use std::borrow::Cow;
+use compact_str::CompactString;
 
+use super::authorization_needs::{Need, is_repair, repair_total};
 use super::billing_restrictions::for_each_diagnosis;
 use super::case::{Case, OpenLine};
-use super::prior_auth::Need;
+use super::determination::{Exempted, LineDetermination};
+use super::evidence::item_place;
 use super::rule_id::RuleId;
 use super::ruling::Ruling;
+use crate::claim::Located;
 use crate::ids::RevenueCode;
-use crate::money::Money;
 use crate::tables::code_range::CodeKey;
-use crate::tables::rules::{EvidenceStrength, Exemption, Indicator, LineEvidence};
+use crate::tables::rules::{EvidenceItem, EvidenceStrength, Exemption, Indicator, LineEvidence};
+use crate::x12::element::DateRange;
 
-/// Exempt services that Medi-Cal pays before other coverage and recovers later (DOMAIN E3).
-const PAID_FIRST: [&str; 2] = ["basic-prenatal", "pediatric-preventive"];
+/// How the exempt service of P1 and P2 is named: it is none of the pack's entries.
+const PRIMARY_CARE: &str = "primary-care";
 
 /// Why a line that would need an authorization needs none. Being an emergency does not excuse from
 /// telling the plan about one.
@@ -22,37 +25,89 @@ pub(super) fn exempt(case: &Case<'_>, line: &OpenLine<'_>, need: Need) -> Option
         return None;
     }
     let by_service = with_evidence(case, line, |evidence| {
-        let (exemption, strength) = case.tables.rules.exemption(evidence)?;
-        let note = format!("exempt: {} ({})", exemption.name, named(exemption, strength, evidence));
-        Some((RuleId::of_exemption(&exemption.name), note))
+        let (exemption, strength) = case.tables.rules.exemption(evidence, need == Need::OutOfNetwork)?;
+        let shown = shown(exemption, strength, evidence);
+        Some(excused_by(case, line, exemption, strength, &shown))
     });
-    if let Some((id, note)) = by_service {
-        return Some(Ruling::skipped(note).by(id).at(line.line.at));
+    if by_service.is_some() || need == Need::OutOfNetwork {
+        return by_service;
     }
     let (id, reason) = primary_care(case, line)
         .or_else(|| open_network(case, need))
         .or_else(|| cheap_repair(case, line))?;
-    Some(Ruling::skipped(reason).by(id).at(line.line.at))
+    let ruling = Ruling::skipped(reason).by(id).at(line.line.at);
+    match id {
+        RuleId::PrimaryCare | RuleId::PrimaryCareGroup => {
+            let place = item_place(case, line, EvidenceItem::Provider, 0);
+            Some(ruling.exempting(exempted(PRIMARY_CARE, EvidenceStrength::Strong, EvidenceItem::Provider, place)))
+        }
+        _ => Some(ruling),
+    }
+}
+
+fn excused_by(case: &Case<'_>, line: &OpenLine<'_>, exemption: &Exemption, strength: EvidenceStrength, shown: &Shown<'_>) -> Ruling {
+    let note = match (strength, shown.code) {
+        (EvidenceStrength::Together, _) => format!("exempt: {} (combined evidence)", exemption.name),
+        (EvidenceStrength::TwoWeak, _) => format!("exempt: {} (two items of weak evidence)", exemption.name),
+        (EvidenceStrength::Strong, Some(code)) => format!("exempt: {} ({} {code})", exemption.name, in_words(shown.item)),
+        (EvidenceStrength::Strong, None) => format!("exempt: {} ({})", exemption.name, in_words(shown.item)),
+    };
+    let place = item_place(case, line, shown.item, shown.place);
+    Ruling::skipped(note)
+        .by(RuleId::of_exemption(&exemption.name))
+        .at(line.line.at)
+        .exempting(exempted(&exemption.name, strength, shown.item, place))
+}
+
+fn exempted(name: &str, strength: EvidenceStrength, item: EvidenceItem, place: super::trace::Evidence) -> Exempted {
+    Exempted {
+        name: name.into(),
+        strength,
+        item,
+        at: place.segment,
+        element: place.element,
+        component: place.component,
+    }
 }
 
 /// The exempt service that a line shows and that is paid first whatever other coverage there is.
 pub(super) fn paid_before_other_coverage<'a>(case: &Case<'a>, line: &OpenLine<'_>) -> Option<&'a str> {
     with_evidence(case, line, |evidence| {
         let mut exemptions = case.tables.rules.exemptions.iter();
-        let shown = exemptions.find(|exemption| PAID_FIRST.contains(&exemption.name.as_str()) && exemption.shown_by(evidence).is_some());
+        let shown = exemptions.find(|exemption| exemption.pay_and_chase && exemption.shown_by(evidence).is_some());
         shown.map(|exemption| exemption.name.as_str())
     })
 }
 
 /// Whether a line shows a service that members may have from any provider (DOMAIN C3).
 pub(super) fn from_any_network(case: &Case<'_>, line: &OpenLine<'_>) -> bool {
-    with_evidence(case, line, |evidence| {
-        let mut exemptions = case.tables.rules.exemptions.iter();
-        exemptions.any(|exemption| exemption.any_network && exemption.shown_by(evidence).is_some())
-    })
+    with_evidence(case, line, |evidence| case.tables.rules.exemption(evidence, true).is_some())
 }
 
-/// P1 and P2: visits and preventive care by the member's assigned provider or that provider's group.
+/// The lines with every sensitive service that they show, whatever became of them (DOMAIN C3, last
+/// paragraph).
+pub(super) fn marked(case: &Case<'_>, lines: Vec<LineDetermination>) -> Vec<LineDetermination> {
+    let mark = |(decided, line)| {
+        // A line without a date is looked at as of the day of receipt.
+        let undated = || Located {
+            value: DateRange {
+                from: case.receipt.received_on,
+                through: case.receipt.received_on,
+            },
+            at: crate::position::SegmentPosition::default(),
+        };
+        let dates = case.claim.service_dates(line).unwrap_or_else(undated);
+        let shown: Vec<CompactString> = with_evidence(case, &OpenLine::new(line, dates), |evidence| {
+            let sensitive = case.tables.rules.sensitive(evidence);
+            sensitive.map(|exemption| exemption.name.clone()).collect()
+        });
+        LineDetermination::with_sensitivity(decided, shown)
+    };
+    lines.into_iter().zip(&case.claim.lines).map(mark).collect()
+}
+
+/// P1 and P2: visits and preventive care by the member's assigned provider of the day, or by that
+/// provider's group: under its TIN or NPI, or by a provider of the same group.
 fn primary_care(case: &Case<'_>, line: &OpenLine<'_>) -> Option<(RuleId, &'static str)> {
     let procedure = line.line.procedure.as_ref()?;
     let is_primary_care = case.tables.rules.prior_authorization.primary_care.contains(CodeKey::of(procedure.as_bytes()));
@@ -64,33 +119,29 @@ fn primary_care(case: &Case<'_>, line: &OpenLine<'_>) -> Option<(RuleId, &'stati
         return Some((RuleId::PrimaryCare, "exempt: the assigned primary care provider"));
     }
     let assigned = case.facts.provider(Some(assigned))?;
-    let billing_tin = case.claim.billing_provider.tin?;
-    [assigned.tin, assigned.group_tin]
-        .contains(&Some(billing_tin))
-        .then_some((RuleId::PrimaryCareGroup, "exempt: the assigned primary care provider's group"))
+    let billing = &case.claim.billing_provider;
+    let known = case.billing_provider();
+    let tins = [billing.tin, known.and_then(|provider| provider.group_tin)];
+    let npis = [billing.npi, known.and_then(|provider| provider.group_npi)];
+    let same_tin = tins.iter().flatten().any(|tin| [assigned.tin, assigned.group_tin].contains(&Some(*tin)));
+    let same_npi = npis.iter().flatten().any(|npi| assigned.group_npi == Some(*npi));
+    (same_tin || same_npi).then_some((RuleId::PrimaryCareGroup, "exempt: the assigned primary care provider's group"))
 }
 
-/// P6: members without an assigned provider see a specialist first, and again, without authorization.
+/// P6: members without an assigned provider see a specialist first without authorization. What comes
+/// after needs one, as it does for others.
 fn open_network(case: &Case<'_>, need: Need) -> Option<(RuleId, &'static str)> {
     let coverage = case.coverage?;
     let is_open = case.tables.rules.prior_authorization.open_networks.contains(&coverage.network?);
-    let is_visit = matches!(need, Need::Consult | Need::FollowUp);
-    let note = "exempt: a consult of a member without a primary care provider";
-    (is_open && is_visit && coverage.pcp_npi.is_none()).then_some((RuleId::OpenNetwork, note))
+    let note = "exempt: the initial consult of a member without a primary care provider";
+    (is_open && need == Need::Consult && coverage.pcp_npi.is_none()).then_some((RuleId::OpenNetwork, note))
 }
 
 /// Wheelchair repairs that stay below an amount in total.
 fn cheap_repair(case: &Case<'_>, line: &OpenLine<'_>) -> Option<(RuleId, &'static str)> {
-    let repairs = &case.tables.rules.prior_authorization.wheelchair_repairs;
-    let is_repair = |line: &crate::claim::service_line::ServiceLine| {
-        line.procedure
-            .is_some_and(|procedure| repairs.codes.contains(CodeKey::of(procedure.as_bytes())))
-    };
-    if !is_repair(line.line) {
-        return None;
-    }
-    let total: Money = case.claim.lines.iter().filter(|line| is_repair(line)).map(|line| line.charge).sum();
-    (total < repairs.below).then_some((RuleId::CheapRepair, "exempt: wheelchair repairs below the amount"))
+    let below = case.tables.rules.prior_authorization.wheelchair_repairs.below;
+    let is_cheap = is_repair(case, line.line) && repair_total(case) < below;
+    is_cheap.then_some((RuleId::CheapRepair, "exempt: wheelchair repairs below the amount"))
 }
 
 /// What the claim shows about a line.
@@ -99,23 +150,32 @@ fn with_evidence<T>(case: &Case<'_>, line: &OpenLine<'_>, judge: impl FnOnce(&Li
     let day = line.dates.value.from;
     let institutional = claim.institutional();
     let claim_revenue_codes: Vec<RevenueCode> = claim.lines.iter().filter_map(|line| line.revenue).collect();
-    let mut diagnoses: Vec<CodeKey> = Vec::with_capacity(4);
-    for_each_diagnosis(case, line, &mut |code| {
-        diagnoses.push(CodeKey::of(code));
-        false
+    // Every line comes here, so nothing is allocated: an 837I has 25 diagnoses, an 837P line points to four.
+    let mut diagnoses = [CodeKey::of(b""); DIAGNOSES_MAX];
+    let mut places = diagnoses.iter_mut();
+    let mut count = 0;
+    for_each_diagnosis(case, line, &mut |code| match places.next() {
+        Some(place) => {
+            *place = CodeKey::of(code);
+            count += 1;
+            false
+        }
+        None => true,
     });
     let professional = &line.line.professional;
     let is_pregnant = claim.patient.as_ref().map_or(claim.subscriber.pregnant, |patient| patient.pregnant);
-    let indicators: Vec<Indicator> = [
+    let given = [
         (professional.is_emergency, Indicator::Emergency),
         (professional.is_epsdt, Indicator::Epsdt),
         (professional.is_family_planning, Indicator::FamilyPlanning),
         (claim.professional().is_some_and(|claim| claim.has_epsdt_referral), Indicator::EpsdtReferral),
         (is_pregnant, Indicator::Pregnancy),
-    ]
-    .into_iter()
-    .filter_map(|(is_given, indicator)| is_given.then_some(indicator))
-    .collect();
+    ];
+    let mut indicators = [Indicator::Emergency; 5];
+    let is_given = given.iter().filter(|(is_given, _)| *is_given);
+    let indicator_count = indicators.iter_mut().zip(is_given).map(|(place, (_, indicator))| *place = *indicator).count();
+    let rendering = case.rendering(line.line).1.and_then(|provider| provider.taxonomy);
+    let billing = || case.billing_provider().and_then(|provider| provider.taxonomy);
     judge(&LineEvidence {
         age_years: case.age_on(day),
         units: line.units,
@@ -124,22 +184,39 @@ fn with_evidence<T>(case: &Case<'_>, line: &OpenLine<'_>, judge: impl FnOnce(&Li
         claim_revenue_codes: &claim_revenue_codes,
         procedure: line.line.procedure,
         modifiers: &line.line.modifiers,
-        diagnoses: &diagnoses,
-        indicators: &indicators,
+        diagnoses: diagnoses.get(..count).unwrap_or_default(),
+        indicators: indicators.get(..indicator_count).unwrap_or_default(),
         admission_type: institutional.and_then(|claim| claim.admission_type),
         facility_type: institutional.and_then(|claim| claim.facility_type),
         authorization_exception: claim.authorization_exception,
         aid_code: case.facts.member.found().and_then(|member| member.coverage_on(day)?.aid_code),
+        taxonomies: [claim.rendering_taxonomy().or(rendering), claim.billing_provider.taxonomy.or_else(billing)],
     })
 }
 
-/// The item that shows an exemption: of strong evidence, the first that does so alone. Diagnoses are
-/// named by their kind only.
-fn named(exemption: &Exemption, strength: EvidenceStrength, line: &LineEvidence<'_>) -> Cow<'static, str> {
-    match strength {
-        EvidenceStrength::Together => return "combined evidence".into(),
-        EvidenceStrength::TwoWeak => return "two items of weak evidence".into(),
-        EvidenceStrength::Strong => {}
+/// Of an institutional claim: principal and 24 others, rounded up.
+const DIAGNOSES_MAX: usize = 32;
+
+/// The item that shows an exemption, with its place among those of its kind on the line.
+struct Shown<'c> {
+    item: EvidenceItem,
+    place: usize,
+    /// Of codes that are no diagnosis.
+    code: Option<&'c str>,
+}
+
+/// Whether the item at a place shows it alone.
+type Shows<'c> = &'c dyn Fn(usize) -> bool;
+
+/// Of strong evidence, the first item that shows it alone.
+fn shown<'c>(exemption: &Exemption, strength: EvidenceStrength, line: &'c LineEvidence<'_>) -> Shown<'c> {
+    let several = Shown {
+        item: EvidenceItem::Several,
+        place: 0,
+        code: None,
+    };
+    if strength != EvidenceStrength::Strong {
+        return several;
     }
     // Bounds hold beside every item.
     let bare = LineEvidence {
@@ -147,25 +224,43 @@ fn named(exemption: &Exemption, strength: EvidenceStrength, line: &LineEvidence<
         units: line.units,
         ..LineEvidence::default()
     };
-    let place = line.place_of_service.as_ref().map(|place| place.as_str());
+    let shows = |evidence: &LineEvidence<'_>| exemption.shown_by(evidence) == Some(EvidenceStrength::Strong);
+    let first = |count: usize, shows: Shows<'_>| (0..count).find(|place| shows(*place));
+    let part = |place: usize| place..place + 1;
+    let place_code = line.place_of_service.as_ref().map(|place| place.as_str());
     let revenue = line.revenue_code.as_ref().map(|code| code.as_str());
     let procedure = line.procedure.as_ref().map(|code| code.as_str());
     #[rustfmt::skip] // a table
-    let items = [
-        ("place of service", place, LineEvidence { place_of_service: line.place_of_service, ..bare }),
-        ("revenue code", revenue, LineEvidence { revenue_code: line.revenue_code, ..bare }),
-        ("procedure", procedure, LineEvidence { procedure: line.procedure, ..bare }),
-        ("modifier", None, LineEvidence { modifiers: line.modifiers, ..bare }),
-        ("diagnosis", None, LineEvidence { diagnoses: line.diagnoses, ..bare }),
-        ("indicator", None, LineEvidence { indicators: line.indicators, ..bare }),
-        ("service authorization exception", None, LineEvidence { authorization_exception: line.authorization_exception, ..bare }),
-        ("aid code", None, LineEvidence { aid_code: line.aid_code, ..bare }),
+    let kinds: [(EvidenceItem, Option<&str>, usize, Shows<'_>); 9] = [
+        (EvidenceItem::PlaceOfService, place_code, 1, &|_| shows(&LineEvidence { place_of_service: line.place_of_service, ..bare })),
+        (EvidenceItem::RevenueCode, revenue, 1, &|_| shows(&LineEvidence { revenue_code: line.revenue_code, ..bare })),
+        (EvidenceItem::Procedure, procedure, 1, &|_| shows(&LineEvidence { procedure: line.procedure, ..bare })),
+        (EvidenceItem::Modifier, None, line.modifiers.len(), &|place| shows(&LineEvidence { modifiers: line.modifiers.get(part(place)).unwrap_or_default(), ..bare })),
+        (EvidenceItem::Diagnosis, None, line.diagnoses.len(), &|place| shows(&LineEvidence { diagnoses: line.diagnoses.get(part(place)).unwrap_or_default(), ..bare })),
+        (EvidenceItem::Indicator, None, 1, &|_| shows(&LineEvidence { indicators: line.indicators, ..bare })),
+        (EvidenceItem::AuthorizationException, None, 1, &|_| shows(&LineEvidence { authorization_exception: line.authorization_exception, ..bare })),
+        (EvidenceItem::AidCode, None, 1, &|_| shows(&LineEvidence { aid_code: line.aid_code, ..bare })),
+        (EvidenceItem::Taxonomy, None, 1, &|_| shows(&LineEvidence { taxonomies: line.taxonomies, ..bare })),
     ];
-    let shows = |item: &LineEvidence<'_>| exemption.shown_by(item) == Some(EvidenceStrength::Strong);
-    match items.iter().find(|(_, _, item)| shows(item)) {
-        Some((kind, Some(code), _)) => format!("{kind} {code}").into(),
-        Some((kind, None, _)) => (*kind).into(),
-        None => "the claim as a whole".into(),
+    let found = kinds
+        .iter()
+        .find_map(|(item, code, count, shows)| first(*count, *shows).map(|place| (*item, place, *code)));
+    found.map_or(several, |(item, place, code)| Shown { item, place, code })
+}
+
+fn in_words(item: EvidenceItem) -> &'static str {
+    match item {
+        EvidenceItem::PlaceOfService => "place of service",
+        EvidenceItem::RevenueCode => "revenue code",
+        EvidenceItem::Procedure => "procedure",
+        EvidenceItem::Modifier => "modifier",
+        EvidenceItem::Diagnosis => "diagnosis",
+        EvidenceItem::Indicator => "indicator",
+        EvidenceItem::AuthorizationException => "service authorization exception",
+        EvidenceItem::AidCode => "aid code",
+        EvidenceItem::Taxonomy => "taxonomy",
+        EvidenceItem::Provider => "provider",
+        EvidenceItem::Several => "the claim as a whole",
     }
 }
 
@@ -247,6 +342,119 @@ mod tests {
             assert_eq!(outcome(&determination), result, "{text}");
             assert_eq!(note(&determination, 1, Rule::PriorAuthorization), text);
         }
+    }
+
+    #[test]
+    fn what_shows_an_exemption_is_kept() {
+        let dx = |codes: [&str; 2]| {
+            therapy("").with(|claim| {
+                claim.diagnoses = codes.map(|code| diagnosis(DiagnosisKind::Principal, code)).to_vec();
+                claim.lines[0].professional.diagnosis_pointers = [1, 2, 0, 0];
+            })
+        };
+        for (claim, kept) in [
+            (
+                therapy("").with(|claim| claim.professional_mut().place_of_service = "23".parse().ok()),
+                "emergency Strong PlaceOfService CLM05-1",
+            ),
+            (therapy(":FP"), "family-planning Strong Modifier SV101-3"),
+            (therapy(":GP:FP"), "family-planning Strong Modifier SV101-4"),
+            (dx(["I10", "A539"]), "sexually-transmitted-disease Strong Diagnosis HI01-2"),
+            (
+                therapy("").with(|claim| claim.lines[0].professional.is_family_planning = true),
+                "family-planning Strong Indicator SV112",
+            ),
+            (therapy(""), ""),
+        ] {
+            let determination = decided(&claim, &plan());
+            let [line] = determination.lines() else { panic!("one line expected") };
+            let found = line.exempted().map(|shown| {
+                let place = crate::adjudication::trace::Evidence {
+                    loop_id: None,
+                    segment: shown.at,
+                    element: shown.element,
+                    component: shown.component,
+                };
+                format!("{} {:?} {:?} {}", shown.name, shown.strength, shown.item, place.name())
+            });
+            assert_eq!(found.unwrap_or_default(), kept);
+            assert_eq!(line.exempted().is_some(), outcome(&determination) == PAID);
+        }
+    }
+
+    #[test]
+    fn every_sensitive_service_is_marked_whatever_becomes_of_the_line() {
+        let of = |claim: &Claim, received_on: &str| {
+            let determination = decided_on(claim, received_on, &plan());
+            let line = determination.lines().first().unwrap();
+            (line.outcome(), line.sensitivity().join(" "))
+        };
+        let std = |claim: Claim| claim.with(|claim| claim.diagnoses = vec![diagnosis(DiagnosisKind::Principal, "A539")]);
+        use crate::adjudication::determination::LineOutcome::{Denied, Paid, Pended, Recorded};
+        const STD: &str = "sexually-transmitted-disease";
+        for (what, claim, received_on, expected) in [
+            ("paid", std(therapy("")), "2025-02-15", (Paid, STD)),
+            (
+                "two kinds",
+                std(therapy(":FP")),
+                "2025-02-15",
+                (Paid, "family-planning sexually-transmitted-disease"),
+            ),
+            ("late", std(therapy("")), "2028-02-15", (Denied, STD)),
+            (
+                "a void",
+                std(therapy("")).with(|claim| claim.frequency = qualifier("8")),
+                "2025-02-15",
+                (Recorded, STD),
+            ),
+            (
+                "nobody to pay",
+                std(therapy("")).with(|claim| Arc::make_mut(&mut claim.billing_provider).npi = None),
+                "2025-02-15",
+                (Pended, STD),
+            ),
+            (
+                "without a date",
+                std(therapy("")).with(|claim| claim.lines[0].service = None),
+                "2025-02-15",
+                (Pended, STD),
+            ),
+            ("no sum", std(therapy("")).with(|claim| claim.charge = money("1")), "2025-02-15", (Pended, STD)),
+            ("none", therapy(""), "2025-02-15", (Denied, "")),
+        ] {
+            assert_eq!(of(&claim, received_on), (expected.0, expected.1.to_string()), "{what}");
+        }
+        // A girl of fourteen: the same, and as what she may consent to.
+        let minor = std(therapy(""))
+            .of_member(CHILD)
+            .with(|claim| claim.lines[0].service = dated("DTP", "2030-02-01"));
+        assert_eq!(of(&minor, "2030-02-15"), (Paid, format!("{STD} minor-consent")));
+    }
+
+    #[test]
+    fn the_providers_group_of_the_day() {
+        const GROUPED: &str = "npi,tin,group_tin,taxonomy,kind,contracted,enrolled_from,enrolled_to,payment,routing,account,group_npi\n\
+            1234567893,951234567,953000002,261QM1300X,other,yes,,,check,,,\n\
+            1003000126,953000001,953000002,207Q00000X,pcp,yes,,,check,,,\n\
+            1457389991,953000003,,207Q00000X,pcp,yes,,,check,,,1234567893\n";
+        const MOVED: &str = "cin,birth_date,sex,eligible_from,eligible_to,aid_code,network,pcp_npi,share_of_cost,death_date,other_coverage,added_on\n\
+            91234567A,1980-05-05,F,2020-01-01,2025-01-31,M1,CCN,1679576722,0,,no,\n\
+            91234567A,1980-05-05,F,2025-02-01,2025-02-28,M1,CCN,1003000126,0,,no,\n\
+            91234567A,1980-05-05,F,2025-03-01,,M1,CCN,1457389991,0,,no,\n";
+        let listed = "code_from,code_to,modifier,line_of_business,effective_from,effective_to,requirement,note\n99214,,,*,,,required,\n";
+        let tables = [
+            (crate::tables::refdata::ReferenceTable::PriorAuthCodes, listed),
+            (crate::tables::refdata::ReferenceTable::Providers, GROUPED),
+            (crate::tables::refdata::ReferenceTable::Members, MOVED),
+        ];
+        let plan = tables
+            .iter()
+            .fold(plan(), |plan, (table, text)| plan.with_table(*table, text.as_bytes()).unwrap());
+        // One claim over three months, each with a provider of its own: nobody's group, one that the billing
+        // provider is of by its TIN, and one whose group the billing provider is by its NPI.
+        let visits = claim(["2025-01-20", "2025-02-20", "2025-03-20"].map(|day| line("99214", 1, "150", day)).to_vec());
+        let paid = "paid 122.05 CO-45 27.95";
+        assert_eq!(lines_of(&decided_on(&visits, "2025-04-15", &plan)), ["denied CO-197 150.00", paid, paid]);
     }
 
     #[test]

@@ -4,10 +4,11 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::determination::ClaimOutcome;
 use crate::claim::Claim;
 use crate::claim::party::ProviderRole;
 use crate::clock::Timestamp;
-use crate::ids::{AidCode, AuthorizationNumber, Cin, ClaimId, Modifier, NetworkId, Npi, OhcCode, Taxonomy, Tin};
+use crate::ids::{AidCode, AuthorizationNumber, Cin, ClaimId, Modifier, NetworkId, Npi, OhcCode, PlaceOfService, Taxonomy, Tin};
 use crate::money::{Money, Quantity};
 use crate::phi::{Phi, Purpose, sealing};
 use crate::tables::code_range::CodeRange;
@@ -22,30 +23,34 @@ use crate::tables::refdata::providers::{Provider, ProviderKind};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     pub member: Known<MemberFacts>,
-    /// Billing and rendering providers of the claim and the member's assigned primary care provider,
-    /// each NPI once; referring and ordering ones only where a restriction asks for them.
+    /// Billing and rendering providers of the claim and the member's assigned primary care providers on
+    /// the days of its lines, each NPI once; referring and ordering ones only where a restriction asks for
+    /// them, facilities only where some are tertiary centres.
     pub providers: Vec<(Npi, Known<ProviderFacts>)>,
     /// Every authorization row that the claim could use: the rows of the numbers that it names, and
-    /// the member's own unless one number stands for the whole claim. `NotLoaded` when authorizations
+    /// the member's own unless one number stands for the whole claim (and one for its referral, where
+    /// there are referrals). `NotLoaded` when authorizations
     /// were never loaded.
     pub authorizations: Known<Vec<AuthorizationFacts>>,
     /// Earlier lines, not denied, that are exactly this claim's lines (DOMAIN E4).
     pub duplicates: Vec<EarlierLine>,
-    /// The claim that REF*F8 names.
-    pub original: Option<OriginalClaim>,
+    /// What stands of the claim that REF*F8 names. Looked up for replacements and voids only: `NotLoaded`
+    /// where nobody looked, `Unknown` where this member has no such claim.
+    pub original: Known<OriginalClaim>,
     /// What was granted for late claims of this member by this billing provider.
     pub filing_exceptions: Vec<FilingException>,
 }
 
 impl Facts {
     /// Looks up everything about a claim. `units_used` answers what the ledger has counted for a row
-    /// beyond the table's own count; `duplicates` and `original` come from the ledger too.
+    /// beyond the table's own count; `duplicates` and `original` come from the ledger too. For a replacement
+    /// both are those of a ledger without what it replaces.
     pub fn gather(
         claim: &Claim,
         reference: &ReferenceData,
         units_used: &dyn Fn(AuthorizationRow) -> Quantity,
         duplicates: Vec<EarlierLine>,
-        original: Option<OriginalClaim>,
+        original: Known<OriginalClaim>,
     ) -> Facts {
         let on_claim = claim.subscriber.cin.as_ref().map(|cin| cin.expose_for(Purpose::Adjudicate));
         let current = on_claim.map(|cin| reference.current_cin(cin));
@@ -149,6 +154,19 @@ impl MemberFacts {
         }
     }
 
+    /// The first day of the coverage without a gap that holds a day.
+    pub fn enrolled_since(&self, day: NaiveDate) -> Option<NaiveDate> {
+        let mut since = self.coverage_on(day)?.from;
+        while let Some(earlier) = since
+            .pred_opt()
+            .and_then(|before| self.coverage_on(before))
+            .filter(|earlier| earlier.from < since)
+        {
+            since = earlier.from;
+        }
+        Some(since)
+    }
+
     /// The segment that covers a day.
     pub fn coverage_on(&self, day: NaiveDate) -> Option<&CoverageFacts> {
         self.coverage.iter().find(|coverage| coverage.covers(day))
@@ -185,6 +203,9 @@ pub struct ProviderFacts {
     pub taxonomy: Option<Taxonomy>,
     pub kind: ProviderKind,
     pub contracted: bool,
+    pub group_npi: Option<Npi>,
+    /// A tertiary centre.
+    pub tertiary: bool,
 }
 
 /// An authorized line with the units used before this claim.
@@ -210,6 +231,14 @@ pub struct AuthorizationFacts {
     /// Units of the table plus units consumed by earlier decisions.
     pub units_used: Quantity,
     pub notified_at: Option<Timestamp>,
+    /// `None`: anywhere.
+    pub facility_npi: Option<Npi>,
+    /// `None`: any place.
+    pub place_of_service: Option<PlaceOfService>,
+    /// A family; `None`: any diagnosis.
+    pub diagnoses: Option<CodeRange>,
+    /// A referral, and no authorization.
+    pub is_referral: bool,
 }
 
 /// An earlier line that equals one of this claim's lines.
@@ -220,11 +249,24 @@ pub struct EarlierLine {
     pub earlier_claim: ClaimId,
 }
 
-/// The claim that a replacement or void names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The claim that a replacement or void is about: the one that REF*F8 names, or where that was replaced
+/// before, what replaced it last. Always a claim of the same member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OriginalClaim {
     pub claim: ClaimId,
+    pub version: u16,
+    /// Day of its decision in the payer's time zone.
+    #[serde(with = "crate::text_form::day")]
     pub decided_on: NaiveDate,
+    /// Day of receipt of the claim at the beginning, which this one and those between replaced.
+    #[serde(with = "crate::text_form::day")]
+    pub filed_on: NaiveDate,
+    pub outcome: ClaimOutcome,
+    pub paid: Money,
+    /// Billed under the same NPI and tax number: what it gives back comes from who has it.
+    pub is_of_same_payee: bool,
+    /// It was voided: nothing of it stands.
+    pub is_voided: bool,
 }
 
 /// What holds for the whole claim but stands outside it: envelope and receipt.
@@ -245,6 +287,8 @@ impl From<&Provider> for ProviderFacts {
             taxonomy: provider.taxonomy,
             kind: provider.kind,
             contracted: provider.contracted,
+            group_npi: provider.group_npi,
+            tertiary: provider.tertiary,
         }
     }
 }
@@ -266,6 +310,10 @@ impl AuthorizationFacts {
             unit_basis: row.unit_basis,
             units_used: row.units_used + used_since,
             notified_at: row.notified_at,
+            facility_npi: row.facility_npi,
+            place_of_service: row.place_of_service,
+            diagnoses: row.diagnoses,
+            is_referral: row.is_referral,
         }
     }
 }
@@ -273,20 +321,26 @@ impl AuthorizationFacts {
 /// The providers that a step may ask about. A provider under several TINs is the one of the billing
 /// TIN.
 fn providers(claim: &Claim, reference: &ReferenceData, member: Option<&MemberFacts>) -> Vec<(Npi, Known<ProviderFacts>)> {
-    let first_day = claim.dates().map(|dates| dates.from);
-    let primary_care = member
-        .zip(first_day)
-        .and_then(|(member, day)| member.coverage_on(day))
-        .and_then(|coverage| coverage.pcp_npi);
+    // A member's provider may change within a claim: each line is judged by that of its own day.
+    let primary_care = claim.lines.iter().filter_map(|line| {
+        let day = claim.service_dates(line)?.value.from;
+        member?.coverage_on(day)?.pcp_npi
+    });
     let rendering = claim.lines.iter().map(|line| claim.rendering_npi(line));
     let mut found: Vec<(Npi, Known<ProviderFacts>)> = Vec::with_capacity(3);
     let asks_who_referred = reference.restrictions.as_ref().is_some_and(|restrictions| restrictions.asks_who_referred());
+    let asks_where = reference.providers.as_ref().is_some_and(|providers| providers.has_tertiary());
     let of_lines = claim.lines.iter().flat_map(|line| &line.providers);
     let referring = (claim.providers.iter().chain(of_lines))
-        .filter(|provider| asks_who_referred && matches!(provider.role, ProviderRole::Referring | ProviderRole::Ordering))
+        .filter(|provider| match provider.role {
+            ProviderRole::Referring | ProviderRole::Ordering => asks_who_referred,
+            ProviderRole::ServiceFacility => asks_where,
+            _ => false,
+        })
         .map(|provider| provider.npi);
-    for npi in [claim.billing_provider.npi, primary_care]
+    for npi in [claim.billing_provider.npi]
         .into_iter()
+        .chain(primary_care.map(Some))
         .chain(rendering)
         .chain(referring)
         .flatten()
@@ -313,7 +367,12 @@ fn authorizations(claim: &Claim, table: &Authorizations, cins: &[Option<&Cin>], 
     for number in named {
         table.by_number(&number.value).for_each(&mut take);
     }
-    if claim.prior_authorization.is_none() {
+    let asks_for_referrals = table.has_referrals();
+    if let Some(referral) = claim.referral.as_ref().filter(|_| asks_for_referrals) {
+        table.by_number(&AuthorizationNumber::new(referral.value.as_str())).for_each(&mut take);
+    }
+    let names_all = claim.prior_authorization.is_some() && (claim.referral.is_some() || !asks_for_referrals);
+    if !names_all {
         cins.iter().flatten().for_each(|cin| table.of_member(cin).for_each(&mut take));
     }
     found

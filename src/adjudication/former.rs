@@ -52,6 +52,7 @@ struct Facts {
     authorizations: Known<Vec<AuthorizationFacts>>,
     duplicates: Vec<EarlierLine>,
     /// Never looked up then: replacements were pended.
+    #[allow(dead_code, reason = "it stands between what is read")]
     original: Option<(ClaimId, NaiveDate)>,
 }
 
@@ -160,7 +161,7 @@ impl From<Facts> for facts::Facts {
             providers: former.providers.into_iter().map(|(npi, found)| (npi, found.map(Into::into))).collect(),
             authorizations: former.authorizations.map(|rows| rows.into_iter().map(Into::into).collect()),
             duplicates: former.duplicates,
-            original: former.original.map(|(claim, decided_on)| facts::OriginalClaim { claim, decided_on }),
+            original: Known::NotLoaded,
             filing_exceptions: Vec::new(),
         }
     }
@@ -201,6 +202,8 @@ impl From<ProviderFacts> for facts::ProviderFacts {
             taxonomy: former.taxonomy,
             kind: former.kind,
             contracted: former.contracted,
+            group_npi: None,
+            tertiary: false,
         }
     }
 }
@@ -222,6 +225,10 @@ impl From<AuthorizationFacts> for facts::AuthorizationFacts {
             unit_basis: former.unit_basis,
             units_used: former.units_used,
             notified_at: former.notified_at,
+            facility_npi: None,
+            place_of_service: None,
+            diagnoses: None,
+            is_referral: false,
         }
     }
 }

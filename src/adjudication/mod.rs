@@ -5,6 +5,8 @@
 #[allow(clippy::module_inception)] // the room and the thing it is named for
 pub mod adjudicate;
 pub mod adjustment;
+mod admission_notice;
+mod authorization_needs;
 mod authorized_units;
 mod billing_restrictions;
 mod case;
@@ -26,6 +28,7 @@ mod prompt_pay;
 #[cfg(test)]
 mod properties;
 mod reductions;
+mod replacement;
 mod restriction_conditions;
 mod routing;
 pub mod rule_id;

@@ -1,11 +1,12 @@
 //! What holds for every claim, however odd.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
 use super::determination::{ClaimOutcome, Determination, LineOutcome};
-use super::facts::{EarlierLine, Facts, Receipt};
+use super::facts::{EarlierLine, Facts, Known, Receipt};
 use super::testing::*;
 use crate::claim::diagnosis::{DiagnosisKind, ValueCode};
 use crate::claim::other_payer::{LineAdjudication, OtherPayer};
@@ -14,6 +15,7 @@ use crate::claim::{Claim, Located};
 use crate::ids::ClaimId;
 use crate::money::{Money, Quantity};
 use crate::tables::reasons::AdjustmentGroup;
+use crate::tables::refdata::authorizations::AuthorizationRow;
 use crate::tables::refdata::{ReferenceData, ReferenceTable};
 
 const ROWS: &[&str] = &[
@@ -134,6 +136,7 @@ fn any_claim() -> impl Strategy<Value = (Claim, Receipt, bool)> {
                 let amount = |tag| paid.map(|value| Located { value, at: at(tag) });
                 if is_institutional {
                     let detail = claim.institutional_mut();
+                    detail.admission_type = qualifier(if odd % 2 == 0 { "1" } else { "3" });
                     detail.patient_estimate = amount("AMT");
                     let codes = paid.iter().flat_map(|amount| ["23", "FC"].map(|code| (code, *amount)));
                     detail.value_codes = codes
@@ -226,7 +229,7 @@ proptest! {
         let plan = with_authorizations(ROWS);
         let earlier = EarlierLine { line: 1, earlier_claim: ClaimId::from_bytes([0; 16]) };
         let duplicates = if is_duplicate { vec![earlier] } else { Vec::new() };
-        let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, duplicates, None);
+        let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, duplicates, Known::NotLoaded);
         let determination = decided_with(&claim, &receipt, &facts, &plan);
         check(&claim, &facts, &determination)?;
         prop_assert_eq!(&determination, &decided_with(&claim, &receipt, &facts, &plan));
@@ -238,11 +241,52 @@ proptest! {
         prop_assert_eq!(&determination, &decided_with(&claim, &receipt, &stored, &plan));
     }
 
+    /// Over several claims no more is used than was granted, each line uses a row once, and giving back
+    /// what a claim used, the latest first, leads to where it was decided: it comes out the same again.
+    #[test]
+    fn units_add_up_over_claims_and_come_back(claims in prop::collection::vec(any_claim(), 1..5), rows in Just(ROWS.to_vec()).prop_shuffle()) {
+        let (plan, shuffled) = (with_authorizations(ROWS), with_authorizations(&rows));
+        let decide = |plan: &ReferenceData, claim: &Claim, receipt: &Receipt, used: &BTreeMap<AuthorizationRow, Quantity>| {
+            let facts = Facts::gather(claim, plan, &|row| used.get(&row).copied().unwrap_or_default(), Vec::new(), Known::Unknown);
+            (decided_with(claim, receipt, &facts, plan).without_trace(), facts)
+        };
+        let mut used: BTreeMap<AuthorizationRow, Quantity> = BTreeMap::new();
+        let mut decided = Vec::new();
+        for (claim, receipt, _) in &claims {
+            let before = used.clone();
+            let (determination, facts) = decide(&plan, claim, receipt, &used);
+            prop_assert_eq!(&decide(&shuffled, claim, receipt, &used).0, &determination);
+            let mut seen = Vec::new();
+            for consumed in determination.consumed() {
+                prop_assert!(!seen.contains(&(consumed.row, consumed.line)), "a line uses a row twice");
+                seen.push((consumed.row, consumed.line));
+                let sum = used.entry(consumed.row).or_default();
+                *sum = *sum + consumed.units;
+            }
+            for row in facts.authorizations.found().into_iter().flatten() {
+                let earlier = before.get(&row.row).copied().unwrap_or_default();
+                let since = used.get(&row.row).copied().unwrap_or_default().less(earlier);
+                prop_assert!(since.is_zero() || row.units.is_none_or(|granted| row.units_used + since <= granted));
+            }
+            decided.push((claim, receipt, determination, before));
+        }
+        for (claim, receipt, determination, before) in decided.into_iter().rev() {
+            for consumed in determination.consumed() {
+                let left = used.entry(consumed.row).or_default();
+                *left = left.less(consumed.units);
+            }
+            used.retain(|_, units| !units.is_zero());
+            let before: BTreeMap<_, _> = before.into_iter().filter(|(_, units)| !units.is_zero()).collect();
+            prop_assert_eq!(&used, &before);
+            prop_assert_eq!(decide(&plan, claim, receipt, &used).0, determination);
+        }
+    }
+
     #[test]
     fn the_order_of_restrictions_and_rows_of_other_codes_change_nothing((claim, receipt, _) in any_claim(), rows in Just(RESTRICTIONS.to_vec()).prop_shuffle()) {
         let decide = |rows: &[&str]| {
             let plan = with_coding_edits(&rows.join("\n"));
-            let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, Vec::new(), None);
+            let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, Vec::new(), Known::NotLoaded);
             let determination = decided_with(&claim, &receipt, &facts, &plan);
             // Other tables have another digest, and nothing else may differ.
             let mut steps = determination.trace().to_vec();
@@ -265,7 +309,7 @@ proptest! {
     fn the_order_of_rows_and_unrelated_rows_change_nothing((claim, receipt, _) in any_claim(), tables in shuffled_tables()) {
         let decide = |tables: &[(ReferenceTable, String)]| {
             let plan = tables.iter().fold(plan(), |plan, (table, text)| plan.with_table(*table, text.as_bytes()).unwrap());
-            let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, Vec::new(), None);
+            let facts = Facts::gather(&claim, &plan, &|_| Quantity::ZERO, Vec::new(), Known::NotLoaded);
             let determination = decided_with(&claim, &receipt, &facts, &plan);
             (facts, determination.without_trace())
         };

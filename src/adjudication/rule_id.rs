@@ -65,8 +65,12 @@ macro_rules! rule_ids {
 
 rule_ids! {
     Encounter "ENC-1" Encounter "J" [] "An encounter (BHT06 RP) is recorded and not paid.";
-    Void "FREQ-8" Replacement "A4" [] "A void (frequency 8) is recorded; its original is reversed by a person.";
-    Replacement "FREQ-7" Replacement "A4" [] "A replacement (frequency 7) waits for a person, so that nothing is paid twice.";
+    Void "FREQ-8" Replacement "A4" [] "A void (frequency 8) takes its original back and is recorded.";
+    Replacement "FREQ-7" Replacement "A4" [] "A replacement (frequency 7) takes its original back and is decided as if that had never been.";
+    OriginalUnknown "FREQ-unknown" Replacement "A4" ["CO-16/M47/N152"] "The member has no claim under the number that a replacement or void names.";
+    OriginalOpen "FREQ-open" Replacement "A4" ["CO-16/N779"] "A claim that waits for a person is neither replaced nor voided.";
+    OriginalVoided "FREQ-voided" Replacement "A4" ["CO-16/M47/N152"] "Of a claim that was voided nothing is left to take back.";
+    OriginalOfOther "FREQ-payee" Replacement "A4" ["CO-16/M47/N152"] "A claim is replaced or voided by whom it was paid to.";
     Payee "PAYEE-1" Routing "A3" [] "A claim that names nobody who can be paid waits for a person.";
     RoutePlan "ROUTE-plan" Routing "E2" [] "The plan answers for the claim, or nothing says that somebody else does.";
     RouteDenied "ROUTE-other" Routing "E2" ["CO-109/N418"] "The member's network answers for the claim and does not take it from us: send it there.";
@@ -90,6 +94,7 @@ rule_ids! {
     FilingBoundary "TF-4" TimelyFiling "B1 B4" ["CO-29", "CO-29/N892"] "Late in days and timely in years, or the reverse, is told for a person to look at.";
     FilingGrace "TF-E1" TimelyFiling "B2 E1" [] "Days of grace that a dated row grants make a late claim timely.";
     FilingNetwork "TF-E2" TimelyFiling "B2 E2" ["CO-29", "CO-29/N892"] "A network's or contract's own row goes before the general limit.";
+    FilingReplacement "TF-E3" TimelyFiling "B2 E3" [] "A replacement has its own time, from the day its original was decided.";
     FilingRetroactive "TF-E4" TimelyFiling "B2 E4" [] "Coverage that was posted after the service starts the time on the day it was posted.";
     FilingOtherPayer "TF-E5" TimelyFiling "B2 E5" [] "Another payer's decision starts the time anew, for at least ninety days.";
     FilingDelayReason "TF-E6" TimelyFiling "B2 E6" [] "A delay reason (CLM20) that is accepted, with its proof, leaves more time.";
@@ -151,6 +156,17 @@ rule_ids! {
     AuthorizationService "PA-7" PriorAuthorization "C4 7" ["CO-284/N54"] "The authorization must be for this code, with its modifier.";
     AuthorizationDates "PA-8" PriorAuthorization "C4 8" ["CO-302/N351"] "Every day of service must be inside the authorized dates.";
     AuthorizedUnits "PA-9" PriorAuthorization "C4 9" ["CO-198/N640"] "So many units are paid as are left of the authorization.";
+    LevelOfCare "PA-11-level" PriorAuthorization "C4 11" ["CO-186/N758"] "A stay is paid at the level of care that was authorized.";
+    EmergencyNotice "PA-10-emergency" PriorAuthorization "C1, C4 10" ["CO-197/N385", "CO-210/N385"] "The rooms of an emergency admission are paid when the plan was told in time.";
+    UnlistedCode "PA-unlisted" PriorAuthorization "C1" ["CO-197"] "A code that stands for no certain service needs one.";
+    WrapService "PA-wrap" PriorAuthorization "C1" ["CO-197"] "A wrap service needs an authorization of its own kind.";
+    ScheduledStay "PA-stay" PriorAuthorization "C1" ["CO-197"] "A scheduled hospital stay needs one, which covers its services.";
+    TertiaryCentre "PA-tertiary" PriorAuthorization "C1" ["CO-197"] "An elective service at a tertiary centre needs one.";
+    OutOfNetworkService "PA-network" PriorAuthorization "C1" ["CO-197", "CO-242"] "A non-emergency service outside the network needs one.";
+    ReferralAbsent "PA-R2" PriorAuthorization "C4, D3 288" ["CO-288/N475"] "A service that is listed for a referral needs one.";
+    ReferralUnknown "PA-R3" PriorAuthorization "C4, D3 288" ["CO-288/N489"] "The referral must be on file, for this member.";
+    ReferralRefused "PA-R5" PriorAuthorization "C4, D3 288" ["CO-288/N630"] "A referral that was not granted is none.";
+    Referred "PA-R9" PriorAuthorization "C4, D3 287" ["CO-287"] "So many units are paid as are left of the referral.";
     Notified "PA-10" PriorAuthorization "C4 10" ["CO-197/N385", "CO-210/N385"] "The plan must be told of an emergency admission in time.";
     AuthorizedDays "PA-11" PriorAuthorization "C4 11" ["CO-198/N640"] "So many days are paid as are left of the authorization.";
     PrimaryCare "PA-P1" PriorAuthorization "C2 P1" [] "Visits with the assigned primary care provider need none.";
@@ -159,6 +175,7 @@ rule_ids! {
     FollowUp "PA-P4" PriorAuthorization "C2 P4" ["CO-197"] "A consult's authorization covers routine follow-ups, which use no units.";
     HighLevelVisit "PA-P5" PriorAuthorization "C2 P5" ["CO-197", "CO-284/N54"] "A specialist's visit of the highest level needs one of its own.";
     OpenNetwork "PA-P6" PriorAuthorization "C2 P6" [] "A member without a primary care provider sees a specialist without one.";
+    HealthAssessment "PA-P8" PriorAuthorization "C2 P8" [] "A specialist who bills the first assessment of a new member is told; the decision stands.";
     CheapRepair "PA-wheelchair" PriorAuthorization "C1" [] "Wheelchair repairs below the amount need none.";
     ExemptEmergency "PA-emergency" PriorAuthorization "C3" [] "An emergency needs none.";
     ExemptUrgentCare "PA-urgent-care" PriorAuthorization "C3" [] "Urgent care needs none.";
@@ -171,6 +188,8 @@ rule_ids! {
     ExemptObstetric "PA-routine-obstetric" PriorAuthorization "C3" [] "Routine births need none.";
     ExemptPediatric "PA-pediatric-preventive" PriorAuthorization "C3" [] "Preventive care of children needs none.";
     ExemptMinor "PA-minor-consent" PriorAuthorization "C3" [] "What minors may consent to needs none.";
+    ExemptHealthCenter "PA-health-center" PriorAuthorization "C3" [] "A health center may be used outside the network.";
+    ExemptIndianHealth "PA-indian-health" PriorAuthorization "C3" [] "A clinic of the Indian Health Service may be used outside the network.";
     ExemptOther "PA-exempt" PriorAuthorization "C3" [] "An exempt service that only this rule pack names needs none.";
 
     NoCodePair "PTP-none" CodePair "D2" [] "No other line of the day makes a pair with the procedure.";
@@ -275,6 +294,8 @@ impl RuleId {
             "routine-obstetric" => RuleId::ExemptObstetric,
             "pediatric-preventive" => RuleId::ExemptPediatric,
             "minor-consent" => RuleId::ExemptMinor,
+            "health-center" => RuleId::ExemptHealthCenter,
+            "indian-health" => RuleId::ExemptIndianHealth,
             _ => RuleId::ExemptOther,
         }
     }

@@ -3,7 +3,7 @@
 
 use super::adjustment::Adjustment;
 use super::case::Draw;
-use super::determination::{PendReason, Signal};
+use super::determination::{Exempted, PendReason, Signal};
 use super::rule_id::RuleId;
 use super::trace::{Given, Note, StepResult};
 use crate::ids::{Carc, Rarc};
@@ -23,6 +23,8 @@ pub(super) struct Ruling {
     pub signal: Option<Signal>,
     /// What the line takes from an authorization if it is paid.
     pub draws: Option<Draw>,
+    /// The exempt service in place of an authorization.
+    pub exempted: Option<Box<Exempted>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,6 +102,7 @@ impl Ruling {
             evidence: None,
             signal: None,
             draws: None,
+            exempted: None,
         }
     }
 
@@ -139,6 +142,11 @@ impl Ruling {
 
     pub(super) fn signalling(mut self, signal: Signal) -> Ruling {
         self.signal = Some(signal);
+        self
+    }
+
+    pub(super) fn exempting(mut self, exempted: Exempted) -> Ruling {
+        self.exempted = Some(Box::new(exempted));
         self
     }
 

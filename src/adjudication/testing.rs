@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use chrono::NaiveDate;
 
 use super::determination::{Determination, LineDetermination};
-use super::facts::{Facts, Receipt};
+use super::facts::{Facts, Known, Receipt};
 use super::trace::{Rule, Step, StepResult};
 use super::{Tables, adjudicate};
 use crate::claim::diagnosis::{Diagnosis, DiagnosisKind};
@@ -342,7 +342,7 @@ impl Claim {
 }
 
 pub(super) fn facts(claim: &Claim, reference: &ReferenceData) -> Facts {
-    Facts::gather(claim, reference, &|_| Quantity::ZERO, Vec::new(), None)
+    Facts::gather(claim, reference, &|_| Quantity::ZERO, Vec::new(), Known::NotLoaded)
 }
 
 pub(super) fn received(text: &str) -> Receipt {

@@ -4,6 +4,7 @@ use chrono::{Days, NaiveDate};
 
 use super::case::{Case, OpenLine, SoFar};
 use super::determination::Signal;
+use super::replacement;
 use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
 use super::trace::Note;
@@ -68,7 +69,7 @@ fn judged(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: Na
     if let Some((id, excuse)) = excuse(case, line, limit, service) {
         return Ruling::passed(excuse).by(id);
     }
-    let (reason, id) = match (case.claim.delay_reason, delayed(case, limit, service)) {
+    let (reason, id) = match (case.claim.delay_reason, delayed(received, case, limit, service)) {
         (_, Delay::Unproved(contested)) => (contested.into(), RuleId::FilingDelayUnproved),
         (Some(_), _) => (LATE_DESPITE_REASON, RuleId::FilingDelayRefused),
         (None, _) if limit.network.is_some() => (LATE, RuleId::FilingNetwork),
@@ -108,7 +109,25 @@ fn other_reading(case: &Case<'_>, limit: &FilingLimit, service: NaiveDate) -> Op
 
 /// The exception that makes a late claim timely, in the order of DOMAIN B2.
 fn excuse(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: NaiveDate) -> Option<(RuleId, Note)> {
-    let received = case.receipt.received_on;
+    if let Some(original) = replacement::original(case)
+        && plus_days(original.decided_on, case.tables.rules.timely_filing.replacement_days).is_none_or(|last_day| case.receipt.received_on <= last_day)
+        && was_timely(case, line, service, original.filed_on)
+    {
+        return Some((RuleId::FilingReplacement, "exception: a replacement of a claim that was timely".into()));
+    }
+    excuse_on(case.receipt.received_on, case, line, limit, service)
+}
+
+/// A replacement has its own time, but makes nothing timely that was late when it was filed at first.
+fn was_timely(case: &Case<'_>, line: &OpenLine<'_>, service: NaiveDate, filed_on: NaiveDate) -> bool {
+    case.filing_limit_on(filed_on).is_none_or(|limit| {
+        let is_timely = limit.last_day(service).is_none_or(|last_day| filed_on <= last_day);
+        is_timely || excuse_on(filed_on, case, line, limit, service).is_some()
+    })
+}
+
+/// The exceptions that any claim has that is received on a day.
+fn excuse_on(received: NaiveDate, case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: NaiveDate) -> Option<(RuleId, Note)> {
     let is_in_time = |last_day: Option<NaiveDate>| last_day.is_none_or(|last_day| received <= last_day);
     let segment = case.facts.member.found().and_then(|member| member.coverage_on(service));
     let posted = segment.and_then(|segment| segment.added_on);
@@ -120,7 +139,7 @@ fn excuse(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: Na
     if decided.is_some_and(|decided| is_in_time(limit.last_day(decided)) || is_in_time(plus_days(decided, floor))) {
         return Some((RuleId::FilingOtherPayer, "exception: another payer decided first".into()));
     }
-    if let Delay::Excused(reason) = delayed(case, limit, service) {
+    if let Delay::Excused(reason) = delayed(received, case, limit, service) {
         return Some((RuleId::FilingDelayReason, format!("exception: delay reason {}", reason.code).into()));
     }
     let granted = || case.facts.filing_exceptions.iter().filter(|exception| exception.service.covers(service));
@@ -143,12 +162,12 @@ enum Delay<'a> {
     Unproved(RowReason),
 }
 
-fn delayed<'a>(case: &Case<'a>, limit: &FilingLimit, service: NaiveDate) -> Delay<'a> {
+fn delayed<'a>(received: NaiveDate, case: &Case<'a>, limit: &FilingLimit, service: NaiveDate) -> Delay<'a> {
     let Some(reason) = case.claim.delay_reason.and_then(|code| case.tables.rules.delay_reason(code)) else {
         return Delay::No;
     };
     let last_day = limit.last_day(service).and_then(|last_day| plus_days(last_day, reason.extra_days));
-    if last_day.is_some_and(|last_day| last_day < case.receipt.received_on) {
+    if last_day.is_some_and(|last_day| last_day < received) {
         return Delay::No;
     }
     let has_proof = match reason.needs {

@@ -18,6 +18,8 @@ pub struct InstitutionalClaim {
     pub statement: Option<Located<DateRange>>,
     /// DTP*435.
     pub admission: Option<Located<NaiveDate>>,
+    /// The time in DTP*435 (form DT).
+    pub admission_time: Option<NaiveTime>,
     /// DTP*096.
     pub discharge_hour: Option<NaiveTime>,
     /// CL1.

@@ -57,6 +57,7 @@ impl Explain {
     fn decided(&self, explanation: &Explanation, output: &Output) -> Result<Exit, Failure> {
         let Explanation::Decided {
             decision,
+            reversal,
             steps,
             same_again,
             bytes_hold,
@@ -75,6 +76,18 @@ impl Explain {
             "file {} bytes {}..{} (ISA13 {}, ST02 {}, claim {})",
             source.file, source.bytes.start, source.bytes.end, source.isa13, source.st02, source.ordinal
         ))?;
+        let reverses = decision.determination.reverses();
+        if let Some(original) = &reverses {
+            output.text(&format!("takes back claim {original}"))?;
+        }
+        if let Some(reversal) = reversal {
+            output.text(&format!(
+                "taken back by claim {} ({}) at {}",
+                reversal.by,
+                reversal.reason.as_str(),
+                reversal.reversed_at.to_rfc3339()
+            ))?;
+        }
         output.text(&format!("rules {}  reference data {}", decision.rules, decision.refdata))?;
         for line in decision.determination.lines().iter().filter(|line| self.is_wanted(line.number())) {
             let reasons: Vec<String> = line
@@ -99,6 +112,7 @@ impl Explain {
         output.object(&json!({
             "type": "result", "claim_id": decision.claim_id, "version": decision.version, "outcome": decision.determination.outcome(), "charge": decision.determination.charge(),
             "paid": decision.determination.paid(), "source": {"file": source.file, "isa13": source.isa13, "st02": source.st02, "ordinal": source.ordinal, "bytes": [source.bytes.start, source.bytes.end]},
+            "reverses": reverses, "reversed_by": reversal.as_ref().map(|reversal| reversal.by), "reversal": reversal.as_ref().map(|reversal| reversal.reason.as_str()),
             "rules": decision.rules, "refdata": decision.refdata, "same_again": same_again, "verified": verified,
         }))?;
         if let Some(verified) = verified {

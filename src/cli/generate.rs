@@ -15,7 +15,7 @@ use super::output::{Exit, Failure, Output};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::durable::create_directory;
-use crate::synthetic::{Mix, REFERENCE_FILES, Recipe, write_claims, write_key};
+use crate::synthetic::{Mix, REFERENCE_FILES, Recipe, write_claims, write_corrections, write_corrections_key, write_key};
 
 /// Deterministic synthetic claim files, the reference data that fits them, and the answer key.
 #[derive(Debug, Args)]
@@ -43,6 +43,12 @@ pub struct Generate {
     /// Write the expected outcomes (CSV).
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// Write a file that replaces and voids some of the claims, to be ingested after them.
+    #[arg(long, value_name = "FILE")]
+    corrections: Option<PathBuf>,
+    /// Write the expected outcomes of the corrections (CSV).
+    #[arg(long, value_name = "FILE")]
+    corrections_key: Option<PathBuf>,
     /// Day that the service dates lie before.
     #[arg(long, value_name = "DATE")]
     anchor: Option<NaiveDate>,
@@ -83,6 +89,12 @@ impl Generate {
         }
         if let Some(path) = &self.key {
             to_file(path, |out| write_key(&recipe, out))?;
+        }
+        if let Some(path) = &self.corrections {
+            to_file(path, |out| write_corrections(&recipe, out))?;
+        }
+        if let Some(path) = &self.corrections_key {
+            to_file(path, |out| write_corrections_key(&recipe, out))?;
         }
         output.object(&json!({
             "type": "result", "claims": written.claims, "bytes": written.bytes, "interchanges": written.interchanges,

@@ -130,7 +130,8 @@ fn show(config: Config, output: &Output) -> Result<Exit, Failure> {
                 payments += 1;
                 output.object(&json!({
                     "type": "remittance", "trn02": remit.trace, "payee_npi": remit.payee_npi, "pay_date": remit.pay_date, "claims": remit.claims.len(),
-                    "charge": remit.charge, "paid": remit.paid, "interest": remit.interest, "payment": remit.payment(),
+                    "charge": remit.charge, "paid": remit.paid, "interest": remit.interest, "reversed": remit.recovery.reversed,
+                    "collected": remit.recovery.collected, "forwarded": remit.recovery.forwarded, "payment": remit.payment(),
                 }))?;
                 output.text(&format!(
                     "{} to {} on {}: {} claims, payment {}",

@@ -13,7 +13,7 @@ use crate::adjudication::rule_id::{Reasons, RuleId};
 use crate::config::Config;
 use crate::pipeline::house::{HouseError, rule_pack};
 use crate::pipeline::inbound::InboundError;
-use crate::pipeline::rule_examples::{ExampleError, WorkedExample, decide_told, examples, work};
+use crate::pipeline::rule_examples::{ExampleError, ReceivedOn, WorkedExample, decide_told, examples, work};
 use crate::synthetic::{Mix, REFERENCE_FILES, Recipe, RecipeError, write_claims};
 use crate::tables::LoadError;
 use crate::tables::refdata::{ReferenceData, ReferenceTable};
@@ -214,5 +214,9 @@ fn generated(rules: &RulePack) -> Result<BTreeMap<RuleId, u64>, TestError> {
     let mut file = Vec::new();
     write_claims(&recipe, &mut file)?;
     let tables = Tables { rules, reference: &reference };
-    Ok(decide_told(&file, anchor, &tables)?.fired)
+    let received = ReceivedOn {
+        originals: anchor,
+        corrections: anchor,
+    };
+    Ok(decide_told(&file, received, &tables)?.fired)
 }

@@ -11,14 +11,17 @@ use serde::{Serialize, Serializer};
 
 use super::fact::{AckBuilt, Answer, ClaimCounts, Fact, FileCompleted, FileDuplicate, FileReceived, FileRejected};
 use super::remits::{remit_acknowledged, remit_built, remit_delivered, remit_sent};
+use super::reversals::claim_reversed;
 use crate::adjudication::adjustment::Adjustment;
 use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
-use crate::adjudication::determination::{ClaimOutcome, LineDetermination, LineOutcome, PendReason, Raised, Signal};
+use crate::adjudication::determination::{ClaimOutcome, Exempted, LineDetermination, LineOutcome, PendReason, Raised, Signal};
+use crate::adjudication::trace::Evidence;
 use crate::claim::echo::LineEcho;
 use crate::clock::Timestamp;
 use crate::finding::{Check, Finding, Severity, SnipLevel};
 use crate::ids::{ClaimId, ContentDigest, ControlNumber, FileDigest, Form, Modifier, Npi, PartnerId, PayerClaimNumber, Qualifier, Rarc, Token};
 use crate::money::{Money, Quantity};
+use crate::tables::rules::{EvidenceItem, EvidenceStrength};
 use crate::text_form;
 
 /// The topics, without the configurable prefix.
@@ -92,6 +95,7 @@ pub fn render(fact: &Fact) -> Vec<CloudEvent> {
             events.extend(decision.determination.signals().iter().map(|raised| signal(decision, raised)));
             events
         }
+        Fact::ClaimReversed(reversal) => vec![claim_reversed(reversal)],
         Fact::RemitBuilt(remit) => vec![remit_built(remit)],
         Fact::RemitDelivered(delivered) => vec![remit_delivered(delivered)],
         Fact::RemitSent(sent) => vec![remit_sent(sent)],
@@ -324,7 +328,7 @@ fn ack_built(ack: &AckBuilt) -> CloudEvent {
 }
 
 #[derive(Serialize)]
-struct Source<'a> {
+pub(super) struct Source<'a> {
     file: &'a FileDigest,
     partner: &'a str,
     isa13: &'a str,
@@ -334,7 +338,7 @@ struct Source<'a> {
     bytes: [u64; 2],
 }
 
-fn source(source: &ClaimSource) -> Source<'_> {
+pub(super) fn source(source: &ClaimSource) -> Source<'_> {
     Source {
         file: &source.file,
         partner: source.partner.as_str(),
@@ -467,6 +471,38 @@ struct LineView<'a> {
     paid: Money,
     adjustments: Vec<AdjustmentView<'a>>,
     rule: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exempted: Option<ExemptedView<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    sensitivity: &'a [CompactString],
+}
+
+/// Why the line needed no authorization: what shows it, never its value.
+#[derive(Serialize)]
+struct ExemptedView<'a> {
+    name: &'a str,
+    strength: EvidenceStrength,
+    evidence: EvidenceItem,
+    element: String,
+    byte: u64,
+}
+
+impl<'a> ExemptedView<'a> {
+    fn of(exempted: &'a Exempted) -> ExemptedView<'a> {
+        let place = Evidence {
+            loop_id: None,
+            segment: exempted.at,
+            element: exempted.element,
+            component: exempted.component,
+        };
+        ExemptedView {
+            name: &exempted.name,
+            strength: exempted.strength,
+            evidence: exempted.item,
+            element: place.name(),
+            byte: exempted.at.byte,
+        }
+    }
 }
 
 impl<'a> LineView<'a> {
@@ -485,6 +521,8 @@ impl<'a> LineView<'a> {
             paid: line.amount_paid(),
             adjustments: line.adjustments().iter().map(AdjustmentView::of).collect(),
             rule: line.rule().as_str(),
+            exempted: line.exempted().map(ExemptedView::of),
+            sensitivity: line.sensitivity(),
         }
     }
 }
@@ -529,6 +567,7 @@ fn signal(decision: &Decision, raised: &Raised) -> CloudEvent {
         Signal::PatientPaid | Signal::ShareOfCostMismatch | Signal::PatientEstimate => "claims.finding.member-billing.v1",
         Signal::TimelyFilingBoundary => "claims.finding.timely-filing-boundary.v1",
         Signal::Deceased | Signal::ForeignAuthorization => "claims.finding.fwa.v1",
+        Signal::HealthAssessment => "claims.finding.primary-care.v1",
     };
     CloudEvent {
         topic: Topic::Findings,

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use crate::adjudication::decision::{ClaimSource, Decision, DecisionHead, Rejection};
+use crate::adjudication::decision::{ClaimSource, Decision, DecisionHead, Rejection, Reversal};
 use crate::adjudication::determination::ClaimOutcome;
 use crate::clock::Timestamp;
 use crate::envelope::{Group, Interchange, TransactionSet};
@@ -33,6 +33,7 @@ pub enum Fact {
     Redriven(Redriven),
     RemitSent(RemitSent),
     RemitAcknowledged(Box<RemitAcknowledged>),
+    ClaimReversed(Box<Reversal>),
 }
 
 impl Fact {
@@ -68,6 +69,7 @@ pub enum FactHead {
     Redriven,
     RemitSent,
     RemitAcknowledged,
+    ClaimReversed,
 }
 
 impl FactHead {
@@ -97,6 +99,7 @@ impl From<Fact> for FactHead {
             Fact::Redriven(_) => FactHead::Redriven,
             Fact::RemitSent(_) => FactHead::RemitSent,
             Fact::RemitAcknowledged(_) => FactHead::RemitAcknowledged,
+            Fact::ClaimReversed(_) => FactHead::ClaimReversed,
         }
     }
 }
@@ -332,10 +335,60 @@ pub struct RemitBuilt {
     pub built_at: Timestamp,
     /// Journal sequence of each claim, with the interest added to it.
     pub claims: Vec<RemittedSeq>,
+    /// Σ CLP03; those of decisions that are taken back are negative.
     pub charge: Money,
-    /// Σ CLP04.
+    /// Σ CLP04 of the claims that are paid.
     pub paid: Money,
     pub interest: Money,
+    pub recovery: Recovery,
+}
+
+/// What a payment takes back, and how: what the payee has too much (DOMAIN F4, F5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// What reversed decisions had paid: Σ CLP04 of the reversals, without its sign.
+    pub reversed: Money,
+    /// Of an earlier payment's balance, collected by this one. PLB FB, positive.
+    pub collected: Money,
+    /// The payment that forwarded it last.
+    pub collected_from: Option<TraceNumber>,
+    /// What this payment is short of: the payee's balance grows by it. PLB FB, negative.
+    pub forwarded: Money,
+}
+
+impl Recovery {
+    /// A payment that comes to `due` before balances, to a payee that owes `balance`: never below zero.
+    pub fn of(reversed: Money, due: Money, balance: &PayeeBalance) -> Recovery {
+        let collected = balance.owed.min(due.max(Money::ZERO));
+        Recovery {
+            reversed,
+            collected,
+            collected_from: balance.forwarded_by.clone().filter(|_| !collected.is_zero()),
+            forwarded: (-due).max(Money::ZERO),
+        }
+    }
+}
+
+/// What a payee has too much, until later payments have collected it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PayeeBalance {
+    pub owed: Money,
+    /// The payment that forwarded it last.
+    pub forwarded_by: Option<TraceNumber>,
+}
+
+impl PayeeBalance {
+    /// After a payment.
+    pub fn after(self, trace: &TraceNumber, recovery: &Recovery) -> PayeeBalance {
+        let forwarded_by = match recovery.forwarded.is_zero() {
+            true => self.forwarded_by,
+            false => Some(trace.clone()),
+        };
+        PayeeBalance {
+            owed: self.owed + recovery.forwarded - recovery.collected,
+            forwarded_by,
+        }
+    }
 }
 
 /// The payee's account as it was when the payment was built.
@@ -347,7 +400,7 @@ pub struct PayeeBank {
     pub account: Phi<CompactString>,
 }
 
-/// One claim of a remittance.
+/// One claim of a remittance, or the reversal of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemittedSeq {
     pub seq: u64,
@@ -360,9 +413,14 @@ impl RemitBuilt {
         format!("{}.835", self.trace)
     }
 
-    /// BPR02: Σ CLP04 − Σ PLB, interest being a negative PLB.
+    /// BPR02: Σ CLP04 − Σ PLB, interest and what is forwarded being negative PLBs.
     pub fn payment(&self) -> Money {
-        self.paid + self.interest
+        self.paid + self.interest - self.recovery.reversed - self.recovery.collected + self.recovery.forwarded
+    }
+
+    /// Σ CLP04.
+    pub fn net_paid(&self) -> Money {
+        self.paid - self.recovery.reversed
     }
 }
 
@@ -529,5 +587,31 @@ mod tests {
         assert_eq!((counts.received, counts.conservation()), (3, 0));
         counts.received += 1;
         assert_eq!(counts.conservation(), 1);
+    }
+
+    #[test]
+    fn no_payment_is_negative_and_every_balance_is_collected() {
+        let cents = Money::from_cents;
+        let mut balance = PayeeBalance::default();
+        for (number, (due, payment, owed)) in [
+            (5_000, 5_000, 0),
+            (-3_000, 0, 3_000),
+            (-500, 0, 3_500),
+            (1_000, 0, 2_500),
+            (0, 0, 2_500),
+            (4_000, 1_500, 0),
+            (100, 100, 0),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let recovery = Recovery::of(Money::ZERO, cents(due), &balance);
+            assert_eq!(cents(due) - recovery.collected + recovery.forwarded, cents(payment), "{number}");
+            let trace = TraceNumber::new(format!("CS{number:09}"));
+            balance = balance.after(&trace, &recovery);
+            assert_eq!(balance.owed, cents(owed), "{number}");
+        }
+        // The last payment that was short is the one to name.
+        assert_eq!(balance.forwarded_by, Some(TraceNumber::new("CS000000002")));
     }
 }

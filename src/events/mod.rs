@@ -3,5 +3,7 @@
 pub mod cloudevent;
 pub mod dead_letter;
 pub mod fact;
+mod former;
 mod remits;
+mod reversals;
 pub mod stored;

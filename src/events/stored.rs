@@ -7,12 +7,16 @@
 use serde::de::DeserializeOwned;
 
 use super::fact::{Fact, FactHead};
+use super::former as former_payment;
 use crate::adjudication::former;
 
 /// The number of [`Fact::ClaimAdjudicated`], which marks decisions of the first form.
 const FIRST_FORM: u8 = 6;
 /// Marks decisions of today's form; far behind the numbers of variants.
 const SECOND_FORM: u8 = 64;
+/// The same for [`Fact::RemitBuilt`].
+const FIRST_PAYMENT: u8 = 7;
+const SECOND_PAYMENT: u8 = 65;
 
 /// What is read of a stored fact: all of it, or its beginning.
 pub trait Stored: DeserializeOwned {
@@ -21,6 +25,14 @@ pub trait Stored: DeserializeOwned {
     /// # Errors
     /// The bytes are none.
     fn of_first_form(bytes: &[u8]) -> postcard::Result<Self> {
+        postcard::from_bytes(bytes)
+    }
+
+    /// Reads a payment of the first form.
+    ///
+    /// # Errors
+    /// The bytes are none.
+    fn of_first_payment(bytes: &[u8]) -> postcard::Result<Self> {
         postcard::from_bytes(bytes)
     }
 }
@@ -33,14 +45,22 @@ impl Stored for Fact {
         let decision: former::Decision = postcard::from_bytes(fields)?;
         Ok(Fact::ClaimAdjudicated(Box::new(decision.into())))
     }
+
+    fn of_first_payment(bytes: &[u8]) -> postcard::Result<Fact> {
+        let fields = bytes.get(1..).unwrap_or_default();
+        let payment: former_payment::RemitBuilt = postcard::from_bytes(fields)?;
+        Ok(Fact::RemitBuilt(Box::new(payment.into())))
+    }
 }
 
 /// # Errors
 /// None for facts that exist.
 pub fn to_bytes(fact: &Fact) -> postcard::Result<Vec<u8>> {
     let mut bytes = postcard::to_extend(fact, Vec::with_capacity(1024))?;
-    if let (Fact::ClaimAdjudicated(_), Some(form)) = (fact, bytes.first_mut()) {
-        *form = SECOND_FORM;
+    match (fact, bytes.first_mut()) {
+        (Fact::ClaimAdjudicated(_), Some(form)) => *form = SECOND_FORM,
+        (Fact::RemitBuilt(_), Some(form)) => *form = SECOND_PAYMENT,
+        (_, Some(_) | None) => {}
     }
     Ok(bytes)
 }
@@ -57,14 +77,22 @@ pub fn from_bytes<T: Stored>(bytes: &mut [u8]) -> postcard::Result<T> {
             *form = FIRST_FORM;
             postcard::from_bytes(bytes)
         }
+        Some(&mut FIRST_PAYMENT) => T::of_first_payment(bytes),
+        Some(form @ &mut SECOND_PAYMENT) => {
+            *form = FIRST_PAYMENT;
+            postcard::from_bytes(bytes)
+        }
         Some(_) | None => postcard::from_bytes(bytes),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::fact::{Recovery, RemitBuilt, RemittedSeq};
     use super::*;
     use crate::adjudication::determination::ClaimOutcome;
+    use crate::clock::Timestamp;
+    use crate::ids::{Npi, TraceNumber};
     use crate::money::Money;
 
     /// Two lines of one synthetic claim, both paid, one with two units of an authorization.
@@ -93,6 +121,38 @@ mod tests {
         assert_eq!(again.first(), Some(&SECOND_FORM));
         assert_eq!(from_bytes::<FactHead>(&mut again.clone()).unwrap(), head);
         assert_eq!(from_bytes::<Fact>(&mut again).unwrap(), fact);
+    }
+
+    #[test]
+    fn a_payment_of_the_first_form_took_nothing_back() {
+        let remit = RemitBuilt {
+            trace: TraceNumber::new("CS000000001"),
+            control_number: 3,
+            payee_npi: Npi::parse(b"1234567893").unwrap(),
+            payee_tin: None,
+            payee_name: "PAYEE".into(),
+            payee_bank: None,
+            pay_date: chrono::NaiveDate::from_ymd_opt(2026, 2, 20).unwrap(),
+            built_at: Timestamp::from_unix_seconds(1_790_000_000),
+            claims: vec![RemittedSeq { seq: 4, interest: Money::ZERO }],
+            charge: Money::from_cents(100),
+            paid: Money::from_cents(80),
+            interest: Money::ZERO,
+            recovery: Recovery::default(),
+        };
+        let fact = Fact::RemitBuilt(Box::new(remit.clone()));
+        let today = to_bytes(&fact).unwrap();
+        assert_eq!(today.first(), Some(&SECOND_PAYMENT));
+        assert_eq!(from_bytes::<Fact>(&mut today.clone()).unwrap(), fact);
+        assert_eq!(from_bytes::<FactHead>(&mut today.clone()).unwrap(), FactHead::RemitBuilt);
+        // The first form ended where the recovery begins.
+        let recovery = postcard::to_stdvec(&remit.recovery).unwrap();
+        let mut first = today[..today.len() - recovery.len()].to_vec();
+        first[0] = FIRST_PAYMENT;
+        assert_eq!(from_bytes::<Fact>(&mut first.clone()).unwrap(), fact);
+        assert_eq!(from_bytes::<FactHead>(&mut first.clone()).unwrap(), FactHead::RemitBuilt);
+        first.pop();
+        assert!(from_bytes::<Fact>(&mut first).is_err());
     }
 
     #[test]

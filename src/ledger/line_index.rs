@@ -14,7 +14,6 @@
 //! A part holds the entries that begin with the same bits; it has its own filter, so that a run of any
 //! size is written in one walk with the keys of one part in memory.
 
-use std::cmp::Ordering;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::iter::Peekable;
@@ -133,26 +132,57 @@ impl Run {
         }))
     }
 
-    /// The claim that had this line, if one of the run did.
+    /// The first claim that had this line and still stands, if one of the run did.
     ///
     /// # Errors
     /// I/O.
-    pub fn find(&self, fingerprint: &LineFingerprint) -> io::Result<Option<ClaimId>> {
+    pub fn find(&self, fingerprint: &LineFingerprint, stands: &dyn Fn(&ClaimId) -> bool) -> io::Result<Option<ClaimId>> {
+        let mut first = None;
+        self.each_from(fingerprint, &mut |(found, claim)| {
+            let is_it = found == *fingerprint;
+            first = Some(claim).filter(|claim| is_it && stands(claim));
+            is_it && first.is_none()
+        })?;
+        Ok(first)
+    }
+
+    /// The last entry that begins with these bytes, at least eight.
+    ///
+    /// # Errors
+    /// I/O.
+    pub(super) fn find_beginning(&self, beginning: &[u8]) -> io::Result<Option<LineEntry>> {
+        let (mut least, mut last) = ([0; 16], None);
+        least.iter_mut().zip(beginning).for_each(|(to, from)| *to = *from);
+        self.each_from(&least, &mut |entry| {
+            let is_it = entry.0.starts_with(beginning);
+            if is_it {
+                last = Some(entry);
+            }
+            is_it
+        })?;
+        Ok(last)
+    }
+
+    /// The entries from a fingerprint on, as long as `wants` says so; none where the filter does not know its
+    /// beginning.
+    fn each_from(&self, fingerprint: &LineFingerprint, wants: &mut dyn FnMut(LineEntry) -> bool) -> io::Result<()> {
         let part = self.parts.get(part_of(fingerprint, self.parts.len()));
         let Some(part) = part.filter(|part| part.filter.as_ref().is_some_and(|filter| filter.contains(&key(fingerprint)))) else {
-            return Ok(None);
+            return Ok(());
         };
         let (mut low, mut high) = (part.from, part.to);
         while low < high {
             let middle = low + (high - low) / 2;
-            let (found, claim) = self.entry(middle)?;
-            match found.cmp(fingerprint) {
-                Ordering::Equal => return Ok(Some(claim)),
-                Ordering::Less => low = middle + 1,
-                Ordering::Greater => high = middle,
+            if self.entry(middle)?.0 < *fingerprint {
+                low = middle + 1;
+            } else {
+                high = middle;
             }
         }
-        Ok(None)
+        while low < part.to && wants(self.entry(low)?) {
+            low += 1;
+        }
+        Ok(())
     }
 
     fn entry(&self, place: u64) -> io::Result<LineEntry> {
@@ -344,7 +374,8 @@ pub fn merge_small(directory: &Path, runs: &mut Vec<Run>) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes neighbouring runs as one, reading each once; of equal fingerprints the oldest run's stays.
+/// Writes neighbouring runs as one, reading each once. Of equal fingerprints each run's stays, the oldest
+/// first: a claim may have been taken back since, and then the next one counts.
 fn merge(directory: &Path, parts: &[Run]) -> io::Result<Run> {
     let (Some(oldest), Some(newest)) = (parts.first(), parts.last()) else {
         return Err(io::Error::other("no runs to merge"));
@@ -357,10 +388,10 @@ fn merge(directory: &Path, parts: &[Run]) -> io::Result<Run> {
     let mut walks = parts.iter().map(|part| part.walk().map(Iterator::peekable)).collect::<io::Result<Vec<_>>>()?;
     let mut before = None;
     while let Some(entry) = take_least(&mut walks)? {
-        if before != Some(entry.0) {
+        if before != Some(entry) {
             writer.push(&entry)?;
         }
-        before = Some(entry.0);
+        before = Some(entry);
     }
     writer.finish()
 }
@@ -440,7 +471,7 @@ mod tests {
         let runs = open_runs(directory.path()).unwrap();
         for number in 0..10_000 {
             let (fingerprint, claim) = entry(number);
-            let found = runs[0].find(&fingerprint).unwrap();
+            let found = runs[0].find(&fingerprint, &|_| true).unwrap();
             assert_eq!(found, (number < 5_000).then_some(claim), "{number}");
         }
     }
@@ -460,7 +491,16 @@ mod tests {
             merge_small(directory.path(), &mut runs).unwrap();
         }
         assert_eq!(runs.len(), 1);
-        assert_eq!(runs[0].find(&entry(0).0).unwrap(), Some(entry(0).1));
+        let all = |_: &ClaimId| true;
+        assert_eq!(runs[0].find(&entry(0).0, &all).unwrap(), Some(entry(0).1));
+        // Each claim of a line is there, for when those before it stand no more.
+        for part in 1..limits::LINE_RUNS_MERGED {
+            let found = runs[0].find(&entry(0).0, &|claim| *claim != entry(0).1 && claim.as_bytes()[0] > part as u8);
+            assert_eq!(found.unwrap(), Some(ClaimId::from_bytes([part as u8 + 1; 16])));
+        }
+        assert_eq!(runs[0].find(&entry(0).0, &|_| false).unwrap(), None);
+        assert_eq!(runs[0].find_beginning(&entry(7).0[..9]).unwrap(), Some(entry(7)));
+        assert_eq!(runs[0].find_beginning(&[0; 9]).unwrap(), None);
         let reopened = open_runs(directory.path()).unwrap();
         assert_eq!((reopened.len(), reopened[0].last()), (1, limits::LINE_RUNS_MERGED * 10));
     }
@@ -478,7 +518,11 @@ mod tests {
         let reopened = Run::open(&merged.path).unwrap().unwrap();
         for number in 0..size * 2 + 1_000 {
             let (fingerprint, claim) = entry(number);
-            assert_eq!(reopened.find(&fingerprint).unwrap(), (number < size * 2).then_some(claim), "{number}");
+            assert_eq!(
+                reopened.find(&fingerprint, &|_| true).unwrap(),
+                (number < size * 2).then_some(claim),
+                "{number}"
+            );
         }
     }
 

@@ -4,12 +4,14 @@
 //! its order. Every change is one [`Batch`] in one transaction. The trait is what the pipeline knows;
 //! [`sqlite::SqliteLedger`] is the embedded store behind it.
 
+pub mod claim_index;
 pub mod inspection;
 mod journal;
 pub mod line_index;
 mod payables;
 pub mod readers;
 pub mod remits;
+mod reversals;
 mod schema;
 pub mod sqlite;
 mod step;
@@ -18,7 +20,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::events::fact::{ClaimCounts, DeadUnit, Fact, FactHead};
+use crate::events::fact::{ClaimCounts, DeadUnit, Fact, FactHead, PayeeBalance};
 use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin, Token};
 use crate::money::{Money, Quantity};
 use crate::tables::refdata::authorizations::AuthorizationRow;
@@ -145,6 +147,8 @@ pub struct Batch {
     pub fingerprints: Vec<(LineFingerprint, ClaimId)>,
     /// Units consumed since the last batch, per authorization row.
     pub units: Vec<(AuthorizationRow, Quantity)>,
+    /// Units that decisions which were taken back give back, some of them maybe consumed by this batch.
+    pub returned: Vec<(AuthorizationRow, Quantity)>,
     /// The file these facts belong to, its progress and state after them.
     pub file: Option<(i64, Progress, FileState)>,
     /// Deliveries that came this far.
@@ -229,6 +233,8 @@ pub struct ClaimDue {
     pub charge: Money,
     /// Without interest.
     pub paid: Money,
+    /// What bears interest when it is late; `None` for a decision that is taken back.
+    pub principal: Option<Money>,
 }
 
 /// How far a delivery has come.
@@ -371,6 +377,31 @@ pub trait Ledger {
     /// # Errors
     /// [`LedgerError`].
     fn claims_due(&self, payee: i64, after: Seq, count: usize) -> Result<Vec<ClaimDue>, LedgerError>;
+
+    /// What a payee has too much.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn balance(&self, payee: i64) -> Result<PayeeBalance, LedgerError>;
+
+    /// Where the decision at this position was taken back; what made it so stands right behind that.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn reversal_of(&self, decided: Seq) -> Result<Option<Seq>, LedgerError>;
+
+    /// Every claim whose decision was taken back.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn reversed_claims(&self) -> Result<Vec<ClaimId>, LedgerError>;
+
+    /// The claims of every batch that begins after a position, up to another, sorted, oldest batch first, with
+    /// the batch's own position.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    fn claims_between(&self, after: Seq, up_to: Seq, each: &mut dyn FnMut(Seq, Vec<claim_index::ClaimEntry>)) -> Result<(), LedgerError>;
 
     /// All files, oldest first.
     ///

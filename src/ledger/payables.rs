@@ -10,6 +10,7 @@ use rusqlite::{Connection, params};
 
 use super::journal::as_i64;
 use super::{ClaimDue, LedgerError, PayeeDue, Seq};
+use crate::adjudication::decision::{Decision, Reversal};
 use crate::events::fact::Fact;
 use crate::ids::{Npi, Tin};
 use crate::money::Money;
@@ -65,8 +66,11 @@ fn place(number: i64) -> [u8; 13] {
 
 /// Records what the decisions among these facts owe.
 pub(super) fn insert(connection: &Connection, key: &RecordKey, payees: &mut Payees, first: Seq, facts: &[Fact]) -> Result<(), LedgerError> {
-    let mut statement = connection.prepare_cached("INSERT INTO payable VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut statement = connection.prepare_cached("INSERT INTO payable VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     for (seq, fact) in (first..).zip(facts) {
+        if let Fact::ClaimReversed(reversal) = fact {
+            take_back(connection, key, payees, seq, reversal)?;
+        }
         let Fact::ClaimAdjudicated(decision) = fact else { continue };
         let Some(npi) = decision.echo.billing_npi.filter(|_| decision.determination.outcome().is_remitted()) else {
             continue;
@@ -78,9 +82,41 @@ pub(super) fn insert(connection: &Connection, key: &RecordKey, payees: &mut Paye
             as_i64(seq),
             received_on,
             determination.charge().cents(),
-            determination.paid().cents()
+            determination.paid().cents(),
+            newly_due(decision).cents()
         ])?;
     }
+    Ok(())
+}
+
+/// What bears interest: of a replacement only what its original had not been paid.
+fn newly_due(decision: &Decision) -> Money {
+    let paid = decision.determination.paid();
+    match (decision.determination.reverses(), decision.facts.original.found()) {
+        (Some(_), Some(original)) => (paid - original.paid).max(Money::ZERO),
+        (None, _) | (_, None) => paid,
+    }
+}
+
+/// Records what a payee must give back. Where the decision that is taken back waits for payment itself,
+/// it goes out beside its reversal, and no more of it is late than what stays paid.
+fn take_back(connection: &Connection, key: &RecordKey, payees: &mut Payees, seq: Seq, reversal: &Reversal) -> Result<(), LedgerError> {
+    let Some(npi) = reversal.billing_npi.filter(|_| reversal.outcome.is_remitted()) else {
+        return Ok(());
+    };
+    let number = payees.number_or_record(connection, key, (npi, reversal.billing_tin))?;
+    connection
+        .prepare_cached("INSERT INTO payable VALUES (?1, ?2, ?3, ?4, ?5, NULL)")?
+        .execute(params![
+            number,
+            as_i64(seq),
+            reversal.received_on.num_days_from_ce(),
+            -reversal.charge.cents(),
+            -reversal.paid.cents()
+        ])?;
+    connection
+        .prepare_cached("UPDATE payable SET principal = min(principal, ?3) WHERE payee = ?1 AND seq = ?2")?
+        .execute(params![number, as_i64(reversal.decided_seq), reversal.corrected_paid.cents()])?;
     Ok(())
 }
 
@@ -140,18 +176,25 @@ fn received_on(days: i32) -> Result<NaiveDate, LedgerError> {
 /// See [`super::Ledger::claims_due`].
 pub(super) fn claims_due(connection: &Connection, payee: i64, after: Seq, count: usize) -> Result<Vec<ClaimDue>, LedgerError> {
     let mut statement =
-        connection.prepare_cached("SELECT seq, received_on, charge, paid FROM payable WHERE payee = ?1 AND seq > +?2 ORDER BY seq LIMIT +?3")?;
+        connection.prepare_cached("SELECT seq, received_on, charge, paid, principal FROM payable WHERE payee = ?1 AND seq > +?2 ORDER BY seq LIMIT +?3")?;
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let rows = statement.query_map(params![payee, as_i64(after), count], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, i32>(1)?, row.get(2)?, row.get(3)?))
+        Ok((
+            row.get::<_, i64>(0)?,
+            row.get::<_, i32>(1)?,
+            row.get(2)?,
+            row.get(3)?,
+            row.get::<_, Option<i64>>(4)?,
+        ))
     })?;
     rows.map(|row| {
-        let (seq, days, charge, paid) = row?;
+        let (seq, days, charge, paid, principal) = row?;
         Ok(ClaimDue {
             seq: seq.unsigned_abs(),
             received_on: received_on(days)?,
             charge: Money::from_cents(charge),
             paid: Money::from_cents(paid),
+            principal: principal.map(Money::from_cents),
         })
     })
     .collect()

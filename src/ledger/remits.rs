@@ -267,6 +267,7 @@ pub(super) fn note(connection: &Connection, first: Seq, facts: &[Fact]) -> Resul
             | Fact::AckBuilt(_)
             | Fact::ClaimRejected(_)
             | Fact::ClaimAdjudicated(_)
+            | Fact::ClaimReversed(_)
             | Fact::DeadLettered(_)
             | Fact::Redriven(_) => {}
         }
@@ -390,6 +391,7 @@ mod tests {
             charge: Money::ZERO,
             paid: Money::ZERO,
             interest: Money::ZERO,
+            recovery: Default::default(),
         }
     }
 
@@ -525,7 +527,12 @@ mod tests {
         .unwrap();
         let rows = |ledger: &SqliteLedger| [1, 2].map(|built| ledger.remit(built).unwrap());
         let before = rows(&ledger);
-        ledger.connection.execute_batch("DROP TABLE remit; PRAGMA user_version = 5;").unwrap();
+        ledger
+            .connection
+            .execute_batch(
+                "DROP TABLE remit; DROP TABLE reversed; DROP TABLE payee_balance; ALTER TABLE payable DROP COLUMN principal; PRAGMA user_version = 5;",
+            )
+            .unwrap();
         drop(ledger);
         let ledger = open(directory.path());
         assert_eq!(rows(&ledger), before, "the index is what the journal says");

@@ -1,19 +1,20 @@
 //! The tables of `ledger.db`, their version, and how an older one is taken over.
 //!
-//! To the next editor: [`TABLES`] and the table of [`remits`] are version [`VERSION`]; change them together and write the migration.
+//! To the next editor: [`TABLES`] and the tables of [`remits`] and [`reversals`] are version [`VERSION`]; change them together
+//! and write the migration.
 
 use rusqlite::{Connection, params};
 
 use super::{LedgerError, Seq, reach};
-use super::{journal, payables, remits};
+use super::{journal, payables, remits, reversals};
 use crate::events::fact::Fact;
 use crate::ids::{Npi, Tin};
 use crate::sealing::{Keys, RecordKey};
 
 /// Version 1 was never released; 2 had one delivery for events and files together, 3 had payees in
 /// clear, 4 did not say which facts have answers, nor what was taken from which channel, and 5 did not know
-/// which partner has which 835.
-const VERSION: i64 = 6;
+/// which partner has which 835; 6 knew nothing of what is taken back.
+const VERSION: i64 = 7;
 
 /// Facts that a migration has in memory.
 const FACTS_AT_ONCE: usize = 1_024;
@@ -32,7 +33,7 @@ CREATE TABLE claim_run(first_seq INTEGER PRIMARY KEY, entries BLOB NOT NULL);
 CREATE TABLE unit_use(authorization_row INTEGER PRIMARY KEY, units TEXT NOT NULL);
 CREATE TABLE payee(number INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
 CREATE TABLE payable(payee INTEGER NOT NULL REFERENCES payee, seq INTEGER NOT NULL, received_on INTEGER NOT NULL, charge INTEGER NOT NULL,
-                     paid INTEGER NOT NULL, PRIMARY KEY(payee, seq)) WITHOUT ROWID;
+                     paid INTEGER NOT NULL, principal INTEGER, PRIMARY KEY(payee, seq)) WITHOUT ROWID;
 CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE delivery(name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE dead_letter(letter INTEGER PRIMARY KEY, seq INTEGER NOT NULL, event INTEGER, is_redriven INTEGER NOT NULL);
@@ -55,6 +56,9 @@ pub(super) fn open(connection: &Connection, keys: &Keys) -> Result<RecordKey, Le
             }
             if found < 6 {
                 migrate_from_5(connection, &key)?;
+            }
+            if found < 7 {
+                migrate_from_6(connection)?;
             }
             Ok(key)
         }
@@ -84,6 +88,7 @@ fn create(connection: &Connection, keys: &Keys) -> Result<RecordKey, LedgerError
     let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(TABLES)?;
     transaction.execute_batch(remits::TABLE)?;
+    transaction.execute_batch(reversals::TABLES)?;
     transaction.execute("INSERT INTO meta VALUES ('record_key', ?1)", [wrapped])?;
     transaction.execute("INSERT INTO meta VALUES ('generation', randomblob(16))", [])?;
     transaction.pragma_update(None, "user_version", VERSION)?;
@@ -156,6 +161,16 @@ fn migrate_from_5(connection: &Connection, key: &RecordKey) -> Result<(), Ledger
     transaction.execute_batch(remits::TABLE)?;
     remits::fill(&transaction, key)?;
     transaction.pragma_update(None, "user_version", 6)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Nothing was taken back, so everything that waits bears interest on all of it.
+fn migrate_from_6(connection: &Connection) -> Result<(), LedgerError> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(reversals::TABLES)?;
+    transaction.execute_batch("ALTER TABLE payable ADD COLUMN principal INTEGER; UPDATE payable SET principal = paid;")?;
+    transaction.pragma_update(None, "user_version", 7)?;
     transaction.commit()?;
     Ok(())
 }

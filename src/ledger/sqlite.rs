@@ -9,10 +9,12 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::claim_index::{self, ClaimEntry};
 use super::journal::{self, as_i64};
 use super::line_index::{self, LineEntry};
 use super::payables::{self, Payees};
 use super::remits;
+use super::reversals;
 use super::schema;
 use super::step::Step;
 use super::{
@@ -20,7 +22,7 @@ use super::{
     Taken, reach,
 };
 use crate::clock::Timestamp;
-use crate::events::fact::{DeadUnit, Fact, FactHead};
+use crate::events::fact::{DeadUnit, Fact, FactHead, PayeeBalance};
 use crate::ids::{ClaimId, FileDigest, PartnerId};
 use crate::money::Quantity;
 use crate::sealing::{Keys, RecordKey};
@@ -75,11 +77,21 @@ impl SqliteLedger {
         {
             let mut statement = transaction.prepare_cached("SELECT units FROM unit_use WHERE authorization_row = ?1")?;
             let mut write = transaction.prepare_cached("INSERT OR REPLACE INTO unit_use VALUES (?1, ?2)")?;
-            for (row, units) in &batch.units {
+            let mut change = |row: &AuthorizationRow, after: &dyn Fn(Quantity) -> Option<Quantity>| {
                 let key = row.as_u64().cast_signed();
                 let before: Option<String> = statement.query_row([key], |row| row.get(0)).optional()?;
                 let before = before.as_deref().map_or(Ok(Quantity::ZERO), stored_units)?;
-                write.execute(params![key, (before + *units).to_string()])?;
+                let after = after(before).ok_or(LedgerError::Inconsistent {
+                    what: "more units were to be given back than were used",
+                })?;
+                write.execute(params![key, after.to_string()])?;
+                Ok::<(), LedgerError>(())
+            };
+            for (row, units) in &batch.units {
+                change(row, &|before| Some(before + *units))?;
+            }
+            for (row, units) in &batch.returned {
+                change(row, &|before| (before >= *units).then(|| before.less(*units)))?;
             }
         }
         if let Some((number, progress, state)) = &batch.file {
@@ -94,6 +106,7 @@ impl SqliteLedger {
             }
         }
         payables::settle(&transaction, &self.payees, &batch.facts)?;
+        reversals::insert(&transaction, &self.payees, first, &batch.facts)?;
         remits::note(&transaction, first, &batch.facts)?;
         for (counter, value) in &batch.counters {
             transaction
@@ -325,6 +338,31 @@ impl Ledger for SqliteLedger {
         payables::claims_due_by_receipt(&self.connection)
     }
 
+    fn balance(&self, payee: i64) -> Result<PayeeBalance, LedgerError> {
+        reversals::balance(&self.connection, payee)
+    }
+
+    fn reversal_of(&self, decided: Seq) -> Result<Option<Seq>, LedgerError> {
+        reversals::reversal_of(&self.connection, decided)
+    }
+
+    fn reversed_claims(&self) -> Result<Vec<ClaimId>, LedgerError> {
+        reversals::reversed_claims(&self.connection)
+    }
+
+    fn claims_between(&self, after: Seq, up_to: Seq, each: &mut dyn FnMut(Seq, Vec<ClaimEntry>)) -> Result<(), LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT first_seq, entries FROM claim_run WHERE first_seq > ?1 AND first_seq <= ?2 ORDER BY first_seq")?;
+        let mut rows = statement.query([as_i64(after), as_i64(up_to)])?;
+        while let Some(row) = rows.next()? {
+            let entries = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let entries = entries.as_chunks::<24>().0.iter().map(claim_index::split).collect();
+            each(row.get::<_, i64>(0)?.unsigned_abs(), entries);
+        }
+        Ok(())
+    }
+
     fn files_after(&self, number: i64) -> Result<Vec<FileRow>, LedgerError> {
         let mut statement = self
             .connection
@@ -440,6 +478,7 @@ fn insert_runs(connection: &Connection, first: Seq, batch: &Batch) -> Result<(),
                 | Fact::FileRejected(_)
                 | Fact::FileCompleted(_)
                 | Fact::AckBuilt(_)
+                | Fact::ClaimReversed(_)
                 | Fact::RemitBuilt(_)
                 | Fact::RemitDelivered(_)
                 | Fact::RemitSent(_)
@@ -585,7 +624,7 @@ mod tests {
         ledger
             .connection
             .execute_batch(
-                "DROP TABLE dead_letter; DROP TABLE answer; DROP TABLE taken; DROP TABLE remit; DELETE FROM meta WHERE name = 'generation'; ALTER TABLE payee ADD COLUMN npi TEXT; ALTER TABLE payee ADD COLUMN tin TEXT; PRAGMA user_version = 2;
+                "DROP TABLE dead_letter; DROP TABLE answer; DROP TABLE taken; DROP TABLE remit; DROP TABLE reversed; DROP TABLE payee_balance; ALTER TABLE payable DROP COLUMN principal; DELETE FROM meta WHERE name = 'generation'; ALTER TABLE payee ADD COLUMN npi TEXT; ALTER TABLE payee ADD COLUMN tin TEXT; PRAGMA user_version = 2;
                  INSERT INTO payee VALUES (1, x'', '1234567893', '951234567');
                  INSERT INTO delivery VALUES ('outbound', '{\"seq\":1,\"lengths\":{\"files\":7}}');",
             )

@@ -17,7 +17,7 @@ use crate::ids::{FileDigest, Npi};
 use crate::ledger::{Ledger, LedgerError, Seq};
 use crate::phi::Phi;
 use crate::remittance::balance::BalanceCheck;
-use crate::remittance::payment_batch::{self, BankAccount, Payee, PaymentMethod, PaymentTotals, RemittedClaim};
+use crate::remittance::payment_batch::{self, Balances, BankAccount, Payee, PaymentMethod, PaymentTotals, RemittedClaim};
 use crate::remittance::writer_835::{Remittance, RemittanceError, RemittanceHeader};
 use crate::x12::outgoing::{Envelope, InterchangeParty, Usage};
 use crate::x12::tokenizer::{Step, TokenError, Tokenizer};
@@ -236,6 +236,7 @@ fn for_each_claim_fact(
                 | FactHead::FileCompleted
                 | FactHead::AckBuilt
                 | FactHead::RemitBuilt
+                | FactHead::ClaimReversed
                 | FactHead::RemitDelivered
                 | FactHead::RemitSent
                 | FactHead::RemitAcknowledged
@@ -270,9 +271,14 @@ pub fn write_remittance(ledger: &impl Ledger, config: &Config, remit: &RemitBuil
     let totals = PaymentTotals {
         claims: remit.claims.len() as u64,
         charge: remit.charge,
-        paid: remit.paid,
+        paid: remit.net_paid(),
         interest: remit.interest,
-        payment: remit.payment(),
+        payment: remit.net_paid() + remit.interest,
+    };
+    let balances = Balances {
+        collected: remit.recovery.collected,
+        collected_from: remit.recovery.collected_from.as_ref(),
+        forwarded: remit.recovery.forwarded,
     };
     let envelope = Envelope {
         sender: config.payer.receiver_id,
@@ -291,12 +297,17 @@ pub fn write_remittance(ledger: &impl Ledger, config: &Config, remit: &RemitBuil
         pay_date: remit.pay_date,
         produced_on: remit.built_at.date_in(config.payer.timezone),
         totals,
+        balances,
     };
     let mut gate = ReleaseGate::default();
     let mut remittance = Remittance::begin(&header)?;
     for claims in remit.claims.chunks(FACTS_AT_ONCE) {
         let positions: Vec<Seq> = claims.iter().map(|claim| claim.seq).collect();
         for (claim, fact) in claims.iter().zip(ledger.facts_at(&positions)?) {
+            let (fact, reversed) = match fact {
+                Fact::ClaimReversed(reversal) => (ledger.fact(reversal.decided_seq)?, Some(reversal.reason)),
+                fact => (fact, None),
+            };
             let Fact::ClaimAdjudicated(decision) = fact else {
                 return Err(AnswerError::NotAClaim);
             };
@@ -304,6 +315,7 @@ pub fn write_remittance(ledger: &impl Ledger, config: &Config, remit: &RemitBuil
                 &remittance.claim(&RemittedClaim {
                     decision: &decision,
                     interest: claim.interest,
+                    reversed,
                 })?,
                 out,
             )?;
@@ -354,7 +366,7 @@ impl ReleaseGate {
                 finding: finding.to_string(),
             });
         }
-        if (report.claims, report.charge, report.paid, report.payment) != (remit.claims.len() as u64, remit.charge, remit.paid, remit.payment()) {
+        if (report.claims, report.charge, report.paid, report.payment) != (remit.claims.len() as u64, remit.charge, remit.net_paid(), remit.payment()) {
             return Err(AnswerError::Unbalanced {
                 trace,
                 finding: "its sums are not those of the payment".to_string(),

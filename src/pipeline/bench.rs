@@ -6,7 +6,7 @@ use super::decide::{Desk, Pending};
 use super::inbound::{InboundError, pending};
 use super::open_sets::for_each_claim;
 use super::survey::survey;
-use crate::adjudication::facts::{Facts, Receipt};
+use crate::adjudication::facts::{Facts, Known, Receipt};
 use crate::adjudication::{Tables, adjudicate_untold};
 use crate::claim::Claim;
 use crate::claim::assembler::{Assembled, Assembler};
@@ -101,7 +101,7 @@ pub fn bench(bytes: &[u8], desk: &Desk<'_>) -> Result<BenchReport, InboundError>
         .map(|pending| {
             (
                 receipt(pending),
-                Facts::gather(&pending.assembled.claim, desk.reference, &|_| Quantity::ZERO, Vec::new(), None),
+                Facts::gather(&pending.assembled.claim, desk.reference, &|_| Quantity::ZERO, Vec::new(), Known::NotLoaded),
                 &pending.assembled.claim,
             )
         })

@@ -136,6 +136,11 @@ fn subject(seq: Seq, fact: &Fact, ledger: &impl Ledger) -> Result<Subject, Ledge
             claims: vec![seq],
             ..of_file(decision.source.file)
         },
+        Fact::ClaimReversed(reversal) => Subject {
+            payee: reversal.billing_npi,
+            claims: vec![seq, reversal.decided_seq],
+            ..of_file(reversal.source.file)
+        },
         Fact::RemitBuilt(remit) => Subject {
             payee: Some(remit.payee_npi),
             claims: remit.claims.iter().map(|claim| claim.seq).collect(),

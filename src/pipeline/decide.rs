@@ -5,11 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chrono_tz::Tz;
 
+use super::originals::{Standing, Successor};
 use super::seen::Seen;
 use super::tally;
-use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
+use crate::adjudication::decision::{ClaimSource, Decision, Rejection, Reversal};
 use crate::adjudication::determination::{Determination, LineDetermination, LineOutcome, PendReason};
-use crate::adjudication::facts::{EarlierLine, Facts, Receipt};
+use crate::adjudication::facts::{EarlierLine, Facts, Known, Receipt};
 use crate::adjudication::trace::Rule;
 use crate::adjudication::{Tables, adjudicate, adjudicate_untold, line_identity};
 use crate::claim::Claim;
@@ -21,7 +22,7 @@ use crate::edits::{EditContext, Lookup, NoCodeSets, ProviderLookup, edit};
 use crate::events::fact::Fact;
 use crate::finding::{Finding, Severity};
 use crate::ids::{Cin, ClaimId, PayerClaimNumber, Token};
-use crate::ledger::{FileRow, LineFingerprint};
+use crate::ledger::{FileRow, LedgerError, LineFingerprint};
 use crate::phi::{Phi, Purpose};
 use crate::sealing::Keys;
 use crate::tables::refdata::ReferenceData;
@@ -41,6 +42,8 @@ pub struct Pending {
 #[derive(Debug)]
 pub struct Decided {
     pub fact: Fact,
+    /// The decision that it takes back.
+    pub reversal: Option<Box<Reversal>>,
     pub fingerprints: Vec<(LineFingerprint, ClaimId)>,
 }
 
@@ -79,7 +82,8 @@ impl<'a> Desk<'a> {
     }
 
     /// Rejects or adjudicates one claim. The order of calls per member is the order of decisions.
-    pub fn decide(&self, pending: Pending, seen: &Seen) -> Decided {
+    /// `find_original` is asked for replacements and voids.
+    pub fn decide(&self, pending: Pending, seen: &Seen, find_original: &impl FindOriginal) -> Decided {
         let Pending {
             source,
             assembled: Assembled { claim, findings: reading },
@@ -115,15 +119,37 @@ impl<'a> Desk<'a> {
             };
             return Decided {
                 fact: Fact::ClaimRejected(Box::new(rejection)),
+                reversal: None,
                 fingerprints: Vec::new(),
             };
         }
         let fingerprints = self.fingerprints(&claim);
+        let original = match asks_for_original(&claim) && !is_encounter {
+            true => original(&claim, &member_token, find_original).unwrap_or_else(|error| {
+                seen.fail(error);
+                Known::NotLoaded
+            }),
+            false => Known::NotLoaded,
+        };
+        // As if a replaced claim had never been. One that can't be replaced decides nothing here.
+        let replaced = original.found().filter(|_| claim.is_replacement());
         let duplicates = fingerprints
             .iter()
-            .filter_map(|(line, fingerprint)| seen.line(fingerprint).map(|earlier_claim| EarlierLine { line: *line, earlier_claim }))
+            .filter_map(|(line, fingerprint)| {
+                let earlier = seen.line(fingerprint, replaced.map(|replaced| replaced.claim_id));
+                earlier.map(|earlier_claim| EarlierLine { line: *line, earlier_claim })
+            })
             .collect();
-        let gathered = guarded("facts", || Facts::gather(&claim, self.reference, &|row| seen.units_used(row), duplicates, None));
+        let units_used = |row| {
+            let given_back = replaced.iter().flat_map(|replaced| &replaced.consumed).filter(|consumed| consumed.row == row);
+            given_back.fold(seen.units_used(row), |used, consumed| used.less(consumed.units))
+        };
+        let fact = match &original {
+            Known::Found(standing) => Known::Found(standing.fact(&claim, self.zone)),
+            Known::Unknown => Known::Unknown,
+            Known::NotLoaded => Known::NotLoaded,
+        };
+        let gathered = guarded("facts", || Facts::gather(&claim, self.reference, &units_used, duplicates, fact));
         let failed = edits_failed || gathered.is_none();
         let facts = gathered.unwrap_or_default();
         let tables = Tables {
@@ -133,6 +159,10 @@ impl<'a> Desk<'a> {
         let determination = match failed {
             true => rule_failure(&claim),
             false => determine(&claim, &receipt, &facts, &tables),
+        };
+        let reversed = match original {
+            Known::Found(standing) => Some(standing).filter(|standing| determination.reverses() == Some(standing.claim_id)),
+            Known::Unknown | Known::NotLoaded => None,
         };
         for consumed in determination.consumed() {
             seen.consume(consumed.row, consumed.units);
@@ -148,13 +178,10 @@ impl<'a> Desk<'a> {
             })
             .map(|(_, fingerprint)| (fingerprint, claim_id))
             .collect();
-        for (fingerprint, claim) in &fingerprints {
-            seen.remember(*fingerprint, *claim);
-        }
         let decision = Decision {
             claim_id,
             version: 1,
-            payer_claim_number: payer_claim_number(&claim_id),
+            payer_claim_number: PayerClaimNumber::of(&claim_id),
             source,
             received_at: self.received_at,
             decided_at: self.decided_at,
@@ -168,8 +195,20 @@ impl<'a> Desk<'a> {
             rules: self.rules.digest(),
             refdata: self.reference.digest(),
         };
+        let reversal = reversed.map(|standing| {
+            let successor = match !decision.determination.outcome().is_remitted() {
+                true => Successor::Voided,
+                false => Successor::Replaced(Box::new(Standing::of(&decision, None))),
+            };
+            seen.reverse(&standing, successor);
+            Box::new(standing.reversed_by(&decision))
+        });
+        for (fingerprint, claim) in &fingerprints {
+            seen.remember(*fingerprint, *claim);
+        }
         Decided {
             fact: Fact::ClaimAdjudicated(Box::new(decision)),
+            reversal,
             fingerprints,
         }
     }
@@ -228,6 +267,23 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// Looks for the claim that a replacement or void names, among those of its member.
+pub trait FindOriginal: Fn(&PayerClaimNumber, &Token) -> Result<Option<Standing>, LedgerError> {}
+
+impl<F: Fn(&PayerClaimNumber, &Token) -> Result<Option<Standing>, LedgerError>> FindOriginal for F {}
+
+fn asks_for_original(claim: &Claim) -> bool {
+    claim.is_replacement() || claim.is_void()
+}
+
+fn original(claim: &Claim, member: &Token, find: &impl FindOriginal) -> Result<Known<Standing>, LedgerError> {
+    let found = match &claim.original_claim {
+        Some(number) => find(&number.value, member)?,
+        None => None,
+    };
+    Ok(found.map_or(Known::Unknown, Known::Found))
+}
+
 /// Adjudicates without a trace; a panic pends the claim for a person.
 pub fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_>) -> Determination {
     guarded("adjudication", || adjudicate_untold(claim, receipt, facts, tables)).unwrap_or_else(|| rule_failure(claim))
@@ -256,13 +312,6 @@ pub fn shard(claim: &Claim) -> usize {
     };
     let [first, ..] = *hasher.finalize().as_bytes();
     usize::from(first) % crate::limits::MEMBER_SHARDS
-}
-
-/// CLP07: `C` and 18 hex digits of the claim id; the same on every run.
-fn payer_claim_number(claim: &ClaimId) -> PayerClaimNumber {
-    let mut number = claim.hex().to_ascii_uppercase();
-    number.truncate(18);
-    PayerClaimNumber::new(format!("C{number}"))
 }
 
 fn rule_failure(claim: &Claim) -> Determination {

@@ -8,7 +8,7 @@ use super::replay::open_reference;
 use super::rule_store;
 use super::survey::survey;
 use crate::adjudication::Tables;
-use crate::adjudication::decision::{ClaimSource, Decision};
+use crate::adjudication::decision::{ClaimSource, Decision, Reversal};
 use crate::adjudication::trace::{Evidence, Step};
 use crate::claim::Claim;
 use crate::events::fact::Fact;
@@ -27,6 +27,8 @@ pub enum Explanation {
     },
     Decided {
         decision: Box<Decision>,
+        /// How the decision was taken back, where it was.
+        reversal: Option<Box<Reversal>>,
         steps: Vec<ToldStep>,
         /// The same determination came out again.
         same_again: bool,
@@ -70,6 +72,13 @@ pub fn explain(house: &House, claim_id: &ClaimId, verify: bool) -> Result<Option
         }
         _ => return Err(InboundError::Unstable),
     };
+    let reversal = match house.ledger.reversal_of(seq)? {
+        None => None,
+        Some(reversal) => match house.ledger.fact(reversal)? {
+            Fact::ClaimReversed(reversal) => Some(reversal),
+            _ => return Err(InboundError::Unstable),
+        },
+    };
     let ReadAgain { claim, interchange_byte } = read_claim(house, &decision.source)?.ok_or(InboundError::Unstable)?;
     let rules = rule_store::in_force_or_kept(&house.directory.rules(), &house.keys, &house.rules, decision.rules)?
         .ok_or(InboundError::OtherRules { digest: decision.rules })?;
@@ -91,6 +100,7 @@ pub fn explain(house: &House, claim_id: &ClaimId, verify: bool) -> Result<Option
     let bytes_hold = !verify || (evidence_stands() && is_as_received(house, &decision.source)?);
     Ok(Some(Explanation::Decided {
         decision,
+        reversal,
         steps,
         same_again,
         bytes_hold,

@@ -86,6 +86,7 @@ pub fn answer_of(ledger: &SqliteLedger, config: &Config, file: &FileDigest, part
                 | Fact::ClaimRejected(_)
                 | Fact::ClaimAdjudicated(_)
                 | Fact::RemitBuilt(_)
+                | Fact::ClaimReversed(_)
                 | Fact::RemitDelivered(_)
                 | Fact::RemitSent(_)
                 | Fact::RemitAcknowledged(_)

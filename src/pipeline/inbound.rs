@@ -11,6 +11,7 @@ use super::acknowledge::{acknowledgements, note_rejections};
 use super::decide::{Decided, Desk, Pending};
 use super::house::{House, HouseError};
 use super::open_sets::{OpenSet, SetRead, for_each_claim};
+use super::originals;
 use super::outbox::Unrecorded;
 use super::reading::ReadError;
 use super::remit_answers;
@@ -27,7 +28,7 @@ use crate::config::{Config, Profile};
 use crate::envelope::Interchange;
 use crate::events::fact::{ClaimCounts, Fact, FileCompleted, FileRejected, RejectReason};
 use crate::finding::{Check, Finding, ReportCode};
-use crate::ids::{ContentDigest, PartnerId};
+use crate::ids::{ClaimId, ContentDigest, PartnerId, PayerClaimNumber, Token};
 use crate::intake::archive::Archived;
 use crate::ledger::{Admission, Arrival, Batch, Counter, FileRow, FileState, Ledger, LedgerError, Numbers, Progress, Seq, reach};
 use crate::position::Position;
@@ -507,11 +508,13 @@ fn decide_at_once(
     let left = claims.into_iter().skip(usize::try_from(row.progress.claims).unwrap_or(usize::MAX));
     let desk = Desk::new((&house.keys, &house.reference, &house.rules, &house.config), row, profile, decided_at);
     let start = Instant::now();
-    let decided: Vec<Decided> = left.map(|pending| desk.decide(pending, seen)).collect();
+    // On this connection, which alone sees what is not durable yet.
+    let find_original = |number: &PayerClaimNumber, member: &Token| originals::find(&house.ledger, seen, Seq::MAX, number, member);
+    let decided: Vec<Decided> = left.map(|pending| desk.decide(pending, seen, &find_original)).collect();
     let (mut progress, mut places) = (row.progress, SetPlaces::of_unfinished(&house.ledger, row)?);
     if !decided.is_empty() {
         tally::batch_decided(start.elapsed());
-        seen.batch_decided().map_err(LedgerError::Index)?;
+        seen.batch_decided()?;
         let unrecorded = house.outbox.unrecorded();
         let (first, facts) = append(&mut house.ledger, row, &mut progress, decided, &unrecorded)?;
         places.note(first, &facts);
@@ -560,8 +563,16 @@ pub(super) fn append(
 ) -> Result<(Seq, Vec<Fact>), InboundError> {
     let before = progress.counts;
     let mut batch = Batch::default();
+    let first_of_batch = ledger.last_seq()? + 1;
     for decided in decided {
         progress.claims += 1;
+        if let Some(mut reversal) = decided.reversal {
+            if reversal.decided_seq == 0 {
+                reversal.decided_seq = position_of(&reversal.claim_id, ledger, first_of_batch, &batch.facts)?;
+            }
+            batch.returned.extend(reversal.returned.iter().map(|returned| (returned.row, returned.units)));
+            batch.facts.push(Fact::ClaimReversed(reversal));
+        }
         match &decided.fact {
             Fact::ClaimAdjudicated(decision) => {
                 let determination = &decision.determination;
@@ -576,6 +587,7 @@ pub(super) fn append(
             | Fact::FileRejected(_)
             | Fact::FileCompleted(_)
             | Fact::AckBuilt(_)
+            | Fact::ClaimReversed(_)
             | Fact::RemitBuilt(_)
             | Fact::RemitDelivered(_)
             | Fact::RemitSent(_)
@@ -587,7 +599,7 @@ pub(super) fn append(
         batch.facts.push(decided.fact);
     }
     if progress.first_seq == 0 {
-        progress.first_seq = ledger.last_seq()? + 1;
+        progress.first_seq = first_of_batch;
     }
     let _commit = tracing::info_span!("commit", claims = batch.facts.len()).entered();
     batch.file = Some((row.number, *progress, FileState::Open));
@@ -597,4 +609,16 @@ pub(super) fn append(
     reach("inbound::claims::after-append")?;
     BatchTally::of(&batch.facts).record(&before, &progress.counts);
     Ok((first, batch.facts))
+}
+
+/// Where a claim's decision stands that was not in the journal when it was asked for.
+fn position_of(claim: &ClaimId, ledger: &impl Ledger, first: Seq, facts: &[Fact]) -> Result<Seq, LedgerError> {
+    let is_it = |fact: &Fact| matches!(fact, Fact::ClaimAdjudicated(decision) if decision.claim_id == *claim);
+    let in_batch = (first..).zip(facts).find_map(|(seq, fact)| is_it(fact).then_some(seq));
+    match in_batch {
+        Some(seq) => Ok(seq),
+        None => ledger.find_claim(claim)?.ok_or(LedgerError::Inconsistent {
+            what: "a decision that is to be taken back is not in the journal",
+        }),
+    }
 }

@@ -20,6 +20,7 @@ pub mod house;
 pub mod inbound;
 pub mod inspection;
 pub mod open_sets;
+pub mod originals;
 pub mod outbound;
 pub mod outbox;
 pub mod outcome_check;

@@ -241,6 +241,7 @@ fn stage_answer(ledger: &SqliteLedger, config: &Config, files: &OutboundFiles<'_
         | Fact::FileCompleted(_)
         | Fact::ClaimRejected(_)
         | Fact::ClaimAdjudicated(_)
+        | Fact::ClaimReversed(_)
         | Fact::RemitDelivered(_)
         | Fact::RemitSent(_)
         | Fact::RemitAcknowledged(_)
@@ -292,6 +293,7 @@ mod tests {
             charge: Money::ZERO,
             paid,
             interest: Money::ZERO,
+            recovery: Default::default(),
         }))
     }
 

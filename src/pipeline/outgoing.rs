@@ -34,6 +34,7 @@ pub fn outgoing_events(ledger: &impl Ledger, facts: &[(Seq, Fact)], letters: &[D
             | Fact::AckBuilt(_)
             | Fact::ClaimRejected(_)
             | Fact::ClaimAdjudicated(_)
+            | Fact::ClaimReversed(_)
             | Fact::RemitBuilt(_)
             | Fact::RemitDelivered(_)
             | Fact::RemitSent(_)

@@ -6,7 +6,7 @@ use compact_str::CompactString;
 use super::house::House;
 use super::tally;
 use crate::clock::Timestamp;
-use crate::events::fact::{Fact, PayeeBank, RemitBuilt, RemittedSeq};
+use crate::events::fact::{Fact, PayeeBalance, PayeeBank, Recovery, RemitBuilt, RemittedSeq};
 use crate::ids::{Form, Npi, Tin, TraceNumber};
 use crate::ledger::{Batch, ClaimDue, Counter, Ledger, LedgerError, Numbers, PayeeDue, reach};
 use crate::limits;
@@ -39,17 +39,24 @@ pub fn run(house: &mut House, pay_date: NaiveDate, progress: &dyn Fn(u64, u64)) 
     );
     let (mut built, mut claims_built) = (Vec::new(), 0);
     for payee in due {
-        let mut after = 0;
+        let (mut after, mut balance) = (0, house.ledger.balance(payee.number)?);
         loop {
-            let claims = house.ledger.claims_due(payee.number, after, limits::CLAIMS_PER_REMITTANCE_MAX)?;
+            let mut claims = house.ledger.claims_due(payee.number, after, limits::CLAIMS_PER_REMITTANCE_MAX)?;
+            if claims.len() == limits::CLAIMS_PER_REMITTANCE_MAX {
+                // A reversal goes with what corrects it, which stands right behind it.
+                while claims.len() > 1 && claims.last().is_some_and(|last| last.principal.is_none()) {
+                    claims.pop();
+                }
+            }
             let Some(last) = claims.last() else { break };
             after = last.seq;
             let oldest = claims.iter().map(|due| due.received_on).min().unwrap_or(pay_date);
-            let remit = build(house, &payee, &claims, pay_date, (numbers.0.take(), numbers.1.take()))?;
+            let remit = build(house, &payee, &claims, &balance, pay_date, (numbers.0.take(), numbers.1.take()))?;
+            balance = balance.after(&remit.trace, &remit.recovery);
             tally::remittance_built(&remit, oldest);
             run.remittances += 1;
             run.claims += remit.claims.len() as u64;
-            run.paid += remit.paid;
+            run.paid += remit.net_paid();
             run.interest += remit.interest;
             claims_built += remit.claims.len();
             built.push(Fact::RemitBuilt(Box::new(remit)));
@@ -79,7 +86,14 @@ fn record(house: &mut House, facts: Vec<Fact>, (controls, traces): (Numbers, Num
     reach("payment-run::record::after-append")
 }
 
-fn build(house: &House, payee: &PayeeDue, claims: &[ClaimDue], pay_date: NaiveDate, (control_number, trace): (u32, u32)) -> Result<RemitBuilt, LedgerError> {
+fn build(
+    house: &House,
+    payee: &PayeeDue,
+    claims: &[ClaimDue],
+    balance: &PayeeBalance,
+    pay_date: NaiveDate,
+    (control_number, trace): (u32, u32),
+) -> Result<RemitBuilt, LedgerError> {
     let mut remit = RemitBuilt {
         trace: TraceNumber::new(format!("CS{trace:09}")),
         control_number,
@@ -93,26 +107,33 @@ fn build(house: &House, payee: &PayeeDue, claims: &[ClaimDue], pay_date: NaiveDa
         charge: Money::ZERO,
         paid: Money::ZERO,
         interest: Money::ZERO,
+        recovery: Recovery::default(),
     };
+    let mut reversed = Money::ZERO;
     for due in claims {
         let interest = owed(house, due, pay_date)?;
         remit.claims.push(RemittedSeq { seq: due.seq, interest });
         remit.charge += due.charge;
-        remit.paid += due.paid;
         remit.interest += interest;
+        match due.principal {
+            Some(_) => remit.paid += due.paid,
+            None => reversed -= due.paid,
+        }
     }
+    let before_balances = remit.paid + remit.interest - reversed;
+    remit.recovery = Recovery::of(reversed, before_balances, balance);
     Ok(remit)
 }
 
 /// Interest on a claim. Whether it was an emergency is only asked where an earlier rule holds.
 fn owed(house: &House, due: &ClaimDue, pay_date: NaiveDate) -> Result<Money, LedgerError> {
-    let rules = &house.rules.prompt_pay;
-    let is_by_emergency = rules.before.is_some() && due.received_on < rules.received_from && !due.paid.is_zero();
+    let (rules, principal) = (&house.rules.prompt_pay, due.principal.unwrap_or(Money::ZERO));
+    let is_by_emergency = rules.before.is_some() && due.received_on < rules.received_from && principal > Money::ZERO;
     let of = match is_by_emergency && is_emergency(&house.ledger.fact(due.seq)?) {
         true => emergency_interest,
         false => interest,
     };
-    Ok(of(due.paid, due.received_on, pay_date, rules))
+    Ok(of(principal, due.received_on, pay_date, rules))
 }
 
 /// Place of service 23, or a revenue code of the emergency room.
@@ -131,7 +152,11 @@ fn is_emergency(fact: &Fact) -> bool {
 /// As the first claim that has a name gives it.
 fn payee_name(house: &House, claims: &[ClaimDue]) -> Result<CompactString, LedgerError> {
     for due in claims {
-        let Fact::ClaimAdjudicated(decision) = house.ledger.fact(due.seq)? else {
+        let named = match house.ledger.fact(due.seq)? {
+            Fact::ClaimReversed(reversal) => house.ledger.fact(reversal.decided_seq)?,
+            fact => fact,
+        };
+        let Fact::ClaimAdjudicated(decision) = named else {
             return Err(LedgerError::Inconsistent {
                 what: "a payable position that is no decision",
             });

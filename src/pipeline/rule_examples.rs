@@ -3,7 +3,8 @@
 //! An example is `<rule-id>--<what-it-shows>.x12` with a `.toml` of the same name beside it; tables that it
 //! does not set are those of `reference/` in the same directory. Examples are decided as the program
 //! decides, each claim after the ones before it, but for the edits: a rule is shown also where an edit
-//! would stop the claim first.
+//! would stop the claim first. A replacement or void names the claim before it by `C` and that claim's place
+//! in the example, in 18 digits.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -18,15 +19,16 @@ use super::inbound::InboundError;
 use super::open_sets::for_each_claim;
 use super::survey::survey;
 use crate::adjudication::determination::{Determination, LineOutcome};
-use crate::adjudication::facts::{EarlierLine, Facts, Receipt};
+use crate::adjudication::facts::{EarlierLine, Facts, Known, OriginalClaim, Receipt};
 use crate::adjudication::rule_id::RuleId;
 use crate::adjudication::trace::StepResult;
 use crate::adjudication::{Tables, line_identity};
 use crate::claim::Claim;
 use crate::config::SeverityProfile;
 use crate::finding::Finding;
-use crate::ids::ClaimId;
+use crate::ids::{Cin, ClaimId, Npi, Tin};
 use crate::money::{Money, Quantity};
+use crate::phi::Purpose;
 use crate::tables::LoadError;
 use crate::tables::refdata::authorizations::AuthorizationRow;
 use crate::tables::refdata::{ReferenceData, ReferenceTable};
@@ -38,6 +40,8 @@ use crate::tables::rules::{RuleError, RulePack};
 struct Sidecar {
     /// Day of receipt.
     received: NaiveDate,
+    /// That of replacements and voids, where it is another.
+    corrected: Option<NaiveDate>,
     /// `denied CO-29/N892 150.00`: outcome, paid, and each adjustment, of every line of every claim.
     lines: Vec<String>,
     /// Names of what is told beside the decisions, each with its amount.
@@ -149,7 +153,10 @@ pub fn work(path: &Path, rules: &RulePack) -> Result<WorkedExample, ExampleError
     let bytes = read(path)?;
     let told = decide_told(
         bytes.as_bytes(),
-        sidecar.received,
+        ReceivedOn {
+            originals: sidecar.received,
+            corrections: sidecar.corrected.unwrap_or(sidecar.received),
+        },
         &Tables {
             rules: changed.as_ref().unwrap_or(rules),
             reference: &reference,
@@ -252,6 +259,13 @@ fn is_headed(rows: &str, common_header: &str) -> bool {
     common_header.is_empty() || first(rows) == first(common_header)
 }
 
+/// The day on which claims are received, and on which replacements and voids are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceivedOn {
+    pub originals: NaiveDate,
+    pub corrections: NaiveDate,
+}
+
 /// The decisions on a file's claims, and which rules they came to.
 #[derive(Debug, Default)]
 pub struct Told {
@@ -283,7 +297,7 @@ impl Told {
 ///
 /// # Errors
 /// [`InboundError`] when the bytes are no X12.
-pub fn decide_told(bytes: &[u8], received_on: NaiveDate, tables: &Tables<'_>) -> Result<Told, InboundError> {
+pub fn decide_told(bytes: &[u8], received: ReceivedOn, tables: &Tables<'_>) -> Result<Told, InboundError> {
     let survey = survey(&mut &*bytes, &SeverityProfile::default(), &mut |_, _| Vec::new())?;
     let (mut history, mut told) = (History::default(), Told::default());
     told.rejected.extend(survey.stop_finding().map(|finding| (0, finding)));
@@ -298,7 +312,10 @@ pub fn decide_told(bytes: &[u8], received_on: NaiveDate, tables: &Tables<'_>) ->
                 return Ok(());
             }
             let receipt = Receipt {
-                received_on,
+                received_on: match claim.is_replacement() || claim.is_void() {
+                    true => received.corrections,
+                    false => received.originals,
+                },
                 is_encounter: header.is_encounter(),
             };
             let determination = history.decide(&claim, &receipt, tables);
@@ -318,33 +335,131 @@ pub fn decide_told(bytes: &[u8], received_on: NaiveDate, tables: &Tables<'_>) ->
 #[derive(Default)]
 struct History {
     units: HashMap<AuthorizationRow, Quantity>,
-    lines: HashSet<Vec<u8>>,
+    claims: Vec<Remembered>,
+}
+
+/// A claim of the example. Its payer's number is `C` and its place in 18 digits.
+struct Remembered {
+    cin: Option<Cin>,
+    payee: (Option<Npi>, Option<Tin>),
+    decided_on: NaiveDate,
+    filed_on: NaiveDate,
+    determination: Determination,
+    /// Lines that stand, unless the claim was taken back.
+    lines: Vec<Vec<u8>>,
+    /// The place of what took it back.
+    reversed_by: Option<usize>,
 }
 
 impl History {
     fn decide(&mut self, claim: &Claim, receipt: &Receipt, tables: &Tables<'_>) -> Determination {
         let identities = claim.lines.iter().filter_map(|line| Some((line.number, line_identity(claim, line)?)));
         let identities: Vec<(u16, Vec<u8>)> = identities.collect();
-        let seen = identities.iter().filter(|(_, identity)| self.lines.contains(identity));
-        let duplicates = seen.map(|(line, _)| EarlierLine {
-            line: *line,
-            earlier_claim: ClaimId::from_bytes([0; 16]),
-        });
-        let units_used = |row| self.units.get(&row).copied().unwrap_or_default();
-        let facts = Facts::gather(claim, tables.reference, &units_used, duplicates.collect(), None);
+        let (found, original) = match (claim.is_replacement() || claim.is_void()) && !receipt.is_encounter {
+            true => self.original(claim),
+            false => (None, Known::NotLoaded),
+        };
+        let replaced = found.filter(|_| claim.is_replacement());
+        let standing = (0..)
+            .zip(&self.claims)
+            .filter(|(place, known)| known.reversed_by.is_none() && Some(*place) != replaced);
+        let standing: HashSet<&Vec<u8>> = standing.flat_map(|(_, known)| &known.lines).collect();
+        let duplicates = identities
+            .iter()
+            .filter(|(_, identity)| standing.contains(identity))
+            .map(|(line, _)| EarlierLine {
+                line: *line,
+                earlier_claim: ClaimId::from_bytes([0; 16]),
+            });
+        let given_back = replaced
+            .and_then(|place| self.claims.get(place))
+            .map(|known| known.determination.consumed().to_vec());
+        let units_used = |row| {
+            let back = given_back.iter().flatten().filter(|consumed| consumed.row == row);
+            back.fold(self.units.get(&row).copied().unwrap_or_default(), |used, consumed| used.less(consumed.units))
+        };
+        let facts = Facts::gather(claim, tables.reference, &units_used, duplicates.collect(), original);
         let determination = determine_and_tell(claim, receipt, &facts, tables);
+        self.remember(claim, receipt, &determination, identities, found);
+        determination
+    }
+
+    /// The claim that REF*F8 names, or what replaced it last.
+    fn original(&self, claim: &Claim) -> (Option<usize>, Known<OriginalClaim>) {
+        let number = claim.original_claim.as_ref().and_then(|number| number.value.as_str().strip_prefix('C'));
+        let named = number.and_then(|place| place.parse::<usize>().ok()).and_then(|place| place.checked_sub(1));
+        let of_member = |place: &usize| self.claims.get(*place).is_some_and(|known| known.cin == cin_of(claim));
+        let Some(mut place) = named.filter(of_member) else {
+            return (None, Known::Unknown);
+        };
+        let is_void = |by: usize| self.claims.get(by).is_some_and(|known| !known.determination.outcome().is_remitted());
+        loop {
+            let Some(known) = self.claims.get(place) else { return (None, Known::Unknown) };
+            match known.reversed_by {
+                Some(by) if !is_void(by) => place = by,
+                by => {
+                    let fact = OriginalClaim {
+                        claim: claim_of(place),
+                        version: 1,
+                        decided_on: known.decided_on,
+                        filed_on: known.filed_on,
+                        outcome: known.determination.outcome(),
+                        paid: known.determination.paid(),
+                        is_of_same_payee: known.payee == payee_of(claim),
+                        is_voided: by.is_some(),
+                    };
+                    return (Some(place), Known::Found(fact));
+                }
+            }
+        }
+    }
+
+    fn remember(&mut self, claim: &Claim, receipt: &Receipt, determination: &Determination, identities: Vec<(u16, Vec<u8>)>, original: Option<usize>) {
+        let place = self.claims.len();
+        let reversed = original.filter(|_| determination.reverses().is_some());
+        let filed_on = reversed.and_then(|original| self.claims.get(original)).map(|known| known.filed_on);
+        if let Some(known) = reversed.and_then(|original| self.claims.get_mut(original)) {
+            known.reversed_by = Some(place);
+            for consumed in known.determination.consumed() {
+                let used = self.units.entry(consumed.row).or_default();
+                *used = used.less(consumed.units);
+            }
+        }
         for consumed in determination.consumed() {
             let used = self.units.entry(consumed.row).or_default();
             *used = *used + consumed.units;
         }
-        for (number, identity) in identities {
-            let line = determination.lines().iter().find(|line| line.number() == number);
-            if line.is_some_and(|line| matches!(line.outcome(), LineOutcome::Paid | LineOutcome::Pended)) {
-                self.lines.insert(identity);
-            }
-        }
-        determination
+        let stands = |number: &u16| {
+            let line = determination.lines().iter().find(|line| line.number() == *number);
+            line.is_some_and(|line| matches!(line.outcome(), LineOutcome::Paid | LineOutcome::Pended))
+        };
+        self.claims.push(Remembered {
+            cin: cin_of(claim),
+            payee: payee_of(claim),
+            decided_on: receipt.received_on,
+            filed_on: filed_on.unwrap_or(receipt.received_on),
+            determination: determination.clone(),
+            lines: identities
+                .into_iter()
+                .filter(|(number, _)| stands(number))
+                .map(|(_, identity)| identity)
+                .collect(),
+            reversed_by: None,
+        });
     }
+}
+
+fn cin_of(claim: &Claim) -> Option<Cin> {
+    claim.subscriber.cin.map(|cin| *cin.expose_for(Purpose::Adjudicate))
+}
+
+fn payee_of(claim: &Claim) -> (Option<Npi>, Option<Tin>) {
+    (claim.billing_provider.npi, claim.billing_provider.tin)
+}
+
+/// An id for the claim at a place.
+fn claim_of(place: usize) -> ClaimId {
+    ClaimId::from_bytes((place as u128 + 1).to_be_bytes())
 }
 
 /// `paid 122.05 CO-45 27.95` for each line.

@@ -1,11 +1,12 @@
-//! What earlier decisions left behind: line fingerprints and consumed authorization units.
+//! What earlier decisions left behind: line fingerprints, consumed authorization units, and which decisions
+//! were taken back.
 //!
 //! The lines of the batch being decided and of the latest committed batches are in memory; older ones
 //! are in the ledger's sorted runs on disk. Work is sharded by member, and a fingerprint or an
 //! authorization row belongs to one member: two threads never ask for the same key, so the locks only
 //! guard the maps and the order of decisions does not depend on the number of threads.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::path::PathBuf;
@@ -13,7 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::house::House;
+use super::originals::{Standing, Successor};
+use crate::adjudication::determination::UnitsConsumed;
 use crate::ids::ClaimId;
+use crate::ledger::claim_index::{ClaimEntry, ClaimIndex, NUMBER_BYTES};
 use crate::ledger::line_index::{self, LineEntry, Run, Span};
 use crate::ledger::{Ledger, LedgerError, LineFingerprint, Seq};
 use crate::limits;
@@ -38,8 +42,16 @@ pub struct Seen {
     units: Mutex<HashMap<AuthorizationRow, Quantity>>,
     /// Where runs are kept; `None`: everything stays in memory.
     directory: Option<PathBuf>,
-    /// A look-up on disk failed; the next batch boundary reports it.
-    failed: Mutex<Option<io::Error>>,
+    /// Claims whose decision was taken back: few.
+    reversed: RwLock<HashSet<ClaimId>>,
+    /// What came after a decision that was taken back, with the number of its batch, until that is
+    /// committed.
+    successors: Mutex<HashMap<ClaimId, (Successor, u64)>>,
+    claims: Mutex<ClaimIndex>,
+    /// Facts up to here are committed for good, and were before the file under way.
+    durable: AtomicU64,
+    /// A look-up failed; the next batch boundary reports it.
+    failed: Mutex<Option<LedgerError>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +72,10 @@ impl Seen {
             runs: RwLock::default(),
             units: Mutex::default(),
             directory: None,
+            reversed: RwLock::default(),
+            successors: Mutex::default(),
+            claims: Mutex::default(),
+            durable: AtomicU64::new(0),
             failed: Mutex::default(),
         }
     }
@@ -77,6 +93,9 @@ impl Seen {
         units.extend(ledger.units_used()?);
         let seen = Seen {
             runs: RwLock::new(runs),
+            reversed: RwLock::new(ledger.reversed_claims()?.into_iter().collect()),
+            claims: Mutex::new(ClaimIndex::kept_in(directory.join("claims"))),
+            durable: AtomicU64::new(ledger.last_seq()?),
             directory: Some(directory),
             units: Mutex::new(units),
             ..Seen::empty()
@@ -85,30 +104,82 @@ impl Seen {
         ledger.fingerprints(covered, &mut |first, entries| {
             entries.iter().for_each(|(fingerprint, claim)| seen.remember(*fingerprint, *claim));
             if unread.is_ok() {
-                unread = seen.batch_decided().and_then(|()| seen.batch_committed(first));
+                unread = seen.batch_decided().and_then(|()| Ok(seen.batch_committed(first)?));
             }
         })?;
         unread?;
         Ok(seen)
     }
 
-    /// The first claim, not denied, that had this line: the oldest place is asked first, so the answer
-    /// does not depend on what has moved to disk.
-    pub fn line(&self, fingerprint: &LineFingerprint) -> Option<ClaimId> {
+    /// The first claim, neither denied nor taken back nor `but` this one, that had this line: the oldest
+    /// place is asked first, so the answer does not depend on what has moved to disk.
+    pub fn line(&self, fingerprint: &LineFingerprint, but: Option<ClaimId>) -> Option<ClaimId> {
+        let stands = |claim: &ClaimId| Some(*claim) != but && !self.is_reversed(claim);
         let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
         let on_disk = runs.iter().find_map(|run| {
-            run.find(fingerprint).unwrap_or_else(|error| {
-                *lock(&self.failed) = Some(error);
+            run.find(fingerprint, &stands).unwrap_or_else(|error| {
+                self.fail(error.into());
                 None
             })
         });
-        on_disk.or_else(|| self.part(fingerprint).get(fingerprint).map(|(claim, _)| *claim))
+        let in_memory = || self.part(fingerprint).get(fingerprint).map(|(claim, _)| *claim);
+        on_disk.or_else(|| in_memory().filter(stands))
     }
 
-    /// Remembers a line of a claim; the first claim keeps it.
+    /// Remembers a line of a claim; the first claim keeps it, as long as it stands.
     pub fn remember(&self, fingerprint: LineFingerprint, claim: ClaimId) {
         let batch = self.batch.load(Ordering::Relaxed);
-        self.part(&fingerprint).entry(fingerprint).or_insert((claim, batch));
+        let mut part = self.part(&fingerprint);
+        let first = part.entry(fingerprint).or_insert((claim, batch));
+        if first.0 != claim && self.is_reversed(&first.0) {
+            *first = (claim, batch);
+        }
+    }
+
+    fn is_reversed(&self, claim: &ClaimId) -> bool {
+        self.reversed.read().unwrap_or_else(PoisonError::into_inner).contains(claim)
+    }
+
+    /// A decision is taken back: its lines stand no more, and what it took of authorizations is there
+    /// again.
+    pub fn reverse(&self, original: &Standing, successor: Successor) {
+        self.reversed.write().unwrap_or_else(PoisonError::into_inner).insert(original.claim_id);
+        let batch = self.batch.load(Ordering::Relaxed);
+        lock(&self.successors).insert(original.claim_id, (successor, batch));
+        let mut used = lock(&self.units);
+        for UnitsConsumed { row, units, .. } in &original.consumed {
+            let before = used.entry(*row).or_insert(Quantity::ZERO);
+            *before = before.less(*units);
+        }
+    }
+
+    /// What came after the decision on a claim, where that is not committed yet.
+    pub fn successor(&self, claim: &ClaimId) -> Option<Successor> {
+        lock(&self.successors).get(claim).map(|(successor, _)| successor.clone())
+    }
+
+    /// A claim by the beginning of its id, and where its decision or rejection stands; of the ledger's
+    /// batches up to a position.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub fn decided_claim(&self, beginning: [u8; NUMBER_BYTES], ledger: &impl Ledger, up_to: Seq) -> Result<Option<ClaimEntry>, LedgerError> {
+        lock(&self.claims).find(beginning, ledger, self.durable(), up_to)
+    }
+
+    /// The ledger's last position when everything was committed and nothing under way.
+    pub fn durable(&self) -> Seq {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    /// Everything up to here is committed, and nothing is under way.
+    pub fn all_is_durable(&self, last: Seq) {
+        self.durable.store(last, Ordering::Release);
+    }
+
+    /// A look-up failed: the decisions of the batch must not be committed.
+    pub fn fail(&self, error: LedgerError) {
+        *lock(&self.failed) = Some(error);
     }
 
     /// Units that decisions have taken from an authorization row.
@@ -125,8 +196,8 @@ impl Seen {
     /// A batch was decided: its lines wait for their commit.
     ///
     /// # Errors
-    /// A look-up of the batch that failed on disk; its decisions must not be committed.
-    pub fn batch_decided(&self) -> io::Result<()> {
+    /// A look-up of the batch that failed; its decisions must not be committed.
+    pub fn batch_decided(&self) -> Result<(), LedgerError> {
         let batch = self.batch.fetch_add(1, Ordering::Relaxed);
         let mut recent = lock(&self.recent);
         let before: usize = recent.iter().map(|recent| recent.lines).sum();
@@ -145,8 +216,12 @@ impl Seen {
     /// # Errors
     /// I/O.
     pub fn batch_committed(&self, first: Seq) -> io::Result<()> {
-        if let Some(recent) = lock(&self.recent).iter_mut().find(|recent| recent.committed.is_none()) {
+        let committed = lock(&self.recent).iter_mut().find(|recent| recent.committed.is_none()).map(|recent| {
             recent.committed = Some(first);
+            recent.batch
+        });
+        if let Some(batch) = committed {
+            lock(&self.successors).retain(|_, (_, of_batch)| *of_batch > batch);
         }
         self.settle()
     }
@@ -248,8 +323,12 @@ mod tests {
         assert_eq!(seen.runs.read().unwrap().len(), 2);
         assert_eq!(lock(&seen.recent).len(), 1);
         for line in 0..lines * 7 {
-            assert_eq!(seen.line(&fingerprint(line)), Some(ClaimId::from_bytes([(line / lines) as u8; 16])), "{line}");
+            assert_eq!(
+                seen.line(&fingerprint(line), None),
+                Some(ClaimId::from_bytes([(line / lines) as u8; 16])),
+                "{line}"
+            );
         }
-        assert_eq!(seen.line(&fingerprint(lines * 7)), None);
+        assert_eq!(seen.line(&fingerprint(lines * 7), None), None);
     }
 }

@@ -76,6 +76,7 @@ pub fn take_in_together(
     for first in undurable {
         seen.batch_committed(first).map_err(LedgerError::Index)?;
     }
+    seen.all_is_durable(house.ledger.last_seq()?);
     Ok(reports)
 }
 

@@ -15,10 +15,11 @@ use rayon::prelude::*;
 use tracing::Span;
 use tracing::field::Empty;
 
-use super::decide::{Decided, Desk, Pending, shard};
+use super::decide::{Decided, Desk, FindOriginal, Pending, shard};
 use super::house::House;
 use super::inbound::{DecidedClaims, FileReport, InboundError, OnProgress, append, complete, pending};
 use super::open_sets::{SetRead, for_each_claim};
+use super::originals;
 use super::outbox::Unrecorded;
 use super::seen::Seen;
 use super::set_places::SetPlaces;
@@ -27,7 +28,7 @@ use super::verdict::Survey;
 use crate::clock::Timestamp;
 use crate::config::Profile;
 use crate::events::fact::Fact;
-use crate::ids::FileDigest;
+use crate::ids::{FileDigest, PayerClaimNumber, Token};
 use crate::ledger::readers::Readers;
 use crate::ledger::{FileRow, Ledger, LedgerError, Progress, Seq};
 use crate::limits;
@@ -94,6 +95,7 @@ impl Underway {
     pub fn go_on(&mut self, house: &mut House, seen: &Seen, progress: OnProgress<'_>, others_wait: &dyn Fn() -> bool) -> Result<bool, InboundError> {
         let _file = self.span.clone().entered();
         let deciding = tracing::info_span!("decide", claims = Empty).entered();
+        seen.all_is_durable(house.ledger.last_seq()?);
         let House {
             config,
             keys,
@@ -104,19 +106,22 @@ impl Underway {
             rules,
             ..
         } = house;
-        let (readers, unrecorded) = (Readers::new(directory.ledger(), &**keys), outbox.unrecorded());
+        let (readers, unrecorded) = (&Readers::new(directory.ledger(), &**keys), outbox.unrecorded());
         let desk = Desk::new((keys, reference, rules, config), &self.row, &self.profile, self.decided_at);
         let (decided, to_commit) = sync_channel::<Vec<Decided>>(1);
         let (committed, to_publish) = sync_channel::<(Seq, Vec<Fact>)>(1);
         let (row, places, of) = (&self.row, &mut self.places, Span::clone(&deciding));
         let (reached, is_over) = thread::scope(|scope| {
-            scope.spawn(move || outbox.follow(&readers, &to_publish));
+            scope.spawn(move || outbox.follow(readers, &to_publish));
             let committer = scope.spawn(move || of.in_scope(|| commit(ledger, seen, row, places, &to_commit, &unrecorded, &committed)));
+            // No claim names one of its own file; what earlier batches took back is in `seen` until a reader sees it.
+            let up_to = seen.durable();
+            let find_original = |number: &PayerClaimNumber, member: &Token| readers.read(|ledger| originals::find(ledger, seen, up_to, number, member));
             let (mut looked_up, mut is_over) = (Ok(()), true);
             for (byte, batch) in &self.batches {
                 progress(byte, row.bytes);
                 let start = Instant::now();
-                let batch = decide_batch(&self.pool, &desk, seen, batch);
+                let batch = decide_batch(&self.pool, &desk, seen, &find_original, batch);
                 tally::batch_decided(start.elapsed());
                 looked_up = seen.batch_decided();
                 if looked_up.is_err() || decided.send(batch).is_err() {
@@ -129,7 +134,7 @@ impl Underway {
             }
             drop(decided);
             let reached = committer.join().unwrap_or(Err(InboundError::Stopped))?;
-            looked_up.map_err(LedgerError::Index)?;
+            looked_up?;
             Ok::<(Progress, bool), InboundError>((reached, is_over))
         })?;
         deciding.record("claims", reached.claims - row.progress.claims);
@@ -193,7 +198,7 @@ fn read_claims(
 }
 
 /// Decides a batch on all threads; members keep their order, results keep the file's.
-fn decide_batch(pool: &rayon::ThreadPool, desk: &Desk<'_>, seen: &Seen, batch: Vec<Pending>) -> Vec<Decided> {
+fn decide_batch(pool: &rayon::ThreadPool, desk: &Desk<'_>, seen: &Seen, find_original: &(impl FindOriginal + Sync), batch: Vec<Pending>) -> Vec<Decided> {
     let mut shards: Vec<Vec<(usize, Pending)>> = (0..limits::MEMBER_SHARDS).map(|_| Vec::new()).collect();
     for (place, pending) in batch.into_iter().enumerate() {
         if let Some(shard) = shards.get_mut(shard(&pending.assembled.claim)) {
@@ -203,7 +208,7 @@ fn decide_batch(pool: &rayon::ThreadPool, desk: &Desk<'_>, seen: &Seen, batch: V
     let mut decided: Vec<(usize, Decided)> = pool.install(|| {
         shards
             .into_par_iter()
-            .flat_map_iter(|shard| shard.into_iter().map(|(place, pending)| (place, desk.decide(pending, seen))))
+            .flat_map_iter(|shard| shard.into_iter().map(|(place, pending)| (place, desk.decide(pending, seen, find_original))))
             .collect()
     });
     decided.sort_unstable_by_key(|(place, _)| *place);

@@ -128,7 +128,7 @@ pub fn validate(
             &mut open()?,
             &survey,
             &mut |open, header, assembled, _| {
-                let fact = desk.decide(pending(&row, &open, header, assembled), &seen).fact;
+                let fact = desk.decide(pending(&row, &open, header, assembled), &seen, &|_: &_, _: &_| Ok(None)).fact;
                 let (findings, ordinal) = match &fact {
                     Fact::ClaimAdjudicated(decision) => (&decision.findings, decision.source.ordinal),
                     Fact::ClaimRejected(rejection) => (&rejection.findings, rejection.source.ordinal),

@@ -30,6 +30,8 @@ pub enum Imbalance {
     SegmentCount,
     /// A provider adjustment of zero.
     ZeroProviderAdjustment,
+    /// CLP02 is 22 and CLP03 above zero: nothing is taken back.
+    ReversalSign,
     /// An amount that is no decimal or is missing.
     NoAmount,
     /// A transaction set without BPR, or that does not end with its SE.
@@ -47,6 +49,7 @@ impl Imbalance {
             Imbalance::Payment => "payment is not the claim payments minus provider adjustments (BPR02, CLP04, PLB)",
             Imbalance::SegmentCount => "segment count is wrong (SE01)",
             Imbalance::ZeroProviderAdjustment => "a provider adjustment is zero (PLB)",
+            Imbalance::ReversalSign => "a reversal has a charge above zero (CLP02, CLP03)",
             Imbalance::NoAmount => "an amount is not a decimal, expected digits with at most one point",
             Imbalance::Incomplete => "the transaction set has no BPR or does not end with its SE",
         }
@@ -192,6 +195,9 @@ impl BalanceCheck {
                     patient_responsibility: self.amount(segment, 5),
                     ..OpenClaim::default()
                 });
+                if let Some(claim) = set.claim.as_ref().filter(|claim| segment.element(2) == b"22" && claim.charge > Money::ZERO) {
+                    self.found(Imbalance::ReversalSign, claim.at, claim.charge);
+                }
             }
             b"SVC" => {
                 let line = OpenLine {
@@ -399,6 +405,7 @@ mod tests {
             ("CAS*PR*142", "CAS*CO*142", vec![(PatientResponsibility, 1000)]),
             ("CAS*CO*45*10~", "CAS*CO*45*9~", vec![(ClaimPayment, 100)]),
             ("BPR*I*152.30", "BPR*I*152.05", vec![(Payment, -25)]),
+            ("CLP*B*1*", "CLP*B*22*", vec![(ReversalSign, 5000)]),
             ("L6:P1*-0.25", "L6:P1*0.25", vec![(Payment, 50)]),
             ("WO:P0*0.05", "WO:P0*0", vec![(ZeroProviderAdjustment, 0), (Payment, -5)]),
             ("WO:P0*0.05", "WO:P0", vec![(NoAmount, 0), (Payment, -5)]),

@@ -9,17 +9,25 @@ use compact_str::{CompactString, ToCompactString};
 
 use super::payment_batch::RemittedClaim;
 use crate::adjudication::adjustment::Adjustment;
-use crate::adjudication::decision::Decision;
+use crate::adjudication::decision::ReversalReason;
 use crate::adjudication::determination::{ClaimOutcome, Determination, LineDetermination, LineOutcome};
 use crate::claim::echo::{ClaimEcho, LineEcho};
 use crate::ids::{Form, Rarc};
+use crate::money::Money;
 use crate::phi::Purpose;
 use crate::tables::reasons::AdjustmentGroup;
 use crate::text_form::ccyymmdd;
 use crate::x12::outgoing::{OutgoingInterchange, simple};
 
-/// Types of bill of stays, by their first two digits (CLM05-1).
+/// CLP02 of a decision that is taken back.
+const REVERSAL: &str = "22";
+
+/// The first two digits of the types of bill that are stays (CLM05-1).
 const STAYS: [&str; 6] = ["11", "12", "18", "21", "22", "41"];
+
+/// Remarks of a decision that is taken back: the provider voided the claim, or sent it anew.
+const VOIDED: Rarc = Rarc::of("N693");
+const RESUBMITTED: Rarc = Rarc::of("N694");
 
 /// Remarks that a claim has room for.
 const REMARKS_MAX: usize = 5;
@@ -27,9 +35,12 @@ const REMARKS_MAX: usize = 5;
 pub(super) fn write_claim(out: &mut OutgoingInterchange, claim: &RemittedClaim<'_>) {
     let decision = claim.decision;
     let (echo, determination) = (&decision.echo, &decision.determination);
-    write_payment(out, decision);
+    write_payment(out, claim);
     write_names(out, echo, determination);
-    write_claim_remarks(out, echo, determination.remarks());
+    match claim.reversed {
+        Some(reason) => write_claim_remarks(out, echo, &[reversal_remark(reason)]),
+        None => write_claim_remarks(out, echo, determination.remarks()),
+    }
     if let Some(authorization) = echo.prior_authorization.as_ref().filter(|_| determination.outcome() == ClaimOutcome::Paid) {
         out.segment(&["REF", "G1", &simple(authorization.as_str())]);
     }
@@ -42,25 +53,55 @@ pub(super) fn write_claim(out: &mut OutgoingInterchange, claim: &RemittedClaim<'
         out.segment(&["AMT", "I", &claim.interest.to_x12()]);
     }
     for (place, line) in determination.lines().iter().enumerate() {
-        write_line(out, line, echo.lines.get(place));
+        write_line(out, line, echo.lines.get(place), Sign::of(claim));
+    }
+}
+
+/// Every amount of a decision that is taken back goes out negated, with its groups and reasons as they
+/// were; units are those that were paid and billed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    AsDecided,
+    Turned,
+}
+
+impl Sign {
+    fn of(claim: &RemittedClaim<'_>) -> Sign {
+        if claim.reversed.is_some() { Sign::Turned } else { Sign::AsDecided }
+    }
+
+    fn x12(self, amount: Money) -> CompactString {
+        match self {
+            Sign::AsDecided => amount.to_x12(),
+            Sign::Turned => (-amount).to_x12(),
+        }
+    }
+}
+
+/// Why a decision is taken back.
+fn reversal_remark(reason: ReversalReason) -> Rarc {
+    match reason {
+        ReversalReason::Void => VOIDED,
+        ReversalReason::Replacement => RESUBMITTED,
     }
 }
 
 /// CLP. CLP01 is `0` when the claim had no CLM01.
-fn write_payment(out: &mut OutgoingInterchange, decision: &Decision) {
+fn write_payment(out: &mut OutgoingInterchange, claim: &RemittedClaim<'_>) {
+    let (decision, sign) = (claim.decision, Sign::of(claim));
     let (echo, determination) = (&decision.echo, &decision.determination);
     let control_number = simple(echo.patient_control_number.expose_for(Purpose::Answer));
     let owed_by_patient = determination.patient_responsibility();
     out.segment(&[
         "CLP",
         if control_number.is_empty() { "0" } else { &control_number },
-        claim_status(determination),
-        &determination.charge().to_x12(),
-        &determination.paid().to_x12(),
+        if claim.reversed.is_some() { REVERSAL } else { claim_status(determination) },
+        &sign.x12(determination.charge()),
+        &sign.x12(determination.paid()),
         &if owed_by_patient.is_zero() {
             CompactString::default()
         } else {
-            owed_by_patient.to_x12()
+            sign.x12(owed_by_patient)
         },
         "MC",
         &simple(decision.payer_claim_number.as_str()),
@@ -137,8 +178,8 @@ fn write_claim_remarks(out: &mut OutgoingInterchange, echo: &ClaimEcho, remarks:
 }
 
 /// Loop 2110. `echo` repeats the line as it was billed.
-fn write_line(out: &mut OutgoingInterchange, line: &LineDetermination, echo: Option<&LineEcho>) {
-    write_service(out, line, echo);
+fn write_line(out: &mut OutgoingInterchange, line: &LineDetermination, echo: Option<&LineEcho>, sign: Sign) {
+    write_service(out, line, echo, sign);
     match echo.and_then(|echo| echo.service) {
         None => {}
         Some(service) if service.from == service.through => write_date(out, "472", service.from),
@@ -147,13 +188,13 @@ fn write_line(out: &mut OutgoingInterchange, line: &LineDetermination, echo: Opt
             write_date(out, "151", service.through);
         }
     }
-    write_adjustments(out, line.adjustments());
+    write_adjustments(out, line.adjustments(), sign);
     let control_number = echo.map(|echo| simple(&echo.control_number)).unwrap_or_default();
     if !control_number.is_empty() {
         out.segment(&["REF", "6R", &control_number]);
     }
     match line.outcome() {
-        LineOutcome::Paid => out.segment(&["AMT", "B6", &line.allowed().to_x12()]),
+        LineOutcome::Paid => out.segment(&["AMT", "B6", &sign.x12(line.allowed())]),
         LineOutcome::Denied | LineOutcome::Pended | LineOutcome::Forwarded | LineOutcome::Recorded => {}
     }
     for remark in remarks(line.adjustments()) {
@@ -162,15 +203,15 @@ fn write_line(out: &mut OutgoingInterchange, line: &LineDetermination, echo: Opt
 }
 
 /// SVC: the code as billed; the revenue code beside a procedure; the billed units where fewer were paid.
-fn write_service(out: &mut OutgoingInterchange, line: &LineDetermination, echo: Option<&LineEcho>) {
+fn write_service(out: &mut OutgoingInterchange, line: &LineDetermination, echo: Option<&LineEcho>, sign: Sign) {
     let paid_units = line.paid_units();
     let revenue = echo.filter(|echo| echo.procedure.is_some()).and_then(|echo| echo.revenue);
     let billed_units = echo.map(|echo| echo.units).filter(|units| *units != paid_units);
     out.segment(&[
         "SVC",
         &echo.map(LineEcho::code_with_modifiers).unwrap_or_default(),
-        &line.charge().to_x12(),
-        &line.amount_paid().to_x12(),
+        &sign.x12(line.charge()),
+        &sign.x12(line.amount_paid()),
         revenue.as_ref().map_or("", |revenue| revenue.as_str()),
         &paid_units.to_string(),
         "",
@@ -179,7 +220,7 @@ fn write_service(out: &mut OutgoingInterchange, line: &LineDetermination, echo: 
 }
 
 /// CAS: one segment per group, continued in another after six reasons; amounts of zero are not sent.
-fn write_adjustments(out: &mut OutgoingInterchange, adjustments: &[Adjustment]) {
+fn write_adjustments(out: &mut OutgoingInterchange, adjustments: &[Adjustment], sign: Sign) {
     use AdjustmentGroup::{ContractualObligation, OtherAdjustment, PatientResponsibility, PayerInitiated};
     for group in [ContractualObligation, OtherAdjustment, PayerInitiated, PatientResponsibility] {
         let of_group: Vec<&Adjustment> = adjustments
@@ -191,7 +232,7 @@ fn write_adjustments(out: &mut OutgoingInterchange, adjustments: &[Adjustment]) 
                 .iter()
                 .map(|adjustment| {
                     let units = adjustment.quantity.map(|quantity| quantity.to_compact_string()).unwrap_or_default();
-                    [adjustment.carc.as_str().into(), adjustment.amount.to_x12(), units]
+                    [adjustment.carc.as_str().into(), sign.x12(adjustment.amount), units]
                 })
                 .collect();
             let mut elements = vec!["CAS", group.code()];

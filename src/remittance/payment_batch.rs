@@ -2,8 +2,8 @@
 
 use compact_str::CompactString;
 
-use crate::adjudication::decision::Decision;
-use crate::ids::{Npi, Tin};
+use crate::adjudication::decision::{Decision, ReversalReason};
+use crate::ids::{Npi, Tin, TraceNumber};
 use crate::money::Money;
 use crate::phi::Phi;
 
@@ -58,6 +58,19 @@ pub struct RemittedClaim<'a> {
     pub decision: &'a Decision,
     /// See [`super::prompt_pay::interest`]; zero when on time.
     pub interest: Money,
+    /// The decision is taken back: every amount goes out with its sign turned (DOMAIN F4).
+    pub reversed: Option<ReversalReason>,
+}
+
+/// What goes from one payment to the next, because a payment is never negative (DOMAIN F5). PLB FB.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Balances<'a> {
+    /// Of what an earlier payment was short of: lowers this one.
+    pub collected: Money,
+    /// The payment that was short of it last.
+    pub collected_from: Option<&'a TraceNumber>,
+    /// What this payment is short of: raises it to zero.
+    pub forwarded: Money,
 }
 
 /// The sums of one payment.
@@ -66,10 +79,10 @@ pub struct PaymentTotals {
     pub claims: u64,
     /// Σ CLP03.
     pub charge: Money,
-    /// Σ CLP04.
+    /// Σ CLP04; negative where more is taken back than paid.
     pub paid: Money,
     pub interest: Money,
-    /// BPR02 = Σ CLP04 − Σ PLB; interest is a negative PLB.
+    /// Σ CLP04 − Σ PLB without balances; interest is a negative PLB.
     pub payment: Money,
 }
 
@@ -77,8 +90,16 @@ impl PaymentTotals {
     pub fn add(&mut self, claim: &RemittedClaim<'_>) {
         let determination = &claim.decision.determination;
         self.claims += 1;
-        self.charge += determination.charge();
-        self.paid += determination.paid();
+        match claim.reversed {
+            None => {
+                self.charge += determination.charge();
+                self.paid += determination.paid();
+            }
+            Some(_) => {
+                self.charge -= determination.charge();
+                self.paid -= determination.paid();
+            }
+        }
         self.interest += claim.interest;
         self.payment = self.paid + self.interest;
     }

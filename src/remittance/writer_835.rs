@@ -6,12 +6,13 @@
 //! only handed out for a remittance that adds up; [`super::balance`] proves it again from the bytes.
 
 use chrono::{Datelike, NaiveDate};
+use compact_str::CompactString;
 use x12_types::util::X12Element;
 use x12_types::v005010::{_835Loop1000, BPR, DTM, LX, N1, N3, N4, PER, PLB, REF, TRN};
 
 use super::claim_loop;
-use super::payment_batch::{BankAccount, Payee, Payer, PaymentMethod, PaymentTotals, RemittedClaim};
-use crate::ids::{ClaimId, Npi, PayerClaimNumber, TraceNumber};
+use super::payment_batch::{Balances, BankAccount, Payee, Payer, PaymentMethod, PaymentTotals, RemittedClaim};
+use crate::ids::{ClaimId, Npi, TraceNumber};
 use crate::limits;
 use crate::money::Money;
 use crate::phi::Purpose;
@@ -32,6 +33,14 @@ pub struct RemittanceHeader<'a> {
     pub produced_on: NaiveDate,
     /// Of all claims that will follow.
     pub totals: PaymentTotals,
+    pub balances: Balances<'a>,
+}
+
+impl RemittanceHeader<'_> {
+    /// BPR02.
+    fn payment(&self) -> Money {
+        self.totals.payment - self.balances.collected + self.balances.forwarded
+    }
 }
 
 /// Why a remittance is not written.
@@ -60,8 +69,11 @@ pub struct Remittance {
     fiscal_period: NaiveDate,
     announced: PaymentTotals,
     written: PaymentTotals,
-    interest: Vec<(PayerClaimNumber, Money)>,
+    /// Reason, reference and amount of each PLB.
+    adjustments: Vec<ProviderAdjustment>,
 }
+
+type ProviderAdjustment = (&'static str, CompactString, Money);
 
 impl Remittance {
     /// Writes everything above the first claim; its bytes come with the first piece.
@@ -69,8 +81,8 @@ impl Remittance {
     /// # Errors
     /// [`RemittanceError::PayerWithoutBank`], [`RemittanceError::NegativePayment`].
     pub fn begin(header: &RemittanceHeader<'_>) -> Result<Remittance, RemittanceError> {
-        if header.totals.payment.is_negative() {
-            return Err(RemittanceError::NegativePayment(header.totals.payment));
+        if header.payment().is_negative() {
+            return Err(RemittanceError::NegativePayment(header.payment()));
         }
         let financial = financial_information(header)?;
         let mut out = OutgoingInterchange::open(header.envelope, Guide::Remittance);
@@ -92,7 +104,7 @@ impl Remittance {
             fiscal_period: NaiveDate::from_ymd_opt(header.pay_date.year(), 12, 31).unwrap_or(header.pay_date),
             announced: header.totals,
             written: PaymentTotals::default(),
-            interest: Vec::new(),
+            adjustments: balance_adjustments(header),
         })
     }
 
@@ -118,7 +130,8 @@ impl Remittance {
         claim_loop::write_claim(&mut self.out, claim);
         self.written.add(claim);
         if !claim.interest.is_zero() {
-            self.interest.push((decision.payer_claim_number.clone(), claim.interest));
+            // Interest raises the payment, so its sign is negative.
+            self.adjustments.push(("L6", decision.payer_claim_number.as_str().into(), -claim.interest));
         }
         Ok(self.out.take())
     }
@@ -135,8 +148,8 @@ impl Remittance {
                 expected: self.announced.claims,
             });
         }
-        for six in self.interest.chunks(6) {
-            self.out.rendered(&interest_adjustments(self.payee, self.fiscal_period, six));
+        for six in self.adjustments.chunks(6) {
+            self.out.rendered(&provider_adjustments(self.payee, self.fiscal_period, six));
         }
         self.out.end_set();
         let mut bytes = self.out.take();
@@ -149,13 +162,13 @@ impl Remittance {
 fn financial_information(header: &RemittanceHeader<'_>) -> Result<BPR, RemittanceError> {
     let unpaid = BPR {
         _01: code("H"),
-        _02: header.totals.payment.to_x12().into(),
+        _02: header.payment().to_x12().into(),
         _03: code("C"),
         _04: code("NON"),
         _16: Some(ccyymmdd(header.pay_date).into()),
         ..BPR::default()
     };
-    if header.totals.payment.is_zero() {
+    if header.payment().is_zero() {
         return Ok(unpaid);
     }
     match &header.payee.payment {
@@ -235,10 +248,23 @@ fn payee_loop(payee: &Payee) -> _835Loop1000 {
     }
 }
 
-/// PLB with interest (L6), at most six pairs. Interest raises the payment, so its sign is negative.
-fn interest_adjustments(payee: Npi, fiscal_period: NaiveDate, owed: &[(PayerClaimNumber, Money)]) -> PLB {
-    let reason = |place: usize| owed.get(place).map(|(claim, _)| format!("L6:{}", simple(claim.as_str())));
-    let amount = |place: usize| owed.get(place).map(|(_, interest)| (-*interest).to_x12().into());
+/// What earlier payments were short of, and what this one is: each under the trace number of the payment
+/// that was.
+fn balance_adjustments(header: &RemittanceHeader<'_>) -> Vec<ProviderAdjustment> {
+    let Balances {
+        collected,
+        collected_from,
+        forwarded,
+    } = header.balances;
+    let from = collected_from.unwrap_or(header.trace);
+    let both = [("FB", from.as_str().into(), collected), ("FB", header.trace.as_str().into(), -forwarded)];
+    both.into_iter().filter(|(_, _, amount)| !amount.is_zero()).collect()
+}
+
+/// PLB, at most six pairs. What lowers the payment is positive.
+fn provider_adjustments(payee: Npi, fiscal_period: NaiveDate, six: &[ProviderAdjustment]) -> PLB {
+    let reason = |place: usize| six.get(place).map(|(reason, reference, _)| format!("{reason}:{}", simple(reference)));
+    let amount = |place: usize| six.get(place).map(|(_, _, amount)| amount.to_x12().into());
     PLB {
         _01: payee.to_string(),
         _02: ccyymmdd(fiscal_period).into(),

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 
 use super::claim::{Claim, Outcome};
+use super::corrections;
 use super::maker::Maker;
-use super::plan::{Group, Interchange, Set};
+use super::plan::{Group, Set};
 use super::recipe::Recipe;
 use super::wire::set_control;
 
@@ -29,7 +30,7 @@ pub fn write_key(recipe: &Recipe, out: &mut impl Write) -> io::Result<()> {
             for set in &group.sets {
                 for offset in 0..set.claims {
                     let claim = maker.claim(group.form, set.first_of_form + offset);
-                    key.write_record(row(&interchange, group, set, offset + 1, &claim))?;
+                    key.write_record(row(interchange.isa13, group, set, offset + 1, &claim))?;
                 }
             }
         }
@@ -37,9 +38,30 @@ pub fn write_key(recipe: &Recipe, out: &mut impl Write) -> io::Result<()> {
     key.flush()
 }
 
-fn row(interchange: &Interchange, group: &Group, set: &Set, ordinal: u64, claim: &Claim) -> [String; 11] {
+/// Writes the answer key of the recipe's corrections, for a ledger that has taken in its file.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_corrections_key(recipe: &Recipe, out: &mut impl Write) -> io::Result<()> {
+    let maker = Maker::new(recipe);
+    let mut key = csv::Writer::from_writer(out);
+    key.write_record(COLUMNS)?;
+    for interchange in corrections::plan(&maker) {
+        for group in &interchange.groups {
+            for set in &group.sets {
+                let corrected = (0..set.claims).filter_map(|offset| corrections::of(&maker, group.form, set, offset));
+                for (ordinal, claim) in (1..).zip(corrected) {
+                    key.write_record(row(corrections::isa13(&interchange), group, set, ordinal, &claim))?;
+                }
+            }
+        }
+    }
+    key.flush()
+}
+
+fn row(isa13: u64, group: &Group, set: &Set, ordinal: u64, claim: &Claim) -> [String; 11] {
     [
-        format!("{:09}", interchange.isa13),
+        format!("{isa13:09}"),
         group.gs06.to_string(),
         set_control(set),
         ordinal.to_string(),

@@ -25,6 +25,8 @@ pub(super) struct Claim {
     pub setting: Setting,
     /// CLM05-3.
     pub frequency: &'static str,
+    /// REF*F8.
+    pub original_number: Option<String>,
     pub diagnoses: Vec<&'static str>,
     /// REF*G1.
     pub authorization_number: Option<String>,
@@ -246,6 +248,22 @@ impl Claim {
             };
         }
         self
+    }
+
+    /// The same claim sent again as a void: it is recorded.
+    pub(super) fn voided(mut self) -> Claim {
+        self.scenario = Scenario::Void;
+        self.frequency = "8";
+        self.decided(0, 0)
+    }
+
+    /// The same claim sent again as a replacement: it is decided as it was.
+    pub(super) fn replaced(self) -> Claim {
+        Claim {
+            scenario: Scenario::Replacement,
+            frequency: "7",
+            ..self
+        }
     }
 
     /// CLM01.

@@ -61,7 +61,7 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         },
         ProcedureMissing => procedure_missing(visit),
         SeveralMonths => several_months(visit),
-        ConditionOnAdmission => inpatient(visit, ConditionOnAdmission),
+        ConditionOnAdmission | StayUnauthorized | OtherLevelOfCare | NoticeLate => inpatient(visit, scenario),
         PairedProcedure | PartedPair | UnitsOfLine | UnitsOfDay => under_coding_edits(visit, scenario),
         Outpatient
         | OfficeVisit
@@ -75,6 +75,10 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | StatementDatesMissing
         | FacilityQualifier
         | ReplacementWithoutOriginal
+        | ReplacementOfNothing
+        | VoidOfNothing
+        | Replacement
+        | Void
         | FutureDate
         | AbsentDiagnosis
         | LateClaim
@@ -91,6 +95,7 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | MutuallyExclusive
         | OtherAidCode
         | OutOfNetwork
+        | OutsideNetwork
         | NotOnSchedule
         | Duplicate
         | BeforeCoverage
@@ -203,7 +208,7 @@ fn under_coding_edits(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
 /// A stay with its authorization for the room; through the emergency room, that visit too.
 fn inpatient(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
     let (diagnosis, group) = visit.draw.pick(ADMISSIONS);
-    let through_emergency = scenario == Scenario::EmergencyAdmission;
+    let through_emergency = matches!(scenario, Scenario::EmergencyAdmission | Scenario::NoticeLate);
     let kind = if through_emergency {
         StayKind::EmergencyInpatient { group }
     } else {
@@ -230,9 +235,11 @@ fn inpatient(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
     }
     let mut own = visit.authorization(&visit.organization.npi, ROOM.code, days);
     (own.kind, own.unit_basis, own.notified_on) = ("inpatient", "day", admitted(&setting));
+    let stranger = other_organization(visit.recipe, &visit.organization).npi;
     let subject = Subject {
-        line: lines.len() - 1,
-        authorization: (Some(own.number.clone()), vec![own]),
+        // What is restricted comes last, the room first.
+        line: if scenario == Scenario::ConditionOnAdmission { lines.len() - 1 } else { 0 },
+        authorization: visit.authorized(scenario, own, &stranger, 0),
         ..Subject::default()
     };
     let more = visit.several(DIAGNOSES, 2);

@@ -10,7 +10,7 @@ use super::providers::{Organization, Practitioner, Role, billing, other_organiza
 use super::recipe::Recipe;
 use super::restricted::{COLUMN_ONE, COLUMN_TWO, FEW_OF_A_DAY, FEW_OF_A_LINE};
 use super::scenario::{Defect, Grant, Scenario, defect};
-use super::services::{LISTED_PROCEDURES, Procedure};
+use super::services::{LISTED_PROCEDURES, OTHER_ROOM_CODE, Procedure};
 use super::{institutional, professional};
 use crate::ids::Form;
 use crate::money::Money;
@@ -121,7 +121,7 @@ impl<'a> Maker<'a> {
             member,
             member_id,
             organization: match defect.map(|defect| defect.scenario) {
-                Some(Scenario::OutOfNetwork) => uncontracted(self.recipe, place.form),
+                Some(Scenario::OutOfNetwork | Scenario::OutsideNetwork) => uncontracted(self.recipe, place.form),
                 Some(_) | None => billing(self.recipe, place.form, place.of_form),
             },
             date,
@@ -258,6 +258,11 @@ impl Visit<'_> {
             },
             Grant::UnitsShort => Authorization { units: units_left, ..own },
             Grant::UsedUp => Authorization { units_used: own.units, ..own },
+            Grant::OtherLevel => Authorization { code: OTHER_ROOM_CODE, ..own },
+            Grant::LateNotice => Authorization {
+                notified_on: own.notified_on.and_then(|day| day.checked_add_days(Days::new(3))),
+                ..own
+            },
         };
         (Some(number), vec![row])
     }
@@ -278,7 +283,15 @@ impl Visit<'_> {
             organization: self.organization,
             practitioner: Practitioner { npi, ..practitioner },
             setting,
-            frequency: if scenario == Scenario::ReplacementWithoutOriginal { "7" } else { "1" },
+            frequency: match scenario {
+                Scenario::ReplacementWithoutOriginal | Scenario::ReplacementOfNothing => "7",
+                Scenario::VoidOfNothing => "8",
+                _ => "1",
+            },
+            original_number: match scenario {
+                Scenario::ReplacementOfNothing | Scenario::VoidOfNothing => Some("C000000000000000000".to_string()),
+                _ => None,
+            },
             diagnoses,
             authorization_number: subject.authorization.0,
             authorizations: subject.authorization.1,

@@ -6,6 +6,7 @@
 
 mod answer_key;
 mod claim;
+mod corrections;
 mod draw;
 mod institutional;
 mod maker;
@@ -22,7 +23,7 @@ mod services;
 mod tests;
 mod wire;
 
-pub use answer_key::write_key;
+pub use answer_key::{write_corrections_key, write_key};
 pub use recipe::{CLAIMS_MAX, ERRORS_PER_MILLE_MAX, Mix, Recipe, RecipeError, Usage};
 pub use reference::{REFERENCE_FILES, ReferenceFile};
-pub use wire::{Written, write_claims};
+pub use wire::{Written, write_claims, write_corrections};

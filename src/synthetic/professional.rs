@@ -90,6 +90,10 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | StatementDatesMissing
         | FacilityQualifier
         | ReplacementWithoutOriginal
+        | ReplacementOfNothing
+        | VoidOfNothing
+        | Replacement
+        | Void
         | FutureDate
         | LateClaim
         | Duplicate
@@ -102,6 +106,10 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | DelayUnproved
         | NetworkResponsible
         | Forwarded
+        | OutsideNetwork
+        | StayUnauthorized
+        | OtherLevelOfCare
+        | NoticeLate
         | NetworkUnknown => office_visit(visit, scenario, 1),
     }
 }

@@ -59,7 +59,8 @@ pub(super) const RESTRICTED: &[Restricted] = &[
     beside(Company::Visit, row(Scenario::Bundled, "X9110", "bundled", r#"{"into":["99202-99215"]}"#, "97", "N19")),
     beside(Company::Visit, row(Scenario::MutuallyExclusive, "X9111", "mutually_exclusive", r#"{"with":["99202-99215"]}"#, "231", "")),
     row(Scenario::OtherAidCode, "X9112", "aid_code", r#"{"allow":["0Z"]}"#, "258", "N103"),
-    row(Scenario::OutOfNetwork, "X9113", "out_of_network", "{}", "242", ""),
+    // What else an organisation outside the network bills is denied too, for want of an authorization.
+    beside(Company::Alone, row(Scenario::OutOfNetwork, "X9113", "out_of_network", "{}", "242", "")),
     row(Scenario::WrongBillType, "X9114", "bill_type", r#"{"allow":["11x"]}"#, "282", "MA30"),
     row(Scenario::WrongPatientStatus, "X9115", "patient_status", r#"{"allow":["30"]}"#, "306", ""),
     row(Scenario::SeveralMonths, "X9116", "span", r#"{"within":"month"}"#, "267", "N74"),

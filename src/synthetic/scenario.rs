@@ -87,6 +87,14 @@ scenarios! {
     AuthorizationExpired "authorization-expired", DeniesLine("CO-302/N351"), Regular, OutsideDates;
     AuthorizationUnitsShort "authorization-units-short", CutsUnits("CO-198/N640"), Regular, UnitsShort;
     AuthorizationUsedUp "authorization-used-up", DeniesLine("CO-198/N640"), Regular, UsedUp;
+    /// A visit to an organisation without a contract, which nobody agreed to (DOMAIN C1).
+    OutsideNetwork "outside-network", DeniesClaim("CO-197"), Adult, Sound;
+    /// A scheduled stay without any authorization (C1).
+    StayUnauthorized "stay-unauthorized", DeniesClaim("CO-197"), Adult, Missing;
+    /// A room of another level than was authorized (C4 step 11).
+    OtherLevelOfCare "other-level-of-care", DeniesLine("CO-186/N758"), Regular, OtherLevel;
+    /// An emergency admission that the plan was told of too late (C4 step 10).
+    NoticeLate "notice-late", DeniesLine("CO-210/N385"), Regular, LateNotice;
     Unpriced "unpriced", DeniesLine("CO-147"), Regular, Sound;
     PatientPaid "patient-paid", Priced, Regular, Sound;
 
@@ -115,6 +123,12 @@ scenarios! {
     PartedPair "parted-pair", Priced, Regular, Sound;
     UnitsOfLine "units-of-line", CutsUnits("CO-151/N362"), Regular, Sound;
     UnitsOfDay "units-of-day", CutsUnits("CO-151/N362"), Regular, Sound;
+    ReplacementOfNothing "replacement-of-nothing", DeniesClaim("CO-16/M47/N152"), Regular, Sound;
+    VoidOfNothing "void-of-nothing", DeniesClaim("CO-16/M47/N152"), Regular, Sound;
+
+    /// The same claim again under frequency 7, in a file of corrections: decided as it was.
+    Replacement "replacement", Priced, Regular, Sound;
+    Void "void", Recorded, Regular, Sound;
 }
 
 /// What comes of a claim beyond its price; reasons are group and CARC.
@@ -169,6 +183,10 @@ pub(super) enum Grant {
     OutsideDates,
     UnitsShort,
     UsedUp,
+    /// For a room of another level.
+    OtherLevel,
+    /// Notified days after the admission.
+    LateNotice,
 }
 
 /// Defects of professional claims, in the order they take turns.
@@ -226,6 +244,9 @@ const PROFESSIONAL: &[Scenario] = &[
     Scenario::BirthDateDiffers,
     Scenario::OtherCoverage,
     Scenario::DelayUnproved,
+    Scenario::ReplacementOfNothing,
+    Scenario::VoidOfNothing,
+    Scenario::OutsideNetwork,
 ];
 
 /// Defects of institutional claims, in the order they take turns.
@@ -270,6 +291,11 @@ const INSTITUTIONAL: &[Scenario] = &[
     Scenario::ConditionOnAdmission,
     Scenario::BirthDateDiffers,
     Scenario::OtherCoverage,
+    Scenario::ReplacementOfNothing,
+    Scenario::VoidOfNothing,
+    Scenario::StayUnauthorized,
+    Scenario::OtherLevelOfCare,
+    Scenario::NoticeLate,
 ];
 
 /// The defects that take turns in a form.
@@ -317,7 +343,7 @@ mod tests {
     fn defects_are_as_many_as_asked_and_take_turns() {
         let recipe = Recipe::new(Mix::Professional, 1_000, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
         let defects: Vec<Defect> = (0..1_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
-        assert_eq!((defects.len(), PROFESSIONAL.len()), (100, 53));
+        assert_eq!((defects.len(), PROFESSIONAL.len()), (100, 56));
         for scenario in PROFESSIONAL {
             let occurrences: Vec<u64> = defects
                 .iter()

@@ -161,6 +161,8 @@ pub(super) const ROOM: RevenueService = RevenueService {
     code: "0120",
     rate: RevenueRate::PerDiemCents(165_000),
 };
+/// A room of another level of care than [`ROOM`].
+pub(super) const OTHER_ROOM_CODE: &str = "0110";
 pub(super) const MATERNITY_ROOM: RevenueService = RevenueService {
     code: "0122",
     rate: RevenueRate::CaseCents(420_000),

@@ -1,9 +1,13 @@
 //! The claim file: interchanges, groups, sets and the loops of 837P (005010X222A1) and 837I
 //! (005010X223A2).
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use aws_lc_rs::digest::{Context, SHA256};
+
 use super::claim::{Claim, Line, Setting, Stay, StayKind};
+use super::corrections;
 use super::maker::Maker;
 use super::members::Member;
 use super::plan::{Group, Interchange, Purpose, Set};
@@ -11,7 +15,7 @@ use super::providers::{Organization, Practitioner};
 use super::recipe::{Mix, Recipe};
 use super::scenario::Scenario;
 use super::services::{DELIVERY_DIAGNOSIS, DELIVERY_GROUP, DELIVERY_OUTCOME, DELIVERY_PROCEDURE, DRUG, DRUG_NDC};
-use crate::ids::Form;
+use crate::ids::{ClaimId, FileDigest, Form, PayerClaimNumber};
 use crate::text_form::ccyymmdd;
 use crate::x12::writer::SegmentWriter;
 
@@ -36,27 +40,80 @@ const FLUSH_BYTES: usize = 64 * 1024;
 /// # Errors
 /// Those of `out`.
 pub fn write_claims(recipe: &Recipe, out: &mut impl Write) -> io::Result<Written> {
+    Ok(write(recipe, None, out)?.0)
+}
+
+/// Writes a file that replaces and voids claims of the recipe's file ([`corrections`]): it names them by
+/// the numbers that the payer gives them, which are those of exactly that file.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_corrections(recipe: &Recipe, out: &mut impl Write) -> io::Result<Written> {
+    let mut digest = Digesting(Context::new(&SHA256));
+    let (_, sets) = write(recipe, None, &mut digest)?;
+    let mut bytes = [0; 32];
+    bytes.iter_mut().zip(digest.0.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    let original = Original {
+        digest: FileDigest::from_bytes(bytes),
+        sets,
+    };
+    Ok(write(recipe, Some(&original), out)?.0)
+}
+
+/// A file that was written: its digest, and where each set begins.
+struct Original {
+    digest: FileDigest,
+    sets: SetPlaces,
+}
+
+/// The byte of each ST by ISA13, GS06 and ST02.
+type SetPlaces = BTreeMap<(u64, u64, u64), u64>;
+
+/// Takes bytes for their digest only.
+struct Digesting(Context);
+
+impl Write for Digesting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write(recipe: &Recipe, original: Option<&Original>, out: &mut impl Write) -> io::Result<(Written, SetPlaces)> {
     let maker = Maker::new(recipe);
     let mut file = File {
         recipe,
         maker: &maker,
+        original,
         x12: SegmentWriter::default(),
         out,
         written: Written::default(),
+        sets: SetPlaces::new(),
     };
-    for interchange in maker.plan().interchanges() {
-        file.interchange(&interchange)?;
+    let plan = match original {
+        None => maker.plan().interchanges().collect(),
+        Some(_) => corrections::plan(&maker),
+    };
+    for interchange in &plan {
+        file.interchange(interchange)?;
     }
     file.flush()?;
-    Ok(file.written)
+    Ok((file.written, file.sets))
 }
 
 struct File<'a, W: Write> {
     recipe: &'a Recipe,
     maker: &'a Maker<'a>,
+    /// The file that this one corrects.
+    original: Option<&'a Original>,
     x12: SegmentWriter,
     out: &'a mut W,
     written: Written,
+    sets: SetPlaces,
 }
 
 /// What of the claim before still stands open in the HL tree.
@@ -78,7 +135,7 @@ impl<W: Write> File<'_, W> {
     fn interchange(&mut self, interchange: &Interchange) -> io::Result<()> {
         let sender = format!("{:<15}", sender(self.recipe.form()).id);
         let receiver = format!("{PAYER:<15}");
-        let control = format!("{:09}", interchange.isa13);
+        let control = format!("{:09}", self.isa13(interchange));
         let day = self.recipe.anchor().format("%y%m%d").to_string();
         let (none, usage) = (" ".repeat(10), self.recipe.usage().code());
         self.x12.segment(&[
@@ -107,15 +164,24 @@ impl<W: Write> File<'_, W> {
             guide(group.form),
         ]);
         for set in &group.sets {
-            self.set(interchange, group.form, set)?;
+            self.set(interchange, (group.gs06, group.form), set)?;
         }
         self.x12.segment(&["GE", &group.sets.len().to_string(), &control]);
         Ok(())
     }
 
-    fn set(&mut self, interchange: &Interchange, form: Form, set: &Set) -> io::Result<()> {
+    fn isa13(&self, interchange: &Interchange) -> u64 {
+        match self.original {
+            None => interchange.isa13,
+            Some(_) => corrections::isa13(interchange),
+        }
+    }
+
+    fn set(&mut self, interchange: &Interchange, (gs06, form): (u64, Form), set: &Set) -> io::Result<()> {
         let control = set_control(set);
-        let batch = format!("B{:09}{}{control}", interchange.isa13, if form == Form::Professional { 'P' } else { 'I' });
+        let place = (interchange.isa13, gs06, set.st02);
+        self.sets.insert(place, self.written.bytes + self.x12.as_bytes().len() as u64);
+        let batch = format!("B{:09}{}{control}", self.isa13(interchange), if form == Form::Professional { 'P' } else { 'I' });
         let purpose = match set.purpose {
             Purpose::Chargeable => "CH",
             Purpose::Reporting => "RP",
@@ -130,7 +196,20 @@ impl<W: Write> File<'_, W> {
             .segment(&["NM1", "40", "2", PAYER_NAME, "", "", "", "", "46", PAYER]);
         let mut open = Open::default();
         for offset in 0..set.claims {
-            let claim = self.maker.claim(form, set.first_of_form + offset);
+            let claim = match self.original {
+                None => self.maker.claim(form, set.first_of_form + offset),
+                Some(original) => {
+                    let Some(mut claim) = corrections::of(self.maker, form, set, offset) else {
+                        continue;
+                    };
+                    let st_byte = original.sets.get(&place).copied().unwrap_or(0);
+                    let ordinal = u32::try_from(offset + 1).unwrap_or(u32::MAX);
+                    let id = ClaimId::derive(&original.digest, st_byte, ordinal);
+                    claim.original_number = Some(PayerClaimNumber::of(&id).to_string());
+                    claim
+                }
+            };
+            self.written.claims += 1;
             self.claim(&claim, &mut open);
             if self.x12.as_bytes().len() >= FLUSH_BYTES {
                 self.flush()?;
@@ -139,7 +218,6 @@ impl<W: Write> File<'_, W> {
         let count = (self.x12.count() + 1).to_string();
         self.x12.segment(&["SE", &count, &control]);
         self.written.transaction_sets += 1;
-        self.written.claims += set.claims;
         Ok(())
     }
 
@@ -315,6 +393,9 @@ impl<W: Write> File<'_, W> {
     }
 
     fn references(&mut self, claim: &Claim) {
+        if let Some(number) = &claim.original_number {
+            self.x12.segment(&["REF", "F8", number]);
+        }
         if let Some(number) = &claim.authorization_number {
             self.x12.segment(&["REF", "G1", number]);
         }

@@ -102,6 +102,31 @@ impl CodeRange {
     }
 }
 
+/// A quick no to whether any of many ranges holds a code: one search over spans that are sorted and apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CodeScreen(Vec<(u64, u64)>);
+
+impl CodeScreen {
+    pub fn of(ranges: impl Iterator<Item = CodeRange>) -> CodeScreen {
+        let mut spans: Vec<(u64, u64)> = ranges.map(|range| (range.from, range.to)).collect();
+        spans.sort_unstable();
+        spans.dedup_by(|next, kept| {
+            let is_joined = next.0 <= kept.1;
+            if is_joined {
+                kept.1 = kept.1.max(next.1);
+            }
+            is_joined
+        });
+        CodeScreen(spans)
+    }
+
+    /// `false`: none holds it. A range of exact codes lets pass what is longer than they are.
+    pub fn may_hold(&self, code: CodeKey) -> bool {
+        let before = self.0.partition_point(|(from, _)| *from <= code.0);
+        before.checked_sub(1).and_then(|last| self.0.get(last)).is_some_and(|(_, to)| code.0 <= *to)
+    }
+}
+
 impl From<CodeRange> for Ends {
     fn from(range: CodeRange) -> Ends {
         range.ends().map(|(from, to)| (from, to, range.is_of_families()))
@@ -258,6 +283,22 @@ mod tests {
 
     fn families(from: &str, to: &str) -> CodeRange {
         CodeRange::families(code(from), code(to)).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_screen_lets_pass_what_a_range_holds(ends in prop::collection::vec(("[A-C0-2]{1,4}", "[A-C0-2]{1,4}", any::<bool>()), 0..6), asked in "[A-C0-2]{1,5}") {
+            let ranges: Vec<CodeRange> = ends.iter().filter_map(|(from, to, is_family)| match is_family {
+                true => CodeRange::families(code(from), code(to)).ok(),
+                false => CodeRange::exact(code(from), code(to)).ok(),
+            }).collect();
+            let key = CodeKey::of(asked.as_bytes());
+            let is_held = ranges.iter().any(|range| range.contains(key));
+            let is_near = ranges.iter().any(|range| (range.from..=range.to).contains(&key.0));
+            let may_hold = CodeScreen::of(ranges.into_iter()).may_hold(key);
+            prop_assert!(may_hold || !is_held);
+            prop_assert_eq!(may_hold, is_near);
+        }
     }
 
     #[test]

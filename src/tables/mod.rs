@@ -11,5 +11,6 @@ pub mod period;
 pub mod reasons;
 pub mod refdata;
 pub mod rules;
+pub mod unlisted_codes;
 
 pub use csv_table::{LoadError, Problem};

@@ -1,11 +1,11 @@
 use claimstream::adjudication::adjustment::Adjustment;
-use claimstream::adjudication::decision::Decision;
+use claimstream::adjudication::decision::{Decision, ReversalReason};
 use claimstream::adjudication::determination::{Aside, Determination, LineDetermination};
 use claimstream::adjudication::trace::Rule;
 use claimstream::ids::TraceNumber;
 use claimstream::money::{Money, Quantity};
 use claimstream::remittance::balance;
-use claimstream::remittance::payment_batch::{PaymentMethod, PaymentTotals, RemittedClaim};
+use claimstream::remittance::payment_batch::{Balances, PaymentMethod, PaymentTotals, RemittedClaim};
 use claimstream::remittance::prompt_pay::interest;
 use claimstream::remittance::writer_835::{Remittance, RemittanceError, RemittanceHeader};
 use claimstream::tables::reasons::AdjustmentGroup;
@@ -18,6 +18,10 @@ use crate::samples::{self, cents, day};
 
 /// Writes all claims to one payee, paid by ACH or by cheque.
 fn write(claims: &[RemittedClaim<'_>], by_check: bool, announced: PaymentTotals) -> Result<Vec<u8>, RemittanceError> {
+    write_with(claims, by_check, announced, Balances::default())
+}
+
+fn write_with(claims: &[RemittedClaim<'_>], by_check: bool, announced: PaymentTotals, balances: Balances<'_>) -> Result<Vec<u8>, RemittanceError> {
     let (envelope, payer, mut payee) = (samples::envelope("2026-02-19T09:30:00-08:00"), samples::payer(), samples::payee());
     if by_check {
         payee.payment = PaymentMethod::Check;
@@ -30,6 +34,7 @@ fn write(claims: &[RemittedClaim<'_>], by_check: bool, announced: PaymentTotals)
         pay_date: day("2026-02-20"),
         produced_on: day("2026-02-19"),
         totals: announced,
+        balances,
     };
     let mut remittance = Remittance::begin(&header)?;
     let mut bytes = Vec::new();
@@ -51,6 +56,7 @@ fn on_time(decision: &Decision) -> RemittedClaim<'_> {
     RemittedClaim {
         decision,
         interest: Money::ZERO,
+        reversed: None,
     }
 }
 
@@ -67,6 +73,7 @@ fn a_late_payment_by_ach_carries_its_interest() {
         &[RemittedClaim {
             decision: &decision,
             interest: owed,
+            reversed: None,
         }],
         false,
     );
@@ -84,6 +91,46 @@ fn every_kind_of_claim_on_one_cheque() {
     ];
     let claims: Vec<RemittedClaim<'_>> = decisions.iter().map(on_time).collect();
     crate::assert_golden("every-kind-of-claim-by-check.835", &write_balanced(&claims, true));
+}
+
+/// DOMAIN F4 and F5: the reversal first, its signs turned, then what corrects it; what the payment is short
+/// of goes to the next one.
+#[test]
+fn a_reversal_stands_before_its_correction_and_no_payment_is_negative() {
+    let (stay, visit, denied) = (samples::inpatient(), samples::one_line_late(), samples::denied("27"));
+    let reversed = |decision, reason| RemittedClaim {
+        reversed: Some(reason),
+        ..on_time(decision)
+    };
+    let claims = [
+        reversed(&visit, ReversalReason::Replacement),
+        on_time(&denied),
+        reversed(&stay, ReversalReason::Void),
+    ];
+    let totals: PaymentTotals = claims.iter().copied().collect();
+    assert_eq!(totals.payment, -(visit.determination.paid() + stay.determination.paid()));
+    let short = |balances| write_with(&claims, true, totals, balances);
+    assert_eq!(short(Balances::default()), Err(RemittanceError::NegativePayment(totals.payment)));
+    let trace = TraceNumber::new("EFT0000000");
+    let bytes = short(Balances {
+        forwarded: -totals.payment,
+        ..Balances::default()
+    })
+    .unwrap();
+    assert!(balance::check(&bytes).unwrap().is_balanced());
+    crate::assert_golden("reversals-and-a-balance-forward.835", &bytes);
+
+    // The next one collects what it can.
+    let claims = [on_time(&visit)];
+    let balances = Balances {
+        collected: cents(2_205),
+        collected_from: Some(&trace),
+        ..Balances::default()
+    };
+    let text = String::from_utf8(write_with(&claims, true, claims.iter().copied().collect(), balances).unwrap()).unwrap();
+    assert!(balance::check(text.as_bytes()).unwrap().is_balanced());
+    assert!(text.contains("BPR*I*100*C*CHK"), "{text}");
+    assert!(text.contains("PLB*1234567893*20261231*FB:EFT0000000*22.05~"), "{text}");
 }
 
 #[test]
@@ -167,6 +214,7 @@ fn thirteen_late_claims_need_three_provider_adjustments() {
     let claims = [RemittedClaim {
         decision: &decision,
         interest: cents(25),
+        reversed: None,
     }; 13];
     let text = String::from_utf8(write_balanced(&claims, false)).unwrap();
     let pairs: Vec<usize> = text
@@ -276,6 +324,7 @@ proptest! {
     fn whatever_is_decided_balances_and_is_read_by_another_reader(
         claims in proptest::collection::vec((proptest::collection::vec(line_parts(), 1..7), 0i64..2_000), 1..6),
         by_check in any::<bool>(),
+        turned in proptest::collection::vec(any::<bool>(), 6),
     ) {
         let decisions: Vec<(Decision, Money)> = claims
             .iter()
@@ -287,21 +336,36 @@ proptest! {
                 (decision, cents(*owed))
             })
             .collect();
-        let remitted: Vec<RemittedClaim<'_>> = decisions.iter().map(|(decision, interest)| RemittedClaim { decision, interest: *interest }).collect();
+        let remitted = decisions.iter().map(|(decision, interest)| RemittedClaim { decision, interest: *interest, reversed: None });
+        let remitted: Vec<RemittedClaim<'_>> = remitted
+            .zip(&turned)
+            .map(|(claim, turned)| match turned {
+                true => RemittedClaim { interest: Money::ZERO, reversed: Some(ReversalReason::Replacement), ..claim },
+                false => claim,
+            })
+            .collect();
         let totals: PaymentTotals = remitted.iter().copied().collect();
-        let bytes = write(&remitted, by_check, totals).unwrap();
+        let balances = Balances { forwarded: (-totals.payment).max(Money::ZERO), ..Balances::default() };
+        let payment = totals.payment + balances.forwarded;
+        let bytes = write_with(&remitted, by_check, totals, balances).unwrap();
 
         let report = balance::check(&bytes).unwrap();
         prop_assert!(report.is_balanced(), "{:?}", report.findings);
-        prop_assert_eq!((report.claims, report.charge, report.paid, report.payment), (totals.claims, totals.charge, totals.paid, totals.payment));
+        prop_assert_eq!((report.claims, report.charge, report.paid, report.payment), (totals.claims, totals.charge, totals.paid, payment));
 
         let text = String::from_utf8(bytes).unwrap();
         let (rest, read) = Transmission::<_835>::parse(&text).unwrap();
         prop_assert_eq!(rest, "");
         let set = &read.functional_group[0].segments[0];
-        prop_assert_eq!(&set.bpr._02, &totals.payment.to_x12());
+        prop_assert_eq!(&set.bpr._02, &payment.to_x12());
         let paid: Vec<&str> = set.loop_2000.iter().flat_map(|header| &header.loop_2100).map(|claim| claim.clp._04.as_str()).collect();
-        let expected: Vec<String> = decisions.iter().map(|(decision, _)| decision.determination.paid().to_x12().into()).collect();
+        let expected: Vec<String> = remitted
+            .iter()
+            .map(|claim| {
+                let paid = claim.decision.determination.paid();
+                (if claim.reversed.is_some() { -paid } else { paid }).to_x12().into()
+            })
+            .collect();
         prop_assert_eq!(paid, expected);
         prop_assert_eq!(read.to_string(), text);
     }

@@ -80,6 +80,37 @@ fn killed_at_every_point() {
     println!("{} kills at {} points", stops.len(), points(&stops));
 }
 
+/// What is taken back is taken back once: committed and not told yet, it is told by the next start, and paid
+/// by its payment run.
+#[test]
+fn killed_between_a_reversal_and_its_event() {
+    let scenario = scenario();
+    let (command, point) = (COMMANDS.len() - 1, "inbound::claims::after-append");
+    let stop = Stop {
+        command,
+        point,
+        // Of the corrections, which come last.
+        time: scenario.reached[command][point],
+        how: "kill",
+    };
+    let data = "killed-after-a-reversal";
+    scenario.start(data, command);
+    let output = scenario.command(command, data).env("FAILPOINTS", stop.order()).output().unwrap();
+    assert!(was_killed(&output), "{}", String::from_utf8_lossy(&output.stderr));
+    let ledger = rusqlite::Connection::open(scenario.site.path(data).join("ledger.db")).unwrap();
+    let reversed: i64 = ledger.query_row("SELECT count(*) FROM reversed", [], |row| row.get(0)).unwrap();
+    let reversed = reversed as usize;
+    drop(ledger);
+    let told = |data: &str| {
+        let events = scenario.site.events(data, "decisions").into_iter();
+        events.filter(|event| event["headers"]["ce_type"] == "claims.claim.reversed.v1").count()
+    };
+    // The last batch has one, of which nobody has heard.
+    assert_eq!(reversed, told("whole"));
+    assert!(told(data) < reversed);
+    scenario.recover(data, command);
+}
+
 /// A word of the message by which the person at the terminal knows what failed.
 const NAMED: &[(&str, &[&str])] = &[
     ("durable", &["cannot be", "failed", "not released"]),

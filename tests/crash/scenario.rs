@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use claimstream::failpoints;
+use claimstream::ids::{ClaimId, FileDigest, PayerClaimNumber};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
@@ -40,6 +41,7 @@ pub const COMMANDS: [&[&str]; 3] = [
         "institutional.837",
         "cut.837",
         "institutional-again.837",
+        "corrections.837",
         "--received-at",
         RECEIVED,
     ],
@@ -116,6 +118,7 @@ impl Scenario {
             "ack.277ca",
             "claim.rejected",
             "claim.adjudicated",
+            "claim.reversed",
             "remit.built",
             "remit.delivered",
         ] {
@@ -274,6 +277,7 @@ fn inputs(site: &Site) -> Vec<String> {
     let (before, after) = (isa13(&two), "000000077");
     assert_ne!(before, after);
     site.file("two-interchanges.837", one.clone() + &two.replace(&before, after));
+    corrections(site, &one);
     let cut = institutional.find("~\nSE*").or_else(|| institutional.find("~SE*")).unwrap();
     site.file("cut.837", &institutional.replace(&isa13(&institutional), "000000088")[..cut]);
     site.file("institutional-again.837", &institutional);
@@ -286,6 +290,26 @@ fn inputs(site: &Site) -> Vec<String> {
         .filter(|segment| segment.starts_with("NM1*IL*"));
     let values = members.flat_map(|segment| [3, 9].map(|element| segment.split('*').nth(element).unwrap_or_default().to_string()));
     values.filter(|value| value.len() > 3).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Corrections of the first interchange, under the numbers that its claims have in the file of both.
+fn corrections(site: &Site, one: &str) {
+    let arguments = "gen mix --claims 30 --seed 1 --errors 15 --anchor 2026-06-01 --out one-again.837 --corrections corrections.837";
+    site.json(&arguments.split(' ').collect::<Vec<_>>()).expect(0);
+    assert_eq!(fs::read_to_string(site.path("one-again.837")).unwrap(), one);
+    let digest = |name: &str| {
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &fs::read(site.path(name)).unwrap());
+        FileDigest::from_bytes(hash.as_ref().try_into().unwrap())
+    };
+    let (alone, both) = (digest("one-again.837"), digest("two-interchanges.837"));
+    let mut text = fs::read_to_string(site.path("corrections.837")).unwrap();
+    for (st_byte, _) in one.match_indices("ST*837*") {
+        for ordinal in 1..=30 {
+            let number = |file| PayerClaimNumber::of(&ClaimId::derive(file, st_byte as u64, ordinal)).to_string();
+            text = text.replace(&number(&alone), &number(&both));
+        }
+    }
+    site.file("corrections.837", text);
 }
 
 /// Events by `ce_id` are those that are expected, and no other.
@@ -361,6 +385,8 @@ fn ledger(path: &Path) -> BTreeMap<&'static str, Vec<String>> {
     };
     let claims = entries("claim_run", 24).into_iter().map(|entry| entry.split(", ").take(16).collect()).collect();
     BTreeMap::from([
+        ("reversed", rows("SELECT hex(claim) FROM reversed")),
+        ("payee_balance", rows("SELECT CAST(owed AS TEXT) FROM payee_balance")),
         ("whole", rows("SELECT integrity_check FROM pragma_integrity_check")),
         (
             "journal without a gap, all of it delivered",

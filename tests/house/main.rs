@@ -16,6 +16,7 @@ mod explaining;
 mod fixtures;
 mod inspecting;
 mod interrupted;
+mod linkage;
 mod replaying;
 mod site;
 mod story;

@@ -25,7 +25,8 @@ pub struct Event {
 /// A site whose house took in generated claims with errors, every fixture, and one file twice.
 fn told() -> Site {
     let site = Site::new();
-    let generate = "gen mix --claims 1000 --seed 3 --errors 10 --anchor 2026-06-01 --out claims.837 --refdata reference --key key.csv";
+    let generate =
+        "gen mix --claims 1000 --seed 3 --errors 10 --anchor 2026-06-01 --out claims.837 --refdata reference --key key.csv --corrections corrections.837";
     site.json(&generate.split(' ').collect::<Vec<_>>()).expect(0);
     site.json(&["--data-dir", "data", "refdata", "load", "reference"]).expect(0);
     let fixtures: Vec<String> = ["fixtures/valid", "fixtures/invalid", "fixtures/story"]
@@ -40,6 +41,7 @@ fn told() -> Site {
         "ingest",
         "claims.837",
         "claims.837",
+        "corrections.837",
         "--received-at",
         "2026-06-15T09:00:00-07:00",
     ];
@@ -86,6 +88,7 @@ pub fn rare_events() -> Vec<Event> {
         Signal::TimelyFilingBoundary,
         Signal::Deceased,
         Signal::ForeignAuthorization,
+        Signal::HealthAssessment,
     ] {
         for (line, amount) in [(0, None), (1, Some(Money::from_cents(1_050)))] {
             let determination = &decision.determination;

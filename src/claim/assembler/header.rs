@@ -111,7 +111,11 @@ fn read_institutional_date(detail: &mut InstitutionalClaim, reading: &Reading<'_
     let at = reading.segment.at;
     match reading.element(1) {
         b"434" => detail.statement = reading.period().map(|value| Located { value, at }),
-        b"435" => detail.admission = reading.period().map(|day| Located { value: day.from, at }),
+        b"435" => {
+            detail.admission = reading.period().map(|day| Located { value: day.from, at });
+            // DT: the day and HHMM behind it.
+            detail.admission_time = reading.element(3).get(8..).and_then(time);
+        }
         b"096" => detail.discharge_hour = time(reading.element(3)),
         _ => {}
     }

@@ -12,6 +12,7 @@ use crate::finding::{Check, ClaimStatus, Finding};
 use crate::ids::Form;
 use crate::loop_id::LoopId;
 use crate::position::Position;
+use crate::tables::unlisted_codes::is_unlisted;
 
 /// Since this day of service Medi-Cal asks for the NDC of drugs given by a physician (DOMAIN A5).
 const DRUG_CODES_FROM: Option<NaiveDate> = NaiveDate::from_ymd_opt(2009, 4, 1);
@@ -69,8 +70,7 @@ fn diagnosis_pointer(claim: &Claim, line: &ServiceLine) -> Option<Finding> {
 fn unlisted_description(form: Form, line: &ServiceLine) -> Option<Finding> {
     let procedure = line.procedure?;
     let is_said = line.has_description || (procedure_family::is_drug(procedure) && line.ndc.is_some());
-    (procedure_family::is_unlisted(procedure) && !is_said)
-        .then(|| about(line, Check::S415, missing(306), component(LoopId::L2400, line.at, procedure_element(form), 7)))
+    (is_unlisted(procedure) && !is_said).then(|| about(line, Check::S415, missing(306), component(LoopId::L2400, line.at, procedure_element(form), 7)))
 }
 
 /// S416. An NDC has its quantity and unit.

@@ -57,6 +57,7 @@ impl<'a> Acknowledged<'a> {
             | Fact::FileDuplicate(_)
             | Fact::FileRejected(_)
             | Fact::RemitBuilt(_)
+            | Fact::ClaimReversed(_)
             | Fact::RemitDelivered(_)
             | Fact::RemitSent(_)
             | Fact::RemitAcknowledged(_)

@@ -130,6 +130,7 @@ impl<'a> Walk<'a> {
                 }
                 Some(decision.decided_at)
             }
+            Fact::ClaimReversed(reversal) => Some(reversal.reversed_at),
             Fact::RemitBuilt(remit) => Some(remit.built_at),
             Fact::RemitDelivered(delivered) => Some(delivered.delivered_at),
             Fact::RemitSent(sent) => Some(sent.sent_at),

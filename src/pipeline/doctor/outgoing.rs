@@ -91,6 +91,7 @@ impl Answers {
             | Fact::FileCompleted(_)
             | Fact::ClaimRejected(_)
             | Fact::ClaimAdjudicated(_)
+            | Fact::ClaimReversed(_)
             | Fact::RemitDelivered(_)
             | Fact::RemitSent(_)
             | Fact::RemitAcknowledged(_)

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::code_columns::{read_code_range, read_modifier};
 use super::packed::{CinKey, PackedDate, PackedNpi, Place, Pool};
+use super::prior_auth_codes::parse_place;
 use super::providers::parse_tin;
 use crate::clock::Timestamp;
-use crate::ids::{AuthorizationNumber, Cin, Modifier, Npi, Tin};
+use crate::ids::{AuthorizationNumber, Cin, Code, Modifier, Npi, PlaceOfService, Tin};
 use crate::money::Quantity;
 use crate::tables::code_range::CodeRange;
 use crate::tables::csv_table::{LoadError, Problem, TableDigest, columns, error_at, read_rows, vocabulary};
@@ -17,7 +18,7 @@ use crate::tables::period::Period;
 
 columns! {
     "authorizations.csv": auth_number, cin, status, r#type, service_from, service_to, provider_npi, group_tin, code_from, code_to, modifier, units, unit_basis;
-    units_used, notified_at
+    units_used, notified_at; facility_npi, pos, dx, referral
 }
 
 vocabulary! {
@@ -76,6 +77,7 @@ pub struct Authorizations {
     /// Member and place in `rows`, sorted.
     by_member: Vec<(CinKey, u32)>,
     pools: Pools,
+    has_referrals: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -85,11 +87,21 @@ struct Amounts {
     notified_at: Option<Timestamp>,
 }
 
+/// To whom a line is authorized, and what for beside its code: most lines of a plan share a few of these.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct Terms {
+    group_tin: Option<Tin>,
+    facility_npi: Option<Npi>,
+    place_of_service: Option<PlaceOfService>,
+    diagnoses: Option<CodeRange>,
+    is_referral: bool,
+}
+
 #[derive(Clone, Default)]
 struct Pools {
     codes: Pool<CodeRange>,
     amounts: Pool<Amounts>,
-    groups: Pool<Option<Tin>>,
+    terms: Pool<Terms>,
 }
 
 #[derive(Clone)]
@@ -102,7 +114,7 @@ struct PackedRow {
     to: PackedDate,
     codes: Place<CodeRange>,
     amounts: Place<Amounts>,
-    group: Place<Option<Tin>>,
+    terms: Place<Terms>,
     modifier: Option<Modifier>,
     status: AuthorizationStatus,
     kind: AuthorizationType,
@@ -122,6 +134,14 @@ pub struct Authorization {
     pub provider_npi: Option<Npi>,
     /// `None`: any group.
     pub group_tin: Option<Tin>,
+    /// Where the service is to be had; `None`: anywhere.
+    pub facility_npi: Option<Npi>,
+    /// `None`: any place.
+    pub place_of_service: Option<PlaceOfService>,
+    /// A family of diagnoses; `None`: any.
+    pub diagnoses: Option<CodeRange>,
+    /// A referral, named by REF*9F, and no authorization.
+    pub is_referral: bool,
     /// Procedure or revenue codes.
     pub codes: CodeRange,
     /// `None`: any modifier.
@@ -158,8 +178,11 @@ impl Authorizations {
     pub(super) fn read_digested(source: impl Read) -> Result<(Authorizations, TableDigest), LoadError> {
         let mut read: Vec<(u32, PackedRow)> = Vec::new();
         let mut pools = Pools::default();
+        let mut has_referrals = false;
         let digest = read_rows(source, |row| {
-            read.push((row.number, pools.pack(read_row(row)?)));
+            let line = read_row(row)?;
+            has_referrals |= line.is_referral;
+            read.push((row.number, pools.pack(line)));
             Ok(())
         })?;
         pools.close();
@@ -169,7 +192,13 @@ impl Authorizations {
         by_member.sort_unstable();
         let mut rows = Vec::with_capacity(read.len());
         rows.extend(read.into_iter().map(|(_, row)| row));
-        Ok((Authorizations { rows, by_member, pools }, digest))
+        let authorizations = Authorizations {
+            rows,
+            by_member,
+            pools,
+            has_referrals,
+        };
+        Ok((authorizations, digest))
     }
 
     /// The lines of an authorization, in file order; none when the number is unknown.
@@ -191,6 +220,11 @@ impl Authorizations {
             .iter()
             .take_while(move |(member, _)| *member == key)
             .filter_map(|(_, place)| self.pools.unpack(self.rows.get(*place as usize)?))
+    }
+
+    /// Whether any line is a referral.
+    pub fn has_referrals(&self) -> bool {
+        self.has_referrals
     }
 
     pub fn len(&self) -> usize {
@@ -217,7 +251,13 @@ impl Pools {
                 units_used: line.units_used,
                 notified_at: line.notified_at,
             }),
-            group: self.groups.place(line.group_tin),
+            terms: self.terms.place(Terms {
+                group_tin: line.group_tin,
+                facility_npi: line.facility_npi,
+                place_of_service: line.place_of_service,
+                diagnoses: line.diagnoses,
+                is_referral: line.is_referral,
+            }),
             modifier: line.modifier,
             status: line.status,
             kind: line.kind,
@@ -228,12 +268,13 @@ impl Pools {
     fn close(&mut self) {
         self.codes.close();
         self.amounts.close();
-        self.groups.close();
+        self.terms.close();
     }
 
     /// `None` never happens to a row of these pools.
     fn unpack(&self, row: &PackedRow) -> Option<Authorization> {
         let amounts = self.amounts.get(row.amounts)?;
+        let terms = self.terms.get(row.terms)?;
         Some(Authorization {
             row: row.row,
             number: row.number.clone(),
@@ -242,7 +283,11 @@ impl Pools {
             kind: row.kind,
             service: Period::new(row.from.get(), row.to.get())?,
             provider_npi: row.provider.get(),
-            group_tin: self.groups.get(row.group)?,
+            group_tin: terms.group_tin,
+            facility_npi: terms.facility_npi,
+            place_of_service: terms.place_of_service,
+            diagnoses: terms.diagnoses,
+            is_referral: terms.is_referral,
             codes: self.codes.get(row.codes)?,
             modifier: row.modifier,
             units: amounts.units,
@@ -292,6 +337,10 @@ fn read_row(row: &Row<'_>) -> Result<Authorization, LoadError> {
         service: row.period(Column::service_from, Column::service_to)?,
         provider_npi: row.unless_any(Column::provider_npi, "an NPI", |text| Npi::parse(text.as_bytes()).ok())?,
         group_tin: row.unless_any(Column::group_tin, "a TIN of nine digits", parse_tin)?,
+        facility_npi: row.unless_any(Column::facility_npi, "an NPI", |text| Npi::parse(text.as_bytes()).ok())?,
+        place_of_service: row.unless_any(Column::pos, "a place of service of two characters", parse_place)?,
+        diagnoses: row.unless_any(Column::dx, "a diagnosis or the beginning of one", parse_family)?,
+        is_referral: !row.text(Column::referral).is_empty() && row.yes_no(Column::referral)?,
         codes: read_code_range(row, Column::code_from, Column::code_to)?,
         modifier: read_modifier(row, Column::modifier)?,
         units: row.optional_quantity(Column::units)?,
@@ -303,6 +352,13 @@ fn read_row(row: &Row<'_>) -> Result<Authorization, LoadError> {
         units_used: row.optional_quantity(Column::units_used)?.unwrap_or_default(),
         notified_at: row.optional_timestamp(Column::notified_at)?,
     })
+}
+
+/// `Z30` or `Z30.1`: a diagnosis with all that continues it.
+fn parse_family(text: &str) -> Option<CodeRange> {
+    let bare = text.replace('.', "");
+    let code: Code<8> = bare.bytes().all(|byte| byte.is_ascii_alphanumeric()).then(|| bare.parse().ok()).flatten()?;
+    CodeRange::families(code, code).ok()
 }
 
 #[cfg(test)]
@@ -354,6 +410,44 @@ mod tests {
         assert_eq!(numbers("91234567A"), [("A2".into(), "consult"), ("A2".into(), "inpatient")]);
         assert_eq!(numbers("91234567C"), [("A1".into(), "dme")]);
         assert!(numbers("91234567D").is_empty());
+    }
+
+    #[test]
+    fn where_and_for_what_a_line_is_authorized() {
+        let rows = format!("{HEADER},facility_npi,pos,dx,referral\n{CONSULT},1003000126,22,Z30.1,yes\n{WHEELCHAIR},*,,,no\n");
+        let read = |text: &str| Authorizations::read_digested(text.as_bytes());
+        let (authorizations, digest) = read(&rows).unwrap();
+        let line = |number| authorizations.by_number(&AuthorizationNumber::new(number)).next().unwrap();
+        let consult = line("A2");
+        assert_eq!(
+            (consult.facility_npi, consult.place_of_service, consult.is_referral),
+            (Npi::parse(b"1003000126").ok(), parse_place("22"), true)
+        );
+        let diagnoses = consult.diagnoses.unwrap();
+        assert!(diagnoses.contains(CodeKey::of(b"Z3012")) && !diagnoses.contains(CodeKey::of(b"Z302")));
+        let wheelchair = line("A1");
+        assert_eq!(
+            (
+                wheelchair.facility_npi,
+                wheelchair.place_of_service,
+                wheelchair.diagnoses,
+                wheelchair.is_referral
+            ),
+            (None, None, None, false)
+        );
+        // A file that fills none of these columns has the digest of a file without them.
+        let bare = |columns: &str, ends: &str| read(&format!("{HEADER}{columns}\n{CONSULT}{ends}\n")).unwrap().1;
+        assert_eq!(bare("", ""), bare(",facility_npi,pos,dx,referral", ",,,,"));
+        assert_ne!(bare("", ""), digest);
+        for (from, to, message) in [
+            ("1003000126", "1", "column facility_npi: not an NPI"),
+            ("22", "222", "column pos: not a place of service of two characters"),
+            ("Z30.1", "Z30-1", "column dx: not a diagnosis or the beginning of one"),
+            (",yes", ",maybe", "column referral: not yes or no"),
+        ] {
+            let error = read(&rows.replacen(from, to, 1)).unwrap_err();
+            assert_eq!(error.to_string(), format!("authorizations.csv row 2, {message}"));
+        }
     }
 
     #[test]

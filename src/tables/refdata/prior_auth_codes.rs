@@ -9,14 +9,14 @@ use compact_str::CompactString;
 
 use super::code_columns::{read_code_range, read_modifier};
 use crate::ids::{Modifier, PlaceOfService};
-use crate::money::Money;
+use crate::money::{Money, Quantity};
 use crate::tables::code_range::{CodeKey, CodeRange, RangeIndex};
 use crate::tables::csv_table::{LoadError, Problem, TableDigest, columns, read_rows, refuse_overlaps, vocabulary};
 use crate::tables::period::Period;
 
 columns! {
     "prior_auth_codes.csv": code_from, code_to, modifier, line_of_business, effective_from, effective_to, requirement, note;
-    pos, min_age, max_age, amount_threshold
+    pos, min_age, max_age, amount_threshold; units_free, list
 }
 
 vocabulary! {
@@ -31,6 +31,17 @@ vocabulary! {
         /// The plan must be told, no authorization is needed.
         Notify = "notify",
         None = "none",
+    }
+}
+
+vocabulary! {
+    /// What kind of leave an entry asks for.
+    List {
+        General = "general",
+        /// Incontinence supplies, hearing aids, long-term and day care: an authorization of type wrap.
+        Wrap = "wrap",
+        /// A referral (REF*9F) instead of an authorization.
+        Referral = "referral",
     }
 }
 
@@ -55,6 +66,9 @@ pub struct PriorAuthCode {
     pub age_max: Option<u16>,
     /// The entry applies from this line charge on.
     pub amount_min: Option<Money>,
+    /// Units of a claim that need none.
+    pub units_free: Option<Quantity>,
+    pub list: List,
 }
 
 /// What is asked of the list.
@@ -161,6 +175,11 @@ fn read_row(row: &Row<'_>) -> Result<PriorAuthCode, LoadError> {
         age_min: age(Column::min_age)?,
         age_max: age(Column::max_age)?,
         amount_min: row.optional_money(Column::amount_threshold)?,
+        units_free: row.optional_quantity(Column::units_free)?,
+        list: match row.text(Column::list) {
+            "" => List::General,
+            _ => row.word(Column::list)?,
+        },
     };
     match entry.age_min.zip(entry.age_max) {
         Some((min, max)) if max < min => Err(row.error(Column::max_age, Problem::Rule("below the lowest age"))),
@@ -193,6 +212,29 @@ K0001,,RR,*,,,notify,rental,,,,
 95811,,,onecare,,,required,other plan,,,,
 99204,99205,,*,,,required,child,11,0,20,
 0100,0219,,*,,,required,room,,,,";
+
+    #[test]
+    fn entries_of_other_lists_and_with_free_units() {
+        let rows = "T4521,T4525,,*,,,required,,,,,,200,wrap\n99242,,,*,,,required,,,,,,,referral\n97112,,,*,,,required,,,,,,,";
+        let list = PriorAuthCodes::read(format!("{HEADER},units_free,list\n{rows}\n").as_bytes()).unwrap();
+        let found = |code: &str| {
+            let query = PriorAuthQuery {
+                code: code.as_bytes(),
+                modifiers: &[],
+                line_of_business: LineOfBusiness::MediCal,
+                date: "2025-01-01".parse().unwrap(),
+                place_of_service: None,
+                age_years: None,
+                charge: Money::ZERO,
+            };
+            list.find(&query).map(|entry| (entry.list, entry.units_free.map(|units| units.to_string())))
+        };
+        assert_eq!(found("T4522"), Some((List::Wrap, Some("200".into()))));
+        assert_eq!(found("99242"), Some((List::Referral, None)));
+        assert_eq!(found("97112"), Some((List::General, None)));
+        let error = PriorAuthCodes::read(format!("{HEADER},list\n97112,,,*,,,required,,,,,,special\n").as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), "prior_auth_codes.csv row 2, column list: not one of general, wrap, referral");
+    }
 
     #[test]
     fn the_most_specific_entry_that_applies_is_found() {

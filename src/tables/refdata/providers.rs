@@ -10,7 +10,7 @@ use crate::phi::Phi;
 use crate::tables::csv_table::{LoadError, Problem, TableDigest, columns, read_rows, vocabulary};
 use crate::tables::period::Period;
 
-columns! { "providers.csv": npi, tin, group_tin, taxonomy, kind, contracted, enrolled_from, enrolled_to, payment, routing, account; }
+columns! { "providers.csv": npi, tin, group_tin, taxonomy, kind, contracted, enrolled_from, enrolled_to, payment, routing, account;; group_npi, tertiary }
 
 vocabulary! {
     /// What a provider is to the plan.
@@ -33,6 +33,7 @@ vocabulary! {
 pub struct Providers {
     /// Sorted by NPI, rows of one NPI in file order.
     rows: Vec<Provider>,
+    has_tertiary: bool,
 }
 
 /// A provider under one TIN.
@@ -45,6 +46,10 @@ pub struct Provider {
     pub taxonomy: Option<Taxonomy>,
     pub kind: ProviderKind,
     pub contracted: bool,
+    /// NPI of that group.
+    pub group_npi: Option<Npi>,
+    /// A tertiary centre: its elective services need prior authorization.
+    pub tertiary: bool,
     /// Medi-Cal enrolment.
     pub enrolled: Period,
     pub payment: PaymentMethod,
@@ -79,7 +84,8 @@ impl Providers {
             Ok(())
         })?;
         rows.sort_by_key(|row: &Provider| row.npi);
-        Ok((Providers { rows }, digest))
+        let has_tertiary = rows.iter().any(|row| row.tertiary);
+        Ok((Providers { rows, has_tertiary }, digest))
     }
 
     /// The rows of an NPI, in file order; empty when unknown.
@@ -93,6 +99,11 @@ impl Providers {
     pub fn find_under(&self, npi: &Npi, tin: Option<&Tin>) -> Option<&Provider> {
         let rows = self.find(npi);
         rows.iter().find(|row| tin.is_some() && row.tin.as_ref() == tin).or(rows.first())
+    }
+
+    /// Whether any provider is a tertiary centre.
+    pub fn has_tertiary(&self) -> bool {
+        self.has_tertiary
     }
 
     pub fn len(&self) -> usize {
@@ -122,6 +133,8 @@ fn read_row(row: &Row<'_>) -> Result<Provider, LoadError> {
             row.word(Column::kind)?
         },
         contracted: row.yes_no(Column::contracted)?,
+        group_npi: row.optional(Column::group_npi, "an NPI", |text| Npi::parse(text.as_bytes()).ok())?,
+        tertiary: !row.text(Column::tertiary).is_empty() && row.yes_no(Column::tertiary)?,
         enrolled: row.period(Column::enrolled_from, Column::enrolled_to)?,
         payment: if row.text(Column::payment).is_empty() {
             PaymentMethod::Check
@@ -207,6 +220,22 @@ mod tests {
         assert_eq!(under(Some(&tin("957654321"))), Some(ProviderKind::Specialist));
         assert_eq!(under(Some(&tin("950000000"))), Some(ProviderKind::Pcp));
         assert_eq!(under(None), Some(ProviderKind::Pcp));
+    }
+
+    #[test]
+    fn groups_and_tertiary_centres() {
+        let read = |row: &str| Providers::read(format!("{HEADER},group_npi,tertiary\n{row}\n").as_bytes());
+        let providers = read("1234567893,951234567,,,facility,yes,,,,,,1003000126,yes").unwrap();
+        let [centre] = providers.find(&npi("1234567893")) else {
+            panic!("one row expected")
+        };
+        assert_eq!(
+            (centre.group_npi, centre.tertiary, providers.has_tertiary()),
+            (Some(npi("1003000126")), true, true)
+        );
+        assert!(!read("1234567893,951234567,,,facility,yes,,,,,,,").unwrap().has_tertiary());
+        assert!(read("1234567893,951234567,,,facility,yes,,,,,,1,").is_err());
+        assert!(read("1234567893,951234567,,,facility,yes,,,,,,,true").is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use compact_str::CompactString;
 use serde::Deserialize;
 
 use crate::ids::Code;
-use crate::tables::code_range::{CodeKey, CodeRange, RangeError};
+use crate::tables::code_range::{CodeKey, CodeRange, CodeScreen, RangeError};
 
 /// An entry as the pack spells it.
 #[derive(Debug, Clone, Deserialize)]
@@ -34,6 +34,14 @@ pub struct CodeList(Vec<CodeRange>);
 pub struct DiagnosisList(Vec<CodeRange>);
 
 impl CodeList {
+    pub(super) fn extend(&mut self, other: &CodeList) {
+        self.0.extend(&other.0);
+    }
+
+    pub(super) fn screen(&self) -> CodeScreen {
+        CodeScreen::of(self.0.iter().copied())
+    }
+
     pub fn contains(&self, code: CodeKey) -> bool {
         self.0.iter().any(|range| range.contains(code))
     }
@@ -44,6 +52,14 @@ impl CodeList {
 }
 
 impl DiagnosisList {
+    pub(super) fn extend(&mut self, other: &DiagnosisList) {
+        self.0.extend(&other.0);
+    }
+
+    pub(super) fn screen(&self) -> CodeScreen {
+        CodeScreen::of(self.0.iter().copied())
+    }
+
     pub fn contains(&self, code: CodeKey) -> bool {
         self.0.iter().any(|range| range.contains(code))
     }

@@ -1,10 +1,10 @@
 //! Services that need no prior authorization, and the evidence for them on a claim (DOMAIN C3).
 
 use compact_str::CompactString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::code_list::{CodeList, DiagnosisList, parse_code};
-use crate::ids::{AidCode, Modifier, PlaceOfService, ProcedureCode, Qualifier, RevenueCode};
+use crate::ids::{AidCode, Modifier, PlaceOfService, ProcedureCode, Qualifier, RevenueCode, Taxonomy};
 use crate::money::Quantity;
 use crate::tables::code_range::CodeKey;
 
@@ -16,9 +16,18 @@ pub struct Exemption {
     /// May be rendered outside the network.
     #[serde(default)]
     pub any_network: bool,
+    /// May be rendered outside the network, and needs as much authorization as within it.
+    #[serde(default)]
+    pub network_only: bool,
+    /// Paid before other coverage, which is asked for its part later (DOMAIN E3).
+    #[serde(default)]
+    pub pay_and_chase: bool,
     /// Notices about it may be suppressed.
     #[serde(default)]
     pub sensitive: bool,
+    /// Procedures that are never this service.
+    #[serde(default)]
+    exclude_procedures: CodeList,
     /// One item is enough.
     #[serde(default)]
     strong: Evidence,
@@ -35,7 +44,7 @@ pub struct Exemption {
 /// What a line must show. Bounds hold beside the lists.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Evidence {
+pub(super) struct Evidence {
     age_min: Option<u16>,
     age_max: Option<u16>,
     units_max: Option<Quantity>,
@@ -51,6 +60,8 @@ struct Evidence {
     facility_types: Vec<Qualifier>,
     authorization_exceptions: Vec<Qualifier>,
     aid_codes: Vec<AidCode>,
+    /// Beginnings of taxonomies, of who rendered or who bills.
+    taxonomy_prefixes: Vec<CompactString>,
 }
 
 /// A yes on the claim.
@@ -91,11 +102,15 @@ pub struct LineEvidence<'a> {
     pub authorization_exception: Option<Qualifier>,
     /// Of the member on the service date.
     pub aid_code: Option<AidCode>,
+    /// Of who rendered and who bills.
+    pub taxonomies: [Option<Taxonomy>; 2],
 }
 
 /// How well a line shows that it is exempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum EvidenceStrength {
+    /// One item that is enough.
     Strong,
     /// Items that count in combination.
     Together,
@@ -103,10 +118,32 @@ pub enum EvidenceStrength {
     TwoWeak,
 }
 
+/// The kind of item that shows an exempt service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EvidenceItem {
+    PlaceOfService,
+    RevenueCode,
+    Procedure,
+    Modifier,
+    Diagnosis,
+    Indicator,
+    AuthorizationException,
+    AidCode,
+    Taxonomy,
+    /// Who rendered, as the assigned provider.
+    Provider,
+    /// More than one item, or the bill as a whole.
+    Several,
+}
+
 impl Exemption {
     /// How the line shows that it is this service; `None` when it does not.
     pub fn shown_by(&self, line: &LineEvidence<'_>) -> Option<EvidenceStrength> {
-        if self.strong.found(line) > 0 {
+        let is_excluded = |code: ProcedureCode| self.exclude_procedures.contains(CodeKey::of(code.as_bytes()));
+        if line.procedure.is_some_and(is_excluded) {
+            None
+        } else if self.strong.found(line) > 0 {
             Some(EvidenceStrength::Strong)
         } else if self.together.iter().any(|evidence| evidence.is_complete(line)) {
             Some(EvidenceStrength::Together)
@@ -115,6 +152,14 @@ impl Exemption {
         } else {
             None
         }
+    }
+
+    /// Adds to `needed` one kind of item of every way in which it is shown.
+    pub(super) fn needs(&self, needed: &mut Evidence) {
+        for evidence in [&self.strong, &self.weak] {
+            evidence.add_all(needed);
+        }
+        self.together.iter().for_each(|evidence| evidence.add_rarest(needed));
     }
 
     /// Lines that prove it, exempt or not.
@@ -134,7 +179,7 @@ impl Exemption {
 
 impl Evidence {
     /// For each kind of item: `None` when not listed, else whether the line has one.
-    fn kinds(&self, line: &LineEvidence<'_>) -> [Option<bool>; 11] {
+    fn kinds(&self, line: &LineEvidence<'_>) -> [Option<bool>; 12] {
         let key = |code: &[u8]| CodeKey::of(code);
         let has = |listed: bool, found: bool| listed.then_some(found);
         let one_of = |list: &[Qualifier], value: Option<Qualifier>| has(!list.is_empty(), value.is_some_and(|value| list.contains(&value)));
@@ -170,6 +215,10 @@ impl Evidence {
             one_of(&self.facility_types, line.facility_type),
             one_of(&self.authorization_exceptions, line.authorization_exception),
             has(!self.aid_codes.is_empty(), line.aid_code.is_some_and(|code| self.aid_codes.contains(&code))),
+            has(!self.taxonomy_prefixes.is_empty(), {
+                let begins = |taxonomy: &Taxonomy| self.taxonomy_prefixes.iter().any(|prefix| taxonomy.as_str().starts_with(prefix.as_str()));
+                line.taxonomies.iter().flatten().any(begins)
+            }),
         ]
     }
 
@@ -191,6 +240,46 @@ impl Evidence {
     /// Whether the line has an item of every kind listed.
     fn is_complete(&self, line: &LineEvidence<'_>) -> bool {
         self.is_within_bounds(line) && self.kinds(line).iter().all(|kind| *kind != Some(false))
+    }
+
+    /// Whether the line has an item of any kind, whatever the bounds.
+    pub(super) fn has_any(&self, line: &LineEvidence<'_>) -> bool {
+        self.kinds(line).contains(&Some(true))
+    }
+
+    /// Its procedures and diagnoses, which it then lists no more.
+    pub(super) fn take_codes(&mut self) -> (CodeList, DiagnosisList) {
+        (std::mem::take(&mut self.procedures), std::mem::take(&mut self.diagnoses))
+    }
+
+    fn add_all(&self, needed: &mut Evidence) {
+        needed.places_of_service.extend(&self.places_of_service);
+        needed.revenue_codes.extend(&self.revenue_codes);
+        needed.claim_revenue_codes.extend(&self.claim_revenue_codes);
+        needed.procedures.extend(&self.procedures);
+        needed.modifiers.extend(&self.modifiers);
+        needed.diagnoses.extend(&self.diagnoses);
+        needed.indicators.extend(&self.indicators);
+        needed.admission_types.extend(&self.admission_types);
+        needed.facility_types.extend(&self.facility_types);
+        needed.authorization_exceptions.extend(&self.authorization_exceptions);
+        needed.aid_codes.extend(&self.aid_codes);
+        needed.taxonomy_prefixes.extend(self.taxonomy_prefixes.iter().cloned());
+    }
+
+    /// One kind is enough where an item of every kind is asked: the one that fewest claims have.
+    fn add_rarest(&self, needed: &mut Evidence) {
+        if !self.diagnoses.is_empty() {
+            needed.diagnoses.extend(&self.diagnoses);
+        } else if !self.modifiers.is_empty() {
+            needed.modifiers.extend(&self.modifiers);
+        } else if !self.indicators.is_empty() {
+            needed.indicators.extend(&self.indicators);
+        } else if !self.procedures.is_empty() {
+            needed.procedures.extend(&self.procedures);
+        } else {
+            self.add_all(needed);
+        }
     }
 
     /// Lists nothing, so that bounds alone would decide.
@@ -223,6 +312,7 @@ struct ExampleLine {
     facility_type: Option<Qualifier>,
     authorization_exception: Option<Qualifier>,
     aid_code: Option<AidCode>,
+    taxonomy: Option<Taxonomy>,
 }
 
 impl Example {
@@ -250,6 +340,7 @@ impl Example {
             facility_type: line.facility_type,
             authorization_exception: line.authorization_exception,
             aid_code: line.aid_code,
+            taxonomies: [line.taxonomy, None],
         };
         exemption.shown_by(&evidence).is_some() == self.exempt
     }

@@ -7,7 +7,9 @@
 mod code_list;
 mod exemptions;
 mod pricing;
+mod prior_authorization;
 mod prompt_pay;
+mod screen;
 
 use std::sync::LazyLock;
 
@@ -16,13 +18,14 @@ use compact_str::CompactString;
 use serde::Deserialize;
 
 pub use self::code_list::{CodeList, DiagnosisList};
-pub use self::exemptions::{EvidenceStrength, Exemption, Indicator, LineEvidence};
+pub use self::exemptions::{EvidenceItem, EvidenceStrength, Exemption, Indicator, LineEvidence};
 pub use self::pricing::{LateFiling, MultipleProcedures, Multiplier, PricingRules};
+pub use self::prior_authorization::{EmergencyNotice, HealthAssessmentRule, OutOfNetwork, PriorAuthorizationRules, WheelchairRule};
 pub use self::prompt_pay::{EarlierPromptPay, Holiday, Penalty, PromptPayRules};
+use self::screen::Screen;
 use super::reasons::{AdjustmentGroup, ReasonError, Reasons};
 use super::refdata::RowReason;
-use crate::ids::{Carc, ContentDigest, Modifier, NetworkId, OhcCode, Qualifier, Rarc};
-use crate::money::Money;
+use crate::ids::{Carc, ContentDigest, Modifier, OhcCode, Qualifier, Rarc};
 
 /// A payer's rules with the digest that pins them to a decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +63,9 @@ pub struct Rules {
     pub coordination: CoordinationRules,
     #[serde(rename = "exemption", default)]
     pub exemptions: Vec<Exemption>,
+    /// Of the sensitive ones.
+    #[serde(skip)]
+    screen: Screen,
 }
 
 /// DOMAIN A1.
@@ -112,35 +118,6 @@ pub enum DelayProof {
     Note,
     /// PWK.
     Attachment,
-}
-
-/// DOMAIN C. The list of codes is `prior_auth_codes.csv`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PriorAuthorizationRules {
-    /// A line without a number may use any authorization of its member.
-    pub auto_match: bool,
-    /// Rule P3.
-    pub initial_consults: CodeList,
-    /// Rule P4.
-    pub follow_ups: CodeList,
-    /// Rule P5.
-    pub new_authorization: CodeList,
-    /// Rule P6: networks whose members without a primary care provider need none for a consult.
-    pub open_networks: Vec<NetworkId>,
-    /// Rules P1 and P2: what the assigned provider or group renders without authorization.
-    pub primary_care: CodeList,
-    /// Of an emergency admission.
-    pub notification_hours: u32,
-    pub wheelchair_repairs: WheelchairRule,
-}
-
-/// Repairs that cost less in total than the amount need no authorization.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WheelchairRule {
-    pub codes: CodeList,
-    pub below: Money,
 }
 
 /// DOMAIN E4.
@@ -256,8 +233,9 @@ impl RulePack {
     /// # Errors
     /// [`RuleError`] at the first thing that is wrong.
     pub fn parse(text: &str) -> Result<RulePack, RuleError> {
-        let rules: Rules = toml::from_str(text).map_err(|error| RuleError::Syntax(Box::new(error)))?;
+        let mut rules: Rules = toml::from_str(text).map_err(|error| RuleError::Syntax(Box::new(error)))?;
         rules.check()?;
+        rules.screen = Screen::of(rules.exemptions.iter().filter(|exemption| exemption.sensitive));
         let mut hasher = blake3::Hasher::new_derive_key("claimstream rule pack v1");
         // Line ends are not content.
         for line in text.lines() {
@@ -282,11 +260,23 @@ impl RulePack {
 }
 
 impl Rules {
-    /// The first exempt service that a line shows, and how.
-    pub fn exemption(&self, line: &LineEvidence<'_>) -> Option<(&Exemption, EvidenceStrength)> {
-        self.exemptions
+    /// The first exempt service that a line shows, and how: one that needs no authorization, or, for a
+    /// service outside the network, one that may be had there.
+    pub fn exemption(&self, line: &LineEvidence<'_>, outside_network: bool) -> Option<(&Exemption, EvidenceStrength)> {
+        let counts = |exemption: &&Exemption| match outside_network {
+            true => exemption.any_network,
+            false => !exemption.network_only,
+        };
+        let mut exemptions = self.exemptions.iter().filter(counts);
+        exemptions.find_map(|exemption| exemption.shown_by(line).map(|strength| (exemption, strength)))
+    }
+
+    /// Every sensitive service that a line shows: notices about it may be suppressed.
+    pub fn sensitive<'a>(&'a self, line: &LineEvidence<'_>) -> impl Iterator<Item = &'a Exemption> {
+        let exemptions: &[Exemption] = if self.screen.may_show(line) { &self.exemptions } else { &[] };
+        exemptions
             .iter()
-            .find_map(|exemption| exemption.shown_by(line).map(|strength| (exemption, strength)))
+            .filter(move |exemption| exemption.sensitive && exemption.shown_by(line).is_some())
     }
 
     /// The delay reason that the payer takes.
@@ -308,6 +298,9 @@ impl Rules {
             "90 to 3650",
         )?;
         self.prompt_pay.check()?;
+        if let Some(rule) = &self.prior_authorization.health_assessment {
+            in_range((1..=3650).contains(&rule.days), "prior_authorization.health_assessment.days", "1 to 3650")?;
+        }
         if self.payer.ids.is_empty() {
             return Err(RuleError::Empty { key: "payer.ids" });
         }
@@ -449,7 +442,7 @@ mod tests {
                 rarc: None
             }
         );
-        assert_eq!(pack.exemptions.len(), 11);
+        assert_eq!(pack.exemptions.len(), 13);
     }
 
     #[test]
@@ -498,7 +491,7 @@ mod tests {
             ("minor", minor, Some(("minor-consent", EvidenceStrength::Together))),
             ("age unknown", LineEvidence { age_years: None, ..minor }, None),
         ] {
-            let shown = pack.exemption(&line).map(|(exemption, strength)| (exemption.name.as_str(), strength));
+            let shown = pack.exemption(&line, false).map(|(exemption, strength)| (exemption.name.as_str(), strength));
             assert_eq!(shown, found, "{name}");
         }
     }
