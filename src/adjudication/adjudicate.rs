@@ -85,8 +85,8 @@ fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_
         }
         None => line_by_line(&case, &mut aside, &mut trace).ok(),
     };
-    let lines = lines.map(|lines| exemptions::marked(&case, lines));
     let lines = lines.map(|lines| member_billing::alerted(&case, lines));
+    let lines = lines.map(|lines| exemptions::marked(&case, lines));
     let determination = lines.and_then(|lines| Determination::new(claim.charge, lines, aside).ok());
     let determination = determination.unwrap_or_else(|| failed(&case, &mut trace));
     let reversed = replacement::reversed(&case, &determination);
@@ -240,6 +240,7 @@ fn in_their_order<'a>(case: &Case<'a>, percents: Vec<(usize, Decimal)>, aside: &
         }
     });
     aside.remarks.extend(review.remarks);
+    aside.payers_before = coordination::payers_before(case.claim);
     aside.signals.extend(review.signals);
     aside.consumed = std::mem::take(&mut so_far.consumed);
     Ok(so_far)

@@ -220,7 +220,7 @@ rule_ids! {
     PatientEstimate "MB-6" MemberBilling "D1 MB6" [] "An estimate of what the patient owes is told.";
 
     DueDate "PAY-30" PromptPay "E7" [] "Interest is owed from the day after the last day for paying.";
-    DueBefore "PAY-before" PromptPay "E7" [] "Claims received before the rule began owe no interest.";
+    DueBefore "PAY-before" PromptPay "E7" [] "Claims received before the rule began owe no interest, or by working days where the rule pack says so.";
     Failed "FAIL-1" FeeSchedule "J" [] "A claim that cannot be decided, or does not add up, waits for a person.";
 }
 
