@@ -110,3 +110,53 @@ fn zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tz, D::Error> {
     name.parse()
         .map_err(|_| serde::de::Error::custom("no time zone has this name, expected one like America/Los_Angeles"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::RulePack;
+    use super::*;
+
+    /// The pack that ships, without the lines that begin like this.
+    fn without(keys: &[&str]) -> String {
+        let kept = RulePack::EMBEDDED_TEXT.lines().filter(|line| !keys.iter().any(|key| line.starts_with(key)));
+        kept.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_pack_of_before_asks_for_no_more_than_it_did() {
+        let keys = [
+            "unlisted =",
+            "out_of_network =",
+            "tertiary_elective =",
+            "room_and_board =",
+            "scheduled_admissions =",
+            "emergency_admissions =",
+            "emergency_notice =",
+            "notification_zone =",
+            "health_assessment =",
+        ];
+        let pack = RulePack::parse(&without(&keys)).unwrap();
+        let rules = &pack.prior_authorization;
+        assert_eq!(
+            (rules.unlisted, rules.tertiary_elective, rules.out_of_network),
+            (false, false, OutOfNetwork::Off)
+        );
+        assert!(rules.room_and_board.is_empty() && rules.scheduled_admissions.is_empty() && rules.emergency_admissions.is_empty());
+        assert_eq!((rules.emergency_notice, rules.health_assessment.clone()), (EmergencyNotice::IfLate, None));
+        assert_eq!(rules.notification_zone, Tz::America__Los_Angeles);
+    }
+
+    #[test]
+    fn what_is_none_is_refused() {
+        for (from, to) in [
+            (r#"out_of_network = "197""#, r#"out_of_network = "243""#),
+            (r#"emergency_notice = "if_late""#, r#"emergency_notice = "never""#),
+            (r#""America/Los_Angeles""#, r#""America/Orange""#),
+            ("days = 120", "days = 0"),
+        ] {
+            let text = RulePack::EMBEDDED_TEXT.replacen(from, to, 1);
+            assert_ne!(text, RulePack::EMBEDDED_TEXT, "{from}");
+            assert!(RulePack::parse(&text).is_err(), "{to}");
+        }
+    }
+}
