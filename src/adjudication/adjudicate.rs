@@ -413,8 +413,10 @@ fn pay(
     if allowed < open.billed {
         adjustments.push(CONTRACTUAL_DIFFERENCE.adjusts(open.billed - allowed));
     }
+    let mut kept = open.units;
     for ceiling in reductions::ceilings(&open, row, rate, so_far) {
         if ceiling.amount < allowed {
+            kept = kept.less(ceiling.units);
             let adjustment = ceiling.reason.adjusts(allowed - ceiling.amount);
             adjustments.push(match ceiling.units.is_zero() {
                 true => adjustment,
@@ -424,6 +426,7 @@ fn pay(
             reduced.push((ceiling.id, ceiling.reason));
         }
     }
+    open.keep(kept);
     if let Some(percent) = late.filter(|_| !allowed.is_zero()) {
         let left = allowed.percent(percent);
         if left < allowed {
@@ -470,7 +473,13 @@ impl OpenLine<'_> {
             let adjustment: Adjustment = reason.adjusts(amount);
             self.cuts.push(adjustment.with_quantity(self.units.less(kept)));
         }
-        (self.units, self.billed) = (kept, billed);
+        self.billed = billed;
+        self.keep(kept);
+    }
+
+    /// So many units are paid.
+    fn keep(&mut self, kept: Quantity) {
+        self.units = kept;
         // Dollars are drawn by what is allowed.
         if let Some(Draw::Units { units, .. }) = &mut self.draws {
             *units = (*units).min(kept);

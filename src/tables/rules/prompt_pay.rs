@@ -100,7 +100,9 @@ mod tests {
     use crate::tables::rules::RulePack;
 
     fn pack(lines: &str) -> Result<RulePack, String> {
-        let text = RulePack::EMBEDDED_TEXT.replace("divisor_days = 365\n", &format!("divisor_days = 365\n{lines}\n"));
+        let text = RulePack::EMBEDDED_TEXT
+            .replace("penalty =", "# penalty =")
+            .replace("divisor_days = 365\n", &format!("divisor_days = 365\n{lines}\n"));
         RulePack::parse(&text).map_err(|error| error.to_string())
     }
 
