@@ -87,8 +87,8 @@ fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_
         }
         None => line_by_line(&case, &mut aside, &mut trace).ok(),
     };
-    let lines = lines.map(|lines| exemptions::marked(&case, lines));
     let lines = lines.map(|lines| member_billing::alerted(&case, lines));
+    let lines = lines.map(|lines| exemptions::marked(&case, lines));
     let determination = lines.and_then(|lines| Determination::new(claim.charge, lines, aside).ok());
     let determination = determination.unwrap_or_else(|| failed(&case, &mut trace));
     let reversed = replacement::reversed(&case, &determination);
@@ -243,6 +243,7 @@ fn in_their_order<'a>(case: &Case<'a>, percents: Vec<(usize, Decimal)>, aside: &
         }
     });
     aside.remarks.extend(review.remarks);
+    aside.payers_before = coordination::payers_before(case.claim);
     aside.signals.extend(review.signals);
     aside.consumed = std::mem::take(&mut so_far.consumed);
     Ok(so_far)
@@ -415,8 +416,10 @@ fn pay(
     if allowed < open.billed {
         adjustments.push(CONTRACTUAL_DIFFERENCE.adjusts(open.billed - allowed));
     }
+    let mut kept = open.units;
     for ceiling in reductions::ceilings(&open, row, rate, so_far) {
         if ceiling.amount < allowed {
+            kept = kept.less(ceiling.units);
             let adjustment = ceiling.reason.adjusts(allowed - ceiling.amount);
             adjustments.push(match ceiling.units.is_zero() {
                 true => adjustment,
@@ -426,6 +429,7 @@ fn pay(
             reduced.push((ceiling.id, ceiling.reason));
         }
     }
+    open.keep(kept);
     if let Some(percent) = late.filter(|_| !allowed.is_zero()) {
         let left = allowed.percent(percent);
         if left < allowed {
@@ -472,7 +476,13 @@ impl OpenLine<'_> {
             let adjustment: Adjustment = reason.adjusts(amount);
             self.cuts.push(adjustment.with_quantity(self.units.less(kept)));
         }
-        (self.units, self.billed) = (kept, billed);
+        self.billed = billed;
+        self.keep(kept);
+    }
+
+    /// So many units are paid.
+    fn keep(&mut self, kept: Quantity) {
+        self.units = kept;
         // Dollars are drawn by what is allowed.
         if let Some(Draw::Units { units, .. }) = &mut self.draws {
             *units = (*units).min(kept);

@@ -52,6 +52,13 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, _: &SoFar<'_>) -> Rulin
     }
 }
 
+/// How many other payers have decided before the plan. 2320, and 2430 of the line that most decided on.
+pub(super) fn payers_before(claim: &Claim) -> u8 {
+    let decided = claim.other_payers.iter().filter(|payer| has_decided(payer)).count();
+    let on_a_line = claim.lines.iter().map(|line| line.other_payers.len()).max().unwrap_or(0);
+    u8::try_from(decided.max(on_a_line)).unwrap_or(u8::MAX)
+}
+
 /// What other payers paid and left to the patient, spent line by line.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PriorPayments {

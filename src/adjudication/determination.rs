@@ -328,10 +328,12 @@ pub struct Determination {
     consumed: Vec<UnitsConsumed>,
     /// Where a forwarded claim goes.
     forward_to: Option<compact_str::CompactString>,
-    /// The claim that a replacement or void takes back.
-    reverses: Option<ClaimId>,
     /// What is said of the claim as a whole.
     remarks: Vec<Rarc>,
+    /// Other payers that decided before the plan.
+    payers_before: u8,
+    /// The claim that a replacement or void takes back.
+    reverses: Option<ClaimId>,
     #[serde(skip)]
     suspicions: Vec<Suspicion>,
     #[serde(skip)]
@@ -347,6 +349,7 @@ pub struct Aside {
     pub forward_to: Option<compact_str::CompactString>,
     /// MOA and MIA: of the claim as a whole.
     pub remarks: Vec<Rarc>,
+    pub payers_before: u8,
 }
 
 impl Determination {
@@ -375,8 +378,9 @@ impl Determination {
             signals: aside.signals,
             consumed,
             forward_to: aside.forward_to,
-            reverses: None,
             remarks: if outcome == ClaimOutcome::Pended { Vec::new() } else { aside.remarks },
+            payers_before: aside.payers_before,
+            reverses: None,
             suspicions: Vec::new(),
             trace: Vec::new(),
         })
@@ -395,8 +399,9 @@ impl Determination {
             signals: Vec::new(),
             consumed: Vec::new(),
             forward_to: None,
-            reverses: None,
             remarks: Vec::new(),
+            payers_before: 0,
+            reverses: None,
             suspicions: Vec::new(),
             trace: Vec::new(),
         }
@@ -462,13 +467,17 @@ impl Determination {
     pub fn forward_to(&self) -> Option<&str> {
         self.forward_to.as_deref()
     }
-    /// The claim that a replacement or void takes back.
-    pub fn reverses(&self) -> Option<ClaimId> {
-        self.reverses
-    }
     /// What is said of the claim as a whole: MOA, or MIA of a stay.
     pub fn remarks(&self) -> &[Rarc] {
         &self.remarks
+    }
+    /// Other payers that decided before the plan: it is the secondary payer after one, the tertiary after more.
+    pub fn payers_before(&self) -> u8 {
+        self.payers_before
+    }
+    /// The claim that a replacement or void takes back.
+    pub fn reverses(&self) -> Option<ClaimId> {
+        self.reverses
     }
     /// The steps; empty unless they were asked for, as on a determination read back from the ledger.
     pub fn trace(&self) -> &[Step] {
@@ -501,8 +510,9 @@ impl From<former::Determination> for Determination {
             signals: former.signals.into_iter().filter_map(former::Raised::told).collect(),
             consumed: former.consumed,
             forward_to: former.forward_to,
-            reverses: None,
             remarks: Vec::new(),
+            payers_before: 0,
+            reverses: None,
             suspicions: Vec::new(),
             trace: Vec::new(),
         }

@@ -1,8 +1,6 @@
 //! By when a claim must be paid or denied (DOMAIN E7). The interest itself is known when it is paid:
 //! `remittance::prompt_pay`.
 
-use chrono::Days;
-
 use super::case::Case;
 use super::rule_id::RuleId;
 use super::telling::Told;
@@ -12,10 +10,14 @@ use super::trace::StepResult;
 pub(super) fn due(case: &Case<'_>) -> Told {
     let rule = &case.tables.rules.prompt_pay;
     let received = case.receipt.received_on;
+    let due = rule.last_day(received);
     if received < rule.received_from {
-        return Told::new(RuleId::DueBefore, StepResult::Skipped, "received before the rule began", None);
+        let Some(due) = due else {
+            return Told::new(RuleId::DueBefore, StepResult::Skipped, "received before the rule began", None);
+        };
+        let note = format!("to be paid or denied by {due}, by working days");
+        return Told::new(RuleId::DueBefore, StepResult::Passed, note, None);
     }
-    let due = received.checked_add_days(Days::new(u64::from(rule.days)));
     let note = due.map_or_else(|| "never".to_string(), |due| format!("to be paid or denied by {due}"));
     Told::new(RuleId::DueDate, StepResult::Passed, note, None)
 }

@@ -113,7 +113,7 @@ mod tests {
     use crate::claim::Claim;
     use crate::claim::service_line::ServiceLine;
     use crate::ids::Qualifier;
-    use crate::money::Money;
+    use crate::money::{Money, Quantity};
     use crate::tables::refdata::{ReferenceData, ReferenceTable};
     use crate::tables::rules::RulePack;
 
@@ -216,7 +216,10 @@ mod tests {
             if specialist {
                 claim = claim.rendered_by(SPECIALIST);
             }
-            assert_eq!(outcome(&with_rules(&claim, "2025-02-15", "", &fees)), result);
+            let determination = with_rules(&claim, "2025-02-15", "", &fees);
+            assert_eq!(outcome(&determination), result);
+            let (line, cut) = (&determination.lines()[0], result.contains("CO-222x1"));
+            assert_eq!(line.paid_units(), if cut { Quantity::whole(4) } else { claim.lines[0].units }, "{result}");
         }
     }
 

@@ -227,7 +227,7 @@ rule_ids! {
     FraudHours "FWA-hours" FraudSignals "E5 NOT_RENDERED" [] "More than 24 hours a day of services billed by time, for one member by one provider, are told.";
 
     DueDate "PAY-30" PromptPay "E7" [] "Interest is owed from the day after the last day for paying.";
-    DueBefore "PAY-before" PromptPay "E7" [] "Claims received before the rule began owe no interest.";
+    DueBefore "PAY-before" PromptPay "E7" [] "Claims received before the rule began owe no interest, or by working days where the rule pack says so.";
     Failed "FAIL-1" FeeSchedule "J" [] "A claim that cannot be decided, or does not add up, waits for a person.";
 }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use chrono::{Days, NaiveDate};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -149,13 +150,20 @@ fn of_claim(house: &House, claim: &ClaimId, output: &Output) -> Result<Exit, Fai
     Ok(Exit::Done)
 }
 
+/// The last day for paying or denying; for claims received before the rule began, as if it held.
+fn due_date(house: &House, received_on: NaiveDate) -> Option<NaiveDate> {
+    let rules = &house.rules.prompt_pay;
+    rules
+        .last_day(received_on)
+        .or_else(|| received_on.checked_add_days(Days::new(u64::from(rules.days))))
+}
+
 fn decided(house: &House, decision: &Decision) -> Value {
     let determination = &decision.determination;
-    let days = house.rules.prompt_pay.days;
     json!({
         "type": "result", "claim_id": decision.claim_id, "outcome": determination.outcome(), "pend_reason": determination.pend_reason(),
         "charge": determination.charge(), "paid": determination.paid(), "payer_claim_number": decision.payer_claim_number,
         "received_at": decision.received_at.to_rfc3339(), "decided_at": decision.decided_at.to_rfc3339(),
-        "due_date": decision.receipt.received_on.checked_add_days(chrono::Days::new(u64::from(days))),
+        "due_date": due_date(house, decision.receipt.received_on),
     })
 }

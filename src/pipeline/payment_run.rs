@@ -7,11 +7,11 @@ use super::house::House;
 use super::tally;
 use crate::clock::Timestamp;
 use crate::events::fact::{Fact, PayeeBalance, PayeeBank, Recovery, RemitBuilt, RemittedSeq};
-use crate::ids::{Npi, Tin, TraceNumber};
+use crate::ids::{Form, Npi, Tin, TraceNumber};
 use crate::ledger::{Batch, ClaimDue, Counter, Ledger, LedgerError, Numbers, PayeeDue, reach};
 use crate::limits;
 use crate::money::Money;
-use crate::remittance::prompt_pay::interest;
+use crate::remittance::prompt_pay::{emergency_interest, interest};
 use crate::tables::refdata::providers::PaymentMethod;
 
 /// What a run built.
@@ -111,8 +111,7 @@ fn build(
     };
     let mut reversed = Money::ZERO;
     for due in claims {
-        let principal = due.principal.unwrap_or(Money::ZERO);
-        let interest = interest(principal, due.received_on, pay_date, &house.rules.prompt_pay);
+        let interest = owed(house, due, pay_date)?;
         remit.claims.push(RemittedSeq { seq: due.seq, interest });
         remit.charge += due.charge;
         remit.interest += interest;
@@ -124,6 +123,30 @@ fn build(
     let before_balances = remit.paid + remit.interest - reversed;
     remit.recovery = Recovery::of(reversed, before_balances, balance);
     Ok(remit)
+}
+
+/// Interest on a claim. Whether it was an emergency is only asked where an earlier rule holds.
+fn owed(house: &House, due: &ClaimDue, pay_date: NaiveDate) -> Result<Money, LedgerError> {
+    let (rules, principal) = (&house.rules.prompt_pay, due.principal.unwrap_or(Money::ZERO));
+    let is_by_emergency = rules.before.is_some() && due.received_on < rules.received_from && principal > Money::ZERO;
+    let of = match is_by_emergency && is_emergency(&house.ledger.fact(due.seq)?) {
+        true => emergency_interest,
+        false => interest,
+    };
+    Ok(of(principal, due.received_on, pay_date, rules))
+}
+
+/// Place of service 23, or a revenue code of the emergency room.
+fn is_emergency(fact: &Fact) -> bool {
+    let Fact::ClaimAdjudicated(decision) = fact else { return false };
+    let echo = &decision.echo;
+    match echo.form {
+        Form::Professional => echo.facility == "23",
+        Form::Institutional => {
+            let mut rooms = echo.lines.iter().filter_map(|line| line.revenue);
+            rooms.any(|revenue| revenue.as_str().starts_with("045"))
+        }
+    }
 }
 
 /// As the first claim that has a name gives it.

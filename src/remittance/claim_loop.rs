@@ -22,8 +22,12 @@ use crate::x12::outgoing::{OutgoingInterchange, simple};
 /// CLP02 of a decision that is taken back.
 const REVERSAL: &str = "22";
 
-/// Types of bill of stays, by their first two digits (CLM05-1).
+/// The first two digits of the types of bill that are stays (CLM05-1).
 const STAYS: [&str; 6] = ["11", "12", "18", "21", "22", "41"];
+
+/// Remarks of a decision that is taken back: the provider voided the claim, or sent it anew.
+const VOIDED: Rarc = Rarc::of("N693");
+const RESUBMITTED: Rarc = Rarc::of("N694");
 
 /// Remarks that a claim has room for.
 const REMARKS_MAX: usize = 5;
@@ -77,8 +81,8 @@ impl Sign {
 /// Why a decision is taken back.
 fn reversal_remark(reason: ReversalReason) -> Rarc {
     match reason {
-        ReversalReason::Void => Rarc::of("N693"),
-        ReversalReason::Replacement => Rarc::of("N694"),
+        ReversalReason::Void => VOIDED,
+        ReversalReason::Replacement => RESUBMITTED,
     }
 }
 
@@ -109,7 +113,7 @@ fn write_payment(out: &mut OutgoingInterchange, claim: &RemittedClaim<'_>) {
 }
 
 /// CLP02 (DOMAIN 0.6, E2): 4 is only for a member whom we do not know; 19 and 23 are forwarded, with
-/// and without a payment of ours; 2 when another payer's payment was taken into account.
+/// and without a payment of ours; 2 when another payer's payment was taken into account, 3 when that of two.
 fn claim_status(determination: &Determination) -> &'static str {
     let mut reasons = determination.lines().iter().flat_map(LineDetermination::adjustments).peekable();
     let any_reason = reasons.peek().is_some();
@@ -122,7 +126,10 @@ fn claim_status(determination: &Determination) -> &'static str {
         ClaimOutcome::Forwarded if determination.paid().is_zero() => "23",
         ClaimOutcome::Forwarded => "19",
         ClaimOutcome::Denied if only_unknown_member => "4",
-        ClaimOutcome::Paid | ClaimOutcome::Denied | ClaimOutcome::Pended | ClaimOutcome::Recorded if after_other_payer => "2",
+        ClaimOutcome::Paid | ClaimOutcome::Denied | ClaimOutcome::Pended | ClaimOutcome::Recorded if after_other_payer => match determination.payers_before() {
+            0 | 1 => "2",
+            _ => "3",
+        },
         ClaimOutcome::Paid | ClaimOutcome::Denied | ClaimOutcome::Pended | ClaimOutcome::Recorded => "1",
     }
 }

@@ -159,6 +159,30 @@ fn what_is_said_of_a_claim_as_a_whole() {
     }
 }
 
+/// CLP02: secondary after one other payer, tertiary after more, primary where none took anything off.
+#[test]
+fn the_payers_before_make_the_claim_status() {
+    for (carc, payers_before, status) in [("23", 1, "*2*"), ("23", 2, "*3*"), ("23", 3, "*3*"), ("45", 2, "*1*")] {
+        let mut decision = samples::one_line_late();
+        let (charge, paid, taken) = (cents(22_500), cents(12_205), 10_295);
+        let group = if carc == "23" {
+            AdjustmentGroup::OtherAdjustment
+        } else {
+            AdjustmentGroup::ContractualObligation
+        };
+        let adjustments = vec![samples::adjustment(group, carc, taken)];
+        let line = LineDetermination::paid(1, charge, charge, paid, Quantity::ONE, adjustments, Rule::FeeSchedule).unwrap();
+        let aside = Aside {
+            payers_before,
+            ..Aside::default()
+        };
+        decision.determination = Determination::new(charge, vec![line], aside).unwrap();
+        let text = String::from_utf8(write_balanced(&[on_time(&decision)], true)).unwrap();
+        let claim = text.lines().find(|line| line.starts_with("CLP*")).unwrap();
+        assert!(claim.contains(&format!("{status}225*122.05*")), "{carc} {payers_before}: {claim}");
+    }
+}
+
 #[test]
 fn what_does_not_belong_is_refused() {
     let good = samples::one_line_late();

@@ -9,13 +9,13 @@ mod exemptions;
 mod fraud_signals;
 mod pricing;
 mod prior_authorization;
+mod prompt_pay;
 mod screen;
 
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
 use compact_str::CompactString;
-use rust_decimal::Decimal;
 use serde::Deserialize;
 
 pub use self::code_list::{CodeList, DiagnosisList};
@@ -23,6 +23,7 @@ pub use self::exemptions::{EvidenceItem, EvidenceStrength, Exemption, Indicator,
 pub use self::fraud_signals::{FraudSignalRules, TimedCodes};
 pub use self::pricing::{LateFiling, MultipleProcedures, Multiplier, PricingRules};
 pub use self::prior_authorization::{EmergencyNotice, HealthAssessmentRule, OutOfNetwork, PriorAuthorizationRules, WheelchairRule};
+pub use self::prompt_pay::{EarlierPromptPay, Holiday, Penalty, PromptPayRules};
 use self::screen::Screen;
 use super::reasons::{AdjustmentGroup, ReasonError, Reasons};
 use super::refdata::RowReason;
@@ -164,20 +165,6 @@ pub struct MemberBillingRules {
     pub nothing_paid: Option<Rarc>,
 }
 
-/// DOMAIN E7.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PromptPayRules {
-    /// Claims received from this day on.
-    #[serde(deserialize_with = "toml_date")]
-    pub received_from: NaiveDate,
-    /// The last day without interest, counted from receipt.
-    pub days: u32,
-    /// A year, simple.
-    pub rate_percent: Decimal,
-    pub divisor_days: u32,
-}
-
 /// DOMAIN D2, NCCI. The edits are `ncci_ptp*` and `mue*`. A pack may leave this out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -314,10 +301,7 @@ impl Rules {
             "timely_filing.cob_days_min",
             "90 to 3650",
         )?;
-        in_range((1..=3650).contains(&self.prompt_pay.days), "prompt_pay.days", "1 to 3650")?;
-        in_range((360..=366).contains(&self.prompt_pay.divisor_days), "prompt_pay.divisor_days", "360 to 366")?;
-        let rate = self.prompt_pay.rate_percent;
-        in_range((Decimal::ZERO..=Decimal::ONE_HUNDRED).contains(&rate), "prompt_pay.rate_percent", "0 to 100")?;
+        self.prompt_pay.check()?;
         let signals = &self.fraud_signals;
         in_range(
             signals.repeats.is_none_or(|repeats| (2..=100).contains(&repeats)),
