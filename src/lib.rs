@@ -128,9 +128,10 @@
 //!   changes of eligibility or rates have no way in yet. A payee's balance waits for its next payment.
 //! - **Reference data** is parsed from its sealed CSV at every start; a binary snapshot or an index on
 //!   disk is what a start in 100 ms with 900,000 members needs.
-//! - **Restrictions and correct coding edits** look within a claim: `frequency` is told as not enforced, and
-//!   pairs and units by day see no other claim of the member. Whether a provider is enrolled is loaded, and no
-//!   fact of a decision.
+//! - **Restrictions and correct coding edits** look within a claim, but for `frequency`: its services
+//!   are read from the whole journal at each start (`pipeline::services`), by the id on the claim and not across
+//!   merged ids; runs on disk like those of lines are what a large journal needs. Pairs and units by day see no
+//!   other claim of the member. Whether a provider was enrolled is a sign of fraud, and denies nothing.
 //! - **Code sets** are read by `tables::code_sets`, and no command loads them yet; `edits::CodeLookup` is
 //!   where their answers go in.
 //! - **Speed of reading.** On a quiet core some 1.5 GB/s are cut into segments and 200 MB/s become typed claims, half

@@ -1,7 +1,8 @@
 //! The steps in order: read this first.
 //!
 //! First what concerns the claim as a whole (encounter, void or replacement, routing), then line by line
-//! [`GATES`], pricing, other payers, share of cost. The first step that denies a line gives it its
+//! [`GATES`], pricing, other payers, share of cost; behind the decision, signs of fraud. The first step
+//! that denies a line gives it its
 //! reason. Lines go one after the other, each through all steps, so that a line sees which of the lines
 //! before it stand and what they use of an authorization.
 //!
@@ -26,7 +27,8 @@ use super::ruling::{Reason, Ruling, Verdict};
 use super::telling::{Told, Trace};
 use super::trace::{Rule, StepResult};
 use super::{
-    billing_restrictions, coding_edits, coordination, duplicate, eligibility, exemptions, prior_auth, prompt_pay, reductions, replacement, timely_filing,
+    billing_restrictions, coding_edits, coordination, duplicate, eligibility, exemptions, fraud_signals, prior_auth, prompt_pay, reductions, replacement,
+    timely_filing,
 };
 use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
@@ -91,8 +93,9 @@ fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_
     let determination = determination.unwrap_or_else(|| failed(&case, &mut trace));
     let reversed = replacement::reversed(&case, &determination);
     let determination = determination.reversing(reversed);
+    let suspicions = fraud_signals::notice(&case, determination.lines(), &mut trace);
     trace.of_claim(&case, || prompt_pay::due(&case));
-    determination.with_trace(trace.steps())
+    determination.with_suspicions(suspicions).with_trace(trace.steps())
 }
 
 /// The steps of a line from one on, pricing included.
@@ -552,7 +555,11 @@ mod tests {
                 ][..],
                 &of_late_line(1),
                 &of_late_line(2),
-                &[(0, Rule::MemberBilling, StepResult::Passed), (0, Rule::PromptPay, StepResult::Skipped)],
+                &[
+                    (0, Rule::MemberBilling, StepResult::Passed),
+                    (0, Rule::FraudSignals, StepResult::Skipped),
+                    (0, Rule::PromptPay, StepResult::Skipped),
+                ],
             ]
             .concat()
         );
@@ -598,6 +605,7 @@ mod tests {
                     "2400 SV101-2 2400 SV102 2400 SV104 fee_schedule.csv HCPCS 99214"
                 ),
                 step(RuleId::MemberOwesNothing, StepResult::Passed, "members.csv "),
+                step(RuleId::FraudNone, StepResult::Skipped, ""),
                 step(RuleId::DueBefore, StepResult::Skipped, "rule pack prompt_pay"),
             ]
         );

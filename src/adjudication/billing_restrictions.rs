@@ -353,12 +353,12 @@ mod tests {
         ] {
             assert_eq!(outcome(&decided(&bill, &with_restrictions(row))), result, "{row}");
         }
-        let plan = with_restrictions(r#"yearly,frequency,REV,0250,,,,"{""max"":1,""months"":12}",deny,CO,119,"#);
+        let plan = with_restrictions(r#"yearly,frequency,DX,A50,A64,,,"{""max"":1,""months"":12}",deny,CO,119,"#);
         let determination = decided(&bill, &plan);
         let step = determination.trace().iter().find(|step| step.rule == Rule::Restriction).unwrap();
         assert_eq!(
             (step.result, step.note.to_string().as_str()),
-            (StepResult::NotEnforced, "yearly: units of earlier claims are not at hand")
+            (StepResult::NotEnforced, "yearly: only procedures and revenue codes are counted")
         );
     }
 }

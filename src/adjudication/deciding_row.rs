@@ -27,6 +27,11 @@ pub(super) fn of_claim(id: RuleId, case: &Case<'_>) -> Option<TableRow> {
         }
         Rule::MemberBilling => case.coverage.map(|_| of_table(case, ReferenceTable::Members, None, Period::default())),
         Rule::PromptPay => Some(of_pack(case, "prompt_pay".into())),
+        Rule::FraudSignals => match id {
+            RuleId::FraudHours => Some(of_pack(case, "fraud_signals.timed".into())),
+            RuleId::FraudDuplicates => Some(of_pack(case, "fraud_signals.repeats".into())),
+            _ => None,
+        },
         Rule::Encounter
         | Rule::Replacement
         | Rule::Eligibility
@@ -78,7 +83,7 @@ pub(super) fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>, so_far: 
         }),
         Rule::CodePair => published(case, line, ReferenceTable::NcciPairs, id == RuleId::CodePair || id == RuleId::CodePairParted),
         Rule::UnitLimit => published(case, line, ReferenceTable::UnitLimits, id == RuleId::UnitsAbove),
-        Rule::Encounter | Rule::Replacement | Rule::Routing | Rule::MemberBilling | Rule::PromptPay => None,
+        Rule::Encounter | Rule::Replacement | Rule::Routing | Rule::MemberBilling | Rule::PromptPay | Rule::FraudSignals => None,
     }
 }
 

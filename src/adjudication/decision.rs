@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::determination::{ClaimOutcome, Determination, UnitsConsumed};
 use super::facts::{Facts, Receipt};
+use super::fraud_signals::Suspicion;
 use crate::claim::echo::ClaimEcho;
 use crate::clock::Timestamp;
 use crate::finding::Finding;
@@ -50,6 +51,8 @@ pub struct Decision {
     pub echo: ClaimEcho,
     pub facts: Facts,
     pub determination: Determination,
+    /// Signs of fraud: beside the decision, no part of it.
+    pub suspicions: Vec<Suspicion>,
     /// Warnings of the edits.
     pub findings: Vec<Finding>,
     pub rules: ContentDigest,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::adjustment::Adjustment;
 use super::former;
+use super::fraud_signals::Suspicion;
 use super::trace::{Rule, Step};
 use crate::ids::{Carc, ClaimId, Rarc};
 use crate::money::{Money, Quantity};
@@ -99,10 +100,6 @@ pub enum Signal {
     PatientEstimate,
     /// TF_BOUNDARY: late in days, timely in years, or the reverse.
     TimelyFilingBoundary,
-    /// Service after the member's death.
-    Deceased,
-    /// An authorization number of another member.
-    ForeignAuthorization,
     /// P8: a specialist bills the first assessment of a new member.
     HealthAssessment,
 }
@@ -114,8 +111,6 @@ impl Signal {
             Signal::ShareOfCostMismatch => "share-of-cost-mismatch",
             Signal::PatientEstimate => "patient-estimate",
             Signal::TimelyFilingBoundary => "timely-filing-boundary",
-            Signal::Deceased => "deceased",
-            Signal::ForeignAuthorization => "foreign-authorization",
             Signal::HealthAssessment => "health-assessment-by-specialist",
         }
     }
@@ -340,6 +335,8 @@ pub struct Determination {
     /// The claim that a replacement or void takes back.
     reverses: Option<ClaimId>,
     #[serde(skip)]
+    suspicions: Vec<Suspicion>,
+    #[serde(skip)]
     trace: Vec<Step>,
 }
 
@@ -384,6 +381,7 @@ impl Determination {
             remarks: if outcome == ClaimOutcome::Pended { Vec::new() } else { aside.remarks },
             payers_before: aside.payers_before,
             reverses: None,
+            suspicions: Vec::new(),
             trace: Vec::new(),
         })
     }
@@ -404,6 +402,7 @@ impl Determination {
             remarks: Vec::new(),
             payers_before: 0,
             reverses: None,
+            suspicions: Vec::new(),
             trace: Vec::new(),
         }
     }
@@ -419,7 +418,25 @@ impl Determination {
         Determination { trace, ..self }
     }
 
-    /// As it is stored and compared: the trace belongs to one run.
+    pub(super) fn with_suspicions(self, suspicions: Vec<Suspicion>) -> Determination {
+        Determination { suspicions, ..self }
+    }
+
+    /// The signs of fraud on the claim, which stand beside the decision; empty on a determination read back
+    /// from the ledger.
+    pub fn suspicions(&self) -> &[Suspicion] {
+        &self.suspicions
+    }
+
+    /// As it is stored and compared: without its trace and what stands beside it.
+    pub fn bare(self) -> Determination {
+        Determination {
+            suspicions: Vec::new(),
+            ..self.without_trace()
+        }
+    }
+
+    /// The trace belongs to one run.
     pub fn without_trace(self) -> Determination {
         Determination { trace: Vec::new(), ..self }
     }
@@ -490,12 +507,13 @@ impl From<former::Determination> for Determination {
             charge: former.charge,
             paid: former.paid,
             lines: former.lines.into_iter().map(Into::into).collect(),
-            signals: former.signals,
+            signals: former.signals.into_iter().filter_map(former::Raised::told).collect(),
             consumed: former.consumed,
             forward_to: former.forward_to,
             remarks: Vec::new(),
             payers_before: 0,
             reverses: None,
+            suspicions: Vec::new(),
             trace: Vec::new(),
         }
     }

@@ -83,7 +83,7 @@ pub fn line_identity(claim: &Claim, line: &ServiceLine) -> Option<Vec<u8>> {
 }
 
 /// Whether two lines of one claim have the same identity.
-fn equal(claim: &Claim, a: &ServiceLine, b: &ServiceLine) -> bool {
+pub(super) fn equal(claim: &Claim, a: &ServiceLine, b: &ServiceLine) -> bool {
     // Cheap comparisons first: decimals are dearer than codes.
     a.procedure == b.procedure
         && a.charge == b.charge

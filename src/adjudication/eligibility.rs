@@ -3,7 +3,6 @@
 use chrono::NaiveDate;
 
 use super::case::{Case, OpenLine, SoFar};
-use super::determination::Signal;
 use super::facts::{CoverageFacts, Known, MemberFacts};
 use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
@@ -44,6 +43,12 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, _: &SoFar<'_>) -> Rulin
     }
 }
 
+/// Service after the patient's death. An id of somebody else tells nothing of the patient.
+pub(super) fn is_after_death(case: &Case<'_>, service: DateRange) -> bool {
+    let member = case.facts.member.found();
+    !member.is_some_and(|member| is_another_patient(case, member)) && has_died_before(case, member, service)
+}
+
 /// Whether the subscriber is the patient and was born on another day than the member of that id. A claim
 /// that gives no birth date says nothing.
 fn is_another_patient(case: &Case<'_>, member: &MemberFacts) -> bool {
@@ -55,6 +60,18 @@ fn is_another_patient(case: &Case<'_>, member: &MemberFacts) -> bool {
 /// Service after death or before birth. A newborn may be billed under its mother's id: then its own
 /// birth date (2010CA) counts.
 fn of_a_lifetime(case: &Case<'_>, member: Option<&MemberFacts>, service: DateRange) -> Option<Ruling> {
+    if has_died_before(case, member, service) {
+        return Some(Ruling::denied(AFTER_DEATH, "service after the date of death").by(RuleId::AfterDeath));
+    }
+    let birth_date = match member.filter(|_| case.claim.patient.is_none()) {
+        Some(member) => Some(member.birth_date),
+        None => case.claim.patient_birth_date(),
+    };
+    let is_unborn = birth_date.is_some_and(|birth| service.from < *birth.expose_for(Purpose::Adjudicate));
+    is_unborn.then(|| Ruling::denied(BEFORE_BIRTH, "service before the date of birth").by(RuleId::BeforeBirth))
+}
+
+fn has_died_before(case: &Case<'_>, member: Option<&MemberFacts>, service: DateRange) -> bool {
     let patient = case.claim.patient.as_deref();
     let on_claim = patient.map_or(case.claim.subscriber.death_date, |patient| patient.death_date);
     let known = member.filter(|_| patient.is_none());
@@ -62,16 +79,7 @@ fn of_a_lifetime(case: &Case<'_>, member: Option<&MemberFacts>, service: DateRan
         on_claim.map(|death| *death.expose_for(Purpose::Adjudicate)),
         known.and_then(|member| *member.death_date.expose_for(Purpose::Adjudicate)),
     ];
-    if deaths.iter().flatten().min().is_some_and(|death| *death < service.through) {
-        let after_death = Ruling::denied(AFTER_DEATH, "service after the date of death").by(RuleId::AfterDeath);
-        return Some(after_death.signalling(Signal::Deceased));
-    }
-    let birth_date = match known {
-        Some(member) => Some(member.birth_date),
-        None => case.claim.patient_birth_date(),
-    };
-    let is_unborn = birth_date.is_some_and(|birth| service.from < *birth.expose_for(Purpose::Adjudicate));
-    is_unborn.then(|| Ruling::denied(BEFORE_BIRTH, "service before the date of birth").by(RuleId::BeforeBirth))
+    deaths.iter().flatten().min().is_some_and(|death| *death < service.through)
 }
 
 fn of_coverage(coverage: &[CoverageFacts], span: DateRange, is_statement: bool) -> Ruling {
@@ -164,7 +172,7 @@ mod tests {
             ("2025-01-15", "paid 122.05 CO-45 27.95", &[][..]),
             ("2025-01-16", "denied CO-13 150.00", &["deceased"]),
             ("2025-01-14/2025-01-16", "denied CO-13 150.00", &["deceased"]),
-            ("1980-05-04", "denied CO-14 150.00", &[]),
+            ("1980-05-04", "denied CO-14 150.00", &["inactive-provider"]),
         ] {
             let determination = decided(&visit(service), &plan());
             assert_eq!(outcome(&determination), result, "{service}");

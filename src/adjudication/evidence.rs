@@ -74,7 +74,8 @@ fn of_claim(id: RuleId, case: &Case<'_>, at: Option<SegmentPosition>) -> Vec<Evi
             | Rule::UnitLimit
             | Rule::FeeSchedule
             | Rule::MemberBilling
-            | Rule::PromptPay => Vec::new(),
+            | Rule::PromptPay
+            | Rule::FraudSignals => Vec::new(),
         },
     }
 }
@@ -93,7 +94,7 @@ fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>) -> Vec<Evidence> {
                 RuleId::RestrictedModifierMissing | RuleId::RestrictedModifierForbidden | RuleId::RestrictedTelehealth => elements.modifiers(),
                 RuleId::RestrictedDiagnosis | RuleId::RestrictedPresentOnAdmission => elements.diagnoses(),
                 RuleId::RestrictedUnitsPerLine => vec![elements.units()],
-                RuleId::RestrictedUnitsPerDay => vec![elements.units(), elements.dates()],
+                RuleId::RestrictedUnitsPerDay | RuleId::RestrictedFrequency => vec![elements.units(), elements.dates()],
                 RuleId::RestrictedAge | RuleId::RestrictedSpan | RuleId::RestrictedAidCode | RuleId::RestrictedNewborn => vec![elements.dates()],
                 RuleId::RestrictedBillType => vec![Evidence::of(LoopId::L2300, case.claim.at, 5)],
                 RuleId::RestrictedTaxonomy => elements.rendering(),
@@ -103,7 +104,7 @@ fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>) -> Vec<Evidence> {
         Rule::PriorAuthorization => found.extend(elements.authorization(id)),
         Rule::CodePair => found.extend(elements.code().into_iter().chain(elements.modifiers())),
         Rule::UnitLimit => found.extend(elements.code().into_iter().chain([elements.units()])),
-        Rule::Coordination | Rule::Encounter | Rule::Replacement | Rule::Routing | Rule::MemberBilling | Rule::PromptPay => {}
+        Rule::Coordination | Rule::Encounter | Rule::Replacement | Rule::Routing | Rule::MemberBilling | Rule::PromptPay | Rule::FraudSignals => {}
     }
     found
 }

@@ -8,7 +8,7 @@ use super::determination::ClaimOutcome;
 use crate::claim::Claim;
 use crate::claim::party::ProviderRole;
 use crate::clock::Timestamp;
-use crate::ids::{AidCode, AuthorizationNumber, Cin, ClaimId, Modifier, NetworkId, Npi, OhcCode, PlaceOfService, Taxonomy, Tin};
+use crate::ids::{AidCode, AuthorizationNumber, Cin, ClaimId, Modifier, NetworkId, Npi, OhcCode, PlaceOfService, ProcedureCode, RevenueCode, Taxonomy, Tin};
 use crate::money::{Money, Quantity};
 use crate::phi::{Phi, Purpose, sealing};
 use crate::tables::code_range::CodeRange;
@@ -39,12 +39,14 @@ pub struct Facts {
     pub original: Known<OriginalClaim>,
     /// What was granted for late claims of this member by this billing provider.
     pub filing_exceptions: Vec<FilingException>,
+    /// What earlier claims of the member were paid for, of the claim's codes that are counted over months.
+    pub services: Vec<EarlierService>,
 }
 
 impl Facts {
-    /// Looks up everything about a claim. `units_used` answers what the ledger has counted for a row
-    /// beyond the table's own count; `duplicates` and `original` come from the ledger too. For a replacement
-    /// both are those of a ledger without what it replaces.
+    /// Looks up everything about a claim but the member's earlier services. `units_used` answers what the
+    /// ledger has counted for a row beyond the table's own count; `duplicates` and `original` come from the
+    /// ledger too. For a replacement both are those of a ledger without what it replaces.
     pub fn gather(
         claim: &Claim,
         reference: &ReferenceData,
@@ -69,6 +71,7 @@ impl Facts {
             duplicates,
             original,
             filing_exceptions: claim.billing_provider.npi.and_then(exceptions).unwrap_or_default(),
+            services: Vec::new(),
         }
     }
 
@@ -206,6 +209,8 @@ pub struct ProviderFacts {
     pub group_npi: Option<Npi>,
     /// A tertiary centre.
     pub tertiary: bool,
+    /// Enrolment of the NPI: that of a row which holds the claim's first day, where there is one.
+    pub enrolled: Period,
 }
 
 /// An authorized line with the units used before this claim.
@@ -249,6 +254,18 @@ pub struct EarlierLine {
     pub earlier_claim: ClaimId,
 }
 
+/// A service that an earlier claim of the member was paid for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierService {
+    pub claim: ClaimId,
+    pub procedure: Option<ProcedureCode>,
+    pub revenue: Option<RevenueCode>,
+    #[serde(with = "crate::text_form::day")]
+    pub day: NaiveDate,
+    /// Units paid.
+    pub units: Quantity,
+}
+
 /// The claim that a replacement or void is about: the one that REF*F8 names, or where that was replaced
 /// before, what replaced it last. Always a claim of the same member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -289,6 +306,7 @@ impl From<&Provider> for ProviderFacts {
             contracted: provider.contracted,
             group_npi: provider.group_npi,
             tertiary: provider.tertiary,
+            enrolled: provider.enrolled,
         }
     }
 }
@@ -347,7 +365,16 @@ fn providers(claim: &Claim, reference: &ReferenceData, member: Option<&MemberFac
     {
         if found.iter().all(|(known, _)| *known != npi) {
             let tin = claim.billing_provider.tin.as_ref();
-            let facts = Known::look_up(reference.providers.as_deref(), |table| table.find_under(&npi, tin).map(ProviderFacts::from));
+            let facts = Known::look_up(reference.providers.as_deref(), |table| {
+                let facts = table.find_under(&npi, tin).map(ProviderFacts::from)?;
+                let first_day = claim.dates().map(|dates| dates.from);
+                let mut enrolments = table.find(&npi).iter().map(|row| row.enrolled);
+                let enrolled = enrolments.find(|enrolled| first_day.is_some_and(|day| enrolled.covers(day)));
+                Some(ProviderFacts {
+                    enrolled: enrolled.unwrap_or(facts.enrolled),
+                    ..facts
+                })
+            });
             found.push((npi, facts));
         }
     }

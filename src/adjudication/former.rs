@@ -11,8 +11,9 @@ use serde::Deserialize;
 
 use super::adjustment::Adjustment;
 use super::decision;
-use super::determination::{ClaimOutcome, LineOutcome, PendReason, Raised, UnitsConsumed};
+use super::determination::{self, ClaimOutcome, LineOutcome, PendReason, UnitsConsumed};
 use super::facts::{self, EarlierLine, Known, Receipt};
+use super::fraud_signals::{FraudSignal, Suspicion};
 use super::trace::Rule;
 use crate::claim::echo::ClaimEcho;
 use crate::clock::Timestamp;
@@ -132,6 +133,47 @@ pub(super) struct LineDetermination {
     pub(super) rule: Rule,
 }
 
+/// Signs of fraud stood among what is told of a decision.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Raised {
+    signal: Signal,
+    line: u16,
+    amount: Option<Money>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+enum Signal {
+    PatientPaid,
+    ShareOfCostMismatch,
+    PatientEstimate,
+    TimelyFilingBoundary,
+    Deceased,
+    ForeignAuthorization,
+}
+
+impl Raised {
+    pub(super) fn told(self) -> Option<determination::Raised> {
+        let signal = match self.signal {
+            Signal::PatientPaid => determination::Signal::PatientPaid,
+            Signal::ShareOfCostMismatch => determination::Signal::ShareOfCostMismatch,
+            Signal::PatientEstimate => determination::Signal::PatientEstimate,
+            Signal::TimelyFilingBoundary => determination::Signal::TimelyFilingBoundary,
+            Signal::Deceased | Signal::ForeignAuthorization => return None,
+        };
+        let (line, amount) = (self.line, self.amount);
+        Some(determination::Raised { signal, line, amount })
+    }
+
+    fn suspicion(&self) -> Option<Suspicion> {
+        let signal = match self.signal {
+            Signal::Deceased => FraudSignal::Deceased,
+            Signal::ForeignAuthorization => FraudSignal::ForeignAuthorization,
+            Signal::PatientPaid | Signal::ShareOfCostMismatch | Signal::PatientEstimate | Signal::TimelyFilingBoundary => return None,
+        };
+        Some(Suspicion { signal, line: self.line })
+    }
+}
+
 impl From<Decision> for decision::Decision {
     fn from(former: Decision) -> decision::Decision {
         decision::Decision {
@@ -146,6 +188,7 @@ impl From<Decision> for decision::Decision {
             pcn_token: former.pcn_token,
             echo: former.echo,
             facts: former.facts.into(),
+            suspicions: former.determination.signals.iter().filter_map(Raised::suspicion).collect(),
             determination: former.determination.into(),
             findings: former.findings,
             rules: former.rules,
@@ -163,6 +206,7 @@ impl From<Facts> for facts::Facts {
             duplicates: former.duplicates,
             original: Known::NotLoaded,
             filing_exceptions: Vec::new(),
+            services: Vec::new(),
         }
     }
 }
@@ -204,6 +248,8 @@ impl From<ProviderFacts> for facts::ProviderFacts {
             contracted: former.contracted,
             group_npi: None,
             tertiary: false,
+            // Open ends: nobody was inactive.
+            enrolled: Period::default(),
         }
     }
 }

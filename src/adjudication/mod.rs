@@ -21,6 +21,8 @@ mod evidence;
 mod exemptions;
 pub mod facts;
 pub mod former;
+pub mod fraud_signals;
+pub mod frequency;
 mod member_billing;
 mod pricing;
 mod prior_auth;

@@ -191,11 +191,6 @@ fn candidates<'a>(case: &Case<'_>, line: &OpenLine<'_>, on_file: &'a [Authorizat
         (false, false) => Ruling::denied(NUMBER_INVALID, "the authorization number is not on file").by(RuleId::AuthorizationUnknown),
         (false, true) => Ruling::denied(NUMBER_INVALID, "the authorization is another member's").by(RuleId::AuthorizationForeign),
     };
-    let ruling = if is_on_file {
-        ruling.signalling(Signal::ForeignAuthorization)
-    } else {
-        ruling
-    };
     Err(Box::new(ruling.at(at)))
 }
 

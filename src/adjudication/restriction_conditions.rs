@@ -9,7 +9,7 @@ use super::billing_restrictions::{for_each_diagnosis, same_day_units};
 use super::case::{Case, OpenLine, SoFar};
 use super::exemptions;
 use super::facts::{Known, ProviderFacts};
-use super::pricing;
+use super::{frequency, pricing};
 use crate::claim::diagnosis::{Diagnosis, DiagnosisKind};
 use crate::claim::institutional::InstitutionalClaim;
 use crate::claim::party::{Provider, ProviderRole};
@@ -68,7 +68,12 @@ pub(super) fn condition(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>
             let of_span = max.each_day(line.dates.value.days());
             return at_most(line.units, of_span.less(same_day_units(case, line, so_far)));
         }
-        RestrictionKind::Frequency { .. } => return Condition::Unknown("units of earlier claims are not at hand"),
+        RestrictionKind::Frequency { max, months } => {
+            let left = frequency::units_left(case, line, so_far, row, *max, *months);
+            return left.map_or(Condition::Unknown("only procedures and revenue codes are counted"), |left| {
+                at_most(line.units, left)
+            });
+        }
         RestrictionKind::NonCovered => false,
         RestrictionKind::BillType { allow_prefix } => bill_type(case).is_none_or(|bill_type| begins_with_any(&bill_type, allow_prefix)),
         RestrictionKind::PatientStatus { allow } => {

@@ -120,7 +120,7 @@ rule_ids! {
     RestrictedDiagnosis "RES-diagnosis" Restriction "D2" [row] "No diagnosis of the line supports the code.";
     RestrictedUnitsPerLine "RES-units-per-line" Restriction "D2" [row] "A line has more units of the code than it may.";
     RestrictedUnitsPerDay "RES-units-per-day" Restriction "D2" [row] "A day has more units of the code than it may.";
-    RestrictedFrequency "RES-frequency" Restriction "D2" [] "Units of earlier claims are not counted: the row is told as not enforced.";
+    RestrictedFrequency "RES-frequency" Restriction "D2" [row] "The member was paid for as many units of the code as there may be in so many months.";
     NonCovered "RES-non-covered" Restriction "D2" [row] "The code is never payable.";
     RestrictedBillType "RES-bill-type" Restriction "D2" [row] "The code does not go with the type of bill.";
     RestrictedPatientStatus "RES-patient-status" Restriction "D2" [row] "The code does not go with the patient's status.";
@@ -219,6 +219,13 @@ rule_ids! {
     PatientPaidHospital "MB-5" MemberBilling "D1 MB5" [] "What a hospital's patient paid without owing it is told and not deducted.";
     PatientEstimate "MB-6" MemberBilling "D1 MB6" [] "An estimate of what the patient owes is told.";
 
+    FraudNone "FWA-none" FraudSignals "E5" [] "Nothing stands out that a person should look at.";
+    FraudDeceased "FWA-deceased" FraudSignals "E5 DECEASED" [] "Service after the patient's death is told for a person to look at.";
+    FraudAuthorization "FWA-authorization" FraudSignals "E5" [] "An authorization number of another member is told, whatever became of the line.";
+    FraudDuplicates "FWA-duplicates" FraudSignals "E5 DUP_PATTERN" [] "Lines of several earlier claims again, or one line again and again, are told as a pattern.";
+    FraudInactive "FWA-inactive" FraudSignals "E5 NOT_RENDERED" [] "Service by a provider who was not enrolled on its day is told.";
+    FraudHours "FWA-hours" FraudSignals "E5 NOT_RENDERED" [] "More than 24 hours a day of services billed by time, for one member by one provider, are told.";
+
     DueDate "PAY-30" PromptPay "E7" [] "Interest is owed from the day after the last day for paying.";
     DueBefore "PAY-before" PromptPay "E7" [] "Claims received before the rule began owe no interest, or by working days where the rule pack says so.";
     Failed "FAIL-1" FeeSchedule "J" [] "A claim that cannot be decided, or does not add up, waits for a person.";
@@ -242,6 +249,7 @@ impl RuleId {
             Rule::CodePair => RuleId::NoCodePair,
             Rule::UnitLimit => RuleId::UnitsWithin,
             Rule::PromptPay => RuleId::DueDate,
+            Rule::FraudSignals => RuleId::FraudNone,
         }
     }
 

@@ -407,11 +407,12 @@ pub(super) fn note(determination: &Determination, line: u16, rule: Rule) -> Stri
 /// `signal` for each signal, with its amount.
 pub(super) fn signals(determination: &Determination) -> Vec<String> {
     let text = |amount: Option<Money>| amount.map(|amount| format!(" {amount}")).unwrap_or_default();
-    determination
+    let raised = determination
         .signals()
         .iter()
-        .map(|raised| format!("{}{}", raised.signal.as_str(), text(raised.amount)))
-        .collect()
+        .map(|raised| format!("{}{}", raised.signal.as_str(), text(raised.amount)));
+    let suspicions = determination.suspicions().iter();
+    raised.chain(suspicions.map(|suspicion| suspicion.signal.as_str().to_string())).collect()
 }
 
 /// Four units of 97112 for the clinic's specialist, two of them used.

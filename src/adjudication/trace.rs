@@ -48,6 +48,8 @@ pub enum Rule {
     UnitLimit,
     /// The last day for paying without interest (E7). Never the rule of a line.
     PromptPay,
+    /// Signs of fraud (E5). Never the rule of a line.
+    FraudSignals,
 }
 
 impl Rule {
@@ -67,6 +69,7 @@ impl Rule {
             Rule::CodePair => "ncci-ptp",
             Rule::UnitLimit => "mue",
             Rule::PromptPay => "prompt-pay",
+            Rule::FraudSignals => "fraud-signals",
         }
     }
 }

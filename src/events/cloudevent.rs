@@ -15,6 +15,7 @@ use super::reversals::claim_reversed;
 use crate::adjudication::adjustment::Adjustment;
 use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
 use crate::adjudication::determination::{ClaimOutcome, Exempted, LineDetermination, LineOutcome, PendReason, Raised, Signal};
+use crate::adjudication::fraud_signals::Suspicion;
 use crate::adjudication::trace::Evidence;
 use crate::claim::echo::LineEcho;
 use crate::clock::Timestamp;
@@ -93,6 +94,7 @@ pub fn render(fact: &Fact) -> Vec<CloudEvent> {
         Fact::ClaimAdjudicated(decision) => {
             let mut events = vec![claim_adjudicated(decision)];
             events.extend(decision.determination.signals().iter().map(|raised| signal(decision, raised)));
+            events.extend(decision.suspicions.iter().map(|suspicion| fraud_signal(decision, *suspicion)));
             events
         }
         Fact::ClaimReversed(reversal) => vec![claim_reversed(reversal)],
@@ -549,46 +551,48 @@ impl<'a> AdjustmentView<'a> {
     }
 }
 
+#[derive(Serialize)]
+struct FoundBeside<'a> {
+    claim_id: ClaimId,
+    version: u16,
+    source: Source<'a>,
+    finding: &'static str,
+    line: u16,
+    amount: Option<Money>,
+    member_token: Token,
+    billing_npi: Option<Npi>,
+    decided_at: At,
+}
+
 fn signal(decision: &Decision, raised: &Raised) -> CloudEvent {
-    #[derive(Serialize)]
-    struct View<'a> {
-        claim_id: ClaimId,
-        version: u16,
-        source: Source<'a>,
-        finding: &'static str,
-        line: u16,
-        amount: Option<Money>,
-        member_token: Token,
-        billing_npi: Option<Npi>,
-        decided_at: At,
-    }
-    let claim = &decision.source;
     let kind = match raised.signal {
         Signal::PatientPaid | Signal::ShareOfCostMismatch | Signal::PatientEstimate => "claims.finding.member-billing.v1",
         Signal::TimelyFilingBoundary => "claims.finding.timely-filing-boundary.v1",
-        Signal::Deceased | Signal::ForeignAuthorization => "claims.finding.fwa.v1",
         Signal::HealthAssessment => "claims.finding.primary-care.v1",
     };
+    told_beside(decision, kind, raised.signal.as_str(), raised.line, raised.amount)
+}
+
+fn fraud_signal(decision: &Decision, suspicion: Suspicion) -> CloudEvent {
+    told_beside(decision, "claims.finding.fwa.v1", suspicion.signal.as_str(), suspicion.line, None)
+}
+
+/// What was noticed, beside the decision.
+fn told_beside(decision: &Decision, kind: &'static str, finding: &'static str, line: u16, amount: Option<Money>) -> CloudEvent {
+    let claim = &decision.source;
     CloudEvent {
         topic: Topic::Findings,
         key: decision.claim_id.to_string(),
         kind,
-        id: event_id(
-            &claim.file,
-            claim.st_byte,
-            claim.ordinal,
-            kind,
-            decision.version,
-            &format!("{}/{}", raised.signal.as_str(), raised.line),
-        ),
+        id: event_id(&claim.file, claim.st_byte, claim.ordinal, kind, decision.version, &format!("{finding}/{line}")),
         time: decision.decided_at,
-        value: json(&View {
+        value: json(&FoundBeside {
             claim_id: decision.claim_id,
             version: decision.version,
             source: source(claim),
-            finding: raised.signal.as_str(),
-            line: raised.line,
-            amount: raised.amount,
+            finding,
+            line,
+            amount,
             member_token: decision.member_token,
             billing_npi: decision.echo.billing_npi,
             decided_at: At(decision.decided_at),

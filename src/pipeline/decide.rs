@@ -12,7 +12,7 @@ use crate::adjudication::decision::{ClaimSource, Decision, Rejection, Reversal};
 use crate::adjudication::determination::{Determination, LineDetermination, LineOutcome, PendReason};
 use crate::adjudication::facts::{EarlierLine, Facts, Known, Receipt};
 use crate::adjudication::trace::Rule;
-use crate::adjudication::{Tables, adjudicate, adjudicate_untold, line_identity};
+use crate::adjudication::{Tables, adjudicate, adjudicate_untold, frequency, line_identity};
 use crate::claim::Claim;
 use crate::claim::assembler::Assembled;
 use crate::claim::echo::ClaimEcho;
@@ -151,7 +151,10 @@ impl<'a> Desk<'a> {
         };
         let gathered = guarded("facts", || Facts::gather(&claim, self.reference, &units_used, duplicates, fact));
         let failed = edits_failed || gathered.is_none();
-        let facts = gathered.unwrap_or_default();
+        let mut facts = gathered.unwrap_or_default();
+        if frequency::asks_for_services(&claim, self.reference) {
+            facts.services = frequency::of_claim(&claim, &seen.services(&member_token, replaced.map(|replaced| replaced.claim_id)));
+        }
         let tables = Tables {
             rules: self.rules,
             reference: self.reference,
@@ -164,6 +167,8 @@ impl<'a> Desk<'a> {
             Known::Found(standing) => Some(standing).filter(|standing| determination.reverses() == Some(standing.claim_id)),
             Known::Unknown | Known::NotLoaded => None,
         };
+        let suspicions = determination.suspicions().to_vec();
+        let determination = determination.bare();
         for consumed in determination.consumed() {
             seen.consume(consumed.row, consumed.units);
         }
@@ -178,6 +183,9 @@ impl<'a> Desk<'a> {
             })
             .map(|(_, fingerprint)| (fingerprint, claim_id))
             .collect();
+        let echo = ClaimEcho::of(&claim);
+        let paid = frequency::services_paid(claim_id, &echo, &determination, self.reference);
+        seen.remember_services(member_token, paid);
         let decision = Decision {
             claim_id,
             version: 1,
@@ -188,9 +196,10 @@ impl<'a> Desk<'a> {
             receipt,
             member_token,
             pcn_token,
-            echo: ClaimEcho::of(&claim),
+            echo,
             facts,
             determination,
+            suspicions,
             findings,
             rules: self.rules.digest(),
             refdata: self.reference.digest(),

@@ -95,7 +95,7 @@ pub fn explain(house: &House, claim_id: &ClaimId, verify: bool) -> Result<Option
         let places = places.collect::<Result<Vec<Place>, InboundError>>()?;
         steps.push(ToldStep { step: step.clone(), places });
     }
-    let same_again = again.without_trace() == decision.determination;
+    let same_again = again.bare() == decision.determination;
     let evidence_stands = || steps.iter().flat_map(|step| &step.places).all(|place| place.is_there);
     let bytes_hold = !verify || (evidence_stands() && is_as_received(house, &decision.source)?);
     Ok(Some(Explanation::Decided {

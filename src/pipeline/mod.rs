@@ -34,6 +34,7 @@ pub mod replay;
 pub mod rule_examples;
 pub mod rule_store;
 pub mod seen;
+pub mod services;
 pub mod set_places;
 pub mod survey;
 pub mod tally;

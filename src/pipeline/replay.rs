@@ -171,7 +171,7 @@ fn decide_again(claim: &Claim, decision: Decision, instead: &Instead, pins: &Pin
     Some(Difference {
         claim: decision.claim_id,
         before: decision.determination,
-        after: after.without_trace(),
+        after: after.bare(),
     })
 }
 
@@ -190,13 +190,17 @@ fn regather(claim: &Claim, then: &Facts, pinned: &ReferenceData, reference: &Ref
             .collect(),
         Known::NotLoaded | Known::Unknown => HashMap::new(),
     };
-    Facts::gather(
+    let gathered = Facts::gather(
         claim,
         reference,
         &|row| consumed.get(&row).copied().unwrap_or(Quantity::ZERO),
         then.duplicates.clone(),
         then.original.clone(),
-    )
+    );
+    Facts {
+        services: then.services.clone(),
+        ..gathered
+    }
 }
 
 /// Rule packs and reference data by the digests that decisions name; each is opened once.

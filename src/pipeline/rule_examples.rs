@@ -19,11 +19,12 @@ use super::inbound::InboundError;
 use super::open_sets::for_each_claim;
 use super::survey::survey;
 use crate::adjudication::determination::{Determination, LineOutcome};
-use crate::adjudication::facts::{EarlierLine, Facts, Known, OriginalClaim, Receipt};
+use crate::adjudication::facts::{EarlierLine, EarlierService, Facts, Known, OriginalClaim, Receipt};
 use crate::adjudication::rule_id::RuleId;
 use crate::adjudication::trace::StepResult;
-use crate::adjudication::{Tables, line_identity};
+use crate::adjudication::{Tables, frequency, line_identity};
 use crate::claim::Claim;
+use crate::claim::echo::ClaimEcho;
 use crate::config::SeverityProfile;
 use crate::finding::Finding;
 use crate::ids::{Cin, ClaimId, Npi, Tin};
@@ -284,6 +285,8 @@ impl Told {
             let amount = raised.amount.map(|amount| format!(" {amount}")).unwrap_or_default();
             format!("signal {}{amount}", raised.signal.as_str())
         }));
+        let suspicions = self.determinations.iter().flat_map(|determination| determination.suspicions());
+        texts.extend(suspicions.map(|suspicion| format!("signal {}", suspicion.signal.as_str())));
         let remarks = self.determinations.iter().flat_map(|determination| determination.remarks());
         texts.extend(remarks.map(|remark| format!("remark {remark}")));
         let pended = self.determinations.iter().filter_map(Determination::pend_reason);
@@ -335,6 +338,8 @@ pub fn decide_told(bytes: &[u8], received: ReceivedOn, tables: &Tables<'_>) -> R
 #[derive(Default)]
 struct History {
     units: HashMap<AuthorizationRow, Quantity>,
+    /// What was paid of codes that are counted over months, each with the place of its claim.
+    services: Vec<(usize, EarlierService)>,
     claims: Vec<Remembered>,
 }
 
@@ -378,8 +383,23 @@ impl History {
             let back = given_back.iter().flatten().filter(|consumed| consumed.row == row);
             back.fold(self.units.get(&row).copied().unwrap_or_default(), |used, consumed| used.less(consumed.units))
         };
-        let facts = Facts::gather(claim, tables.reference, &units_used, duplicates.collect(), original);
+        let gathered = Facts::gather(claim, tables.reference, &units_used, duplicates.collect(), original);
+        let stands = |place: usize| {
+            Some(place) != replaced
+                && self
+                    .claims
+                    .get(place)
+                    .is_some_and(|known| known.reversed_by.is_none() && known.cin == cin_of(claim))
+        };
+        let services = self.services.iter().filter(|(place, _)| stands(*place)).map(|(_, service)| service.clone());
+        let facts = Facts {
+            services: frequency::of_claim(claim, &services.collect::<Vec<_>>()),
+            ..gathered
+        };
         let determination = determine_and_tell(claim, receipt, &facts, tables);
+        let place = self.claims.len();
+        let paid = frequency::services_paid(claim_of(place), &ClaimEcho::of(claim), &determination, tables.reference);
+        self.services.extend(paid.into_iter().map(|service| (place, service)));
         self.remember(claim, receipt, &determination, identities, found);
         determination
     }

@@ -15,8 +15,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::house::House;
 use super::originals::{Standing, Successor};
+use super::services::Services;
 use crate::adjudication::determination::UnitsConsumed;
-use crate::ids::ClaimId;
+use crate::adjudication::facts::EarlierService;
+use crate::ids::{ClaimId, Token};
 use crate::ledger::claim_index::{ClaimEntry, ClaimIndex, NUMBER_BYTES};
 use crate::ledger::line_index::{self, LineEntry, Run, Span};
 use crate::ledger::{Ledger, LedgerError, LineFingerprint, Seq};
@@ -40,6 +42,8 @@ pub struct Seen {
     recent: Mutex<VecDeque<Recent>>,
     runs: RwLock<Vec<Run>>,
     units: Mutex<HashMap<AuthorizationRow, Quantity>>,
+    /// What is counted over months.
+    services: Services,
     /// Where runs are kept; `None`: everything stays in memory.
     directory: Option<PathBuf>,
     /// Claims whose decision was taken back: few.
@@ -71,6 +75,7 @@ impl Seen {
             recent: Mutex::default(),
             runs: RwLock::default(),
             units: Mutex::default(),
+            services: Services::default(),
             directory: None,
             reversed: RwLock::default(),
             successors: Mutex::default(),
@@ -98,6 +103,7 @@ impl Seen {
             durable: AtomicU64::new(ledger.last_seq()?),
             directory: Some(directory),
             units: Mutex::new(units),
+            services: Services::load(ledger, &house.reference)?,
             ..Seen::empty()
         };
         let mut unread = Ok(());
@@ -180,6 +186,18 @@ impl Seen {
     /// A look-up failed: the decisions of the batch must not be committed.
     pub fn fail(&self, error: LedgerError) {
         *lock(&self.failed) = Some(error);
+    }
+
+    /// What the member was paid for, of codes that are counted over months, as far as it stands and is not of
+    /// `but` this claim.
+    pub fn services(&self, member: &Token, but: Option<ClaimId>) -> Vec<EarlierService> {
+        let mut services = self.services.of(member);
+        services.retain(|service| Some(service.claim) != but && !self.is_reversed(&service.claim));
+        services
+    }
+
+    pub fn remember_services(&self, member: Token, paid: Vec<EarlierService>) {
+        self.services.remember(member, paid);
     }
 
     /// Units that decisions have taken from an authorization row.

@@ -155,6 +155,7 @@ pub fn decision(ordinal: u32, echo: ClaimEcho, determination: Determination) -> 
         echo,
         facts: Facts::default(),
         determination,
+        suspicions: Vec::new(),
         findings: Vec::new(),
         rules: ContentDigest::from_bytes([3; 32]),
         refdata: ContentDigest::from_bytes([4; 32]),

@@ -14,6 +14,7 @@ mod demo;
 mod doctor;
 mod explaining;
 mod fixtures;
+mod frequency;
 mod inspecting;
 mod interrupted;
 mod linkage;

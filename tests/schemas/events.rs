@@ -2,6 +2,7 @@
 
 use claimstream::adjudication::decision::Decision;
 use claimstream::adjudication::determination::{Aside, Determination, PendReason, Raised, Signal};
+use claimstream::adjudication::fraud_signals::{FraudSignal, Suspicion};
 use claimstream::clock::Timestamp;
 use claimstream::config::Config;
 use claimstream::events::cloudevent::render;
@@ -86,8 +87,6 @@ pub fn rare_events() -> Vec<Event> {
         Signal::ShareOfCostMismatch,
         Signal::PatientEstimate,
         Signal::TimelyFilingBoundary,
-        Signal::Deceased,
-        Signal::ForeignAuthorization,
         Signal::HealthAssessment,
     ] {
         for (line, amount) in [(0, None), (1, Some(Money::from_cents(1_050)))] {
@@ -101,6 +100,13 @@ pub fn rare_events() -> Vec<Event> {
                 Determination::new(determination.charge(), determination.lines().to_vec(), aside).unwrap(),
             ));
         }
+    }
+    for signal in FraudSignal::ALL {
+        let suspicions = vec![Suspicion { signal, line: 1 }];
+        made.push(Fact::ClaimAdjudicated(Box::new(Decision {
+            suspicions,
+            ..Decision::clone(decision)
+        })));
     }
     for reason in [
         PendReason::NetworkUnknown,

@@ -30,6 +30,7 @@ pub struct Restrictions {
     /// One index for each [`CodeType`], in the order of `CodeType::ALL`.
     indexes: [RangeIndex<Restriction>; CodeType::ALL.len()],
     asks_who_referred: bool,
+    counts_any: bool,
 }
 
 /// One condition on a range of codes.
@@ -92,12 +93,32 @@ impl Restrictions {
             *index = of_type(code_type);
         }
         let asks_who_referred = rows.iter().any(|row| matches!(row.kind, RestrictionKind::ReferringOrdering(_)));
-        Ok((Restrictions { indexes, asks_who_referred }, digest))
+        let counts_any = rows.iter().any(|row| matches!(row.kind, RestrictionKind::Frequency { .. }));
+        Ok((
+            Restrictions {
+                indexes,
+                asks_who_referred,
+                counts_any,
+            },
+            digest,
+        ))
     }
 
     /// Whether any row is about referring or ordering providers, so that they must be looked up.
     pub fn asks_who_referred(&self) -> bool {
         self.asks_who_referred
+    }
+
+    /// Whether any row counts units over months.
+    pub fn counts_any(&self) -> bool {
+        self.counts_any
+    }
+
+    /// Whether units of a code are counted over months, whenever the row is in force.
+    pub fn counts(&self, code_type: CodeType, code: &[u8]) -> bool {
+        let mut index = self.indexes.iter().zip(CodeType::ALL).filter(|(_, known)| **known == code_type);
+        let is_frequency = |row: &Restriction| matches!(row.kind, RestrictionKind::Frequency { .. });
+        self.counts_any && index.any(|(index, _)| index.containing(CodeKey::of(code)).any(|(_, row)| is_frequency(row)))
     }
 
     /// The restrictions on a code that are in force on a day, by lower end of their range and then by

@@ -6,6 +6,7 @@
 
 mod code_list;
 mod exemptions;
+mod fraud_signals;
 mod pricing;
 mod prior_authorization;
 mod prompt_pay;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 
 pub use self::code_list::{CodeList, DiagnosisList};
 pub use self::exemptions::{EvidenceItem, EvidenceStrength, Exemption, Indicator, LineEvidence};
+pub use self::fraud_signals::{FraudSignalRules, TimedCodes};
 pub use self::pricing::{LateFiling, MultipleProcedures, Multiplier, PricingRules};
 pub use self::prior_authorization::{EmergencyNotice, HealthAssessmentRule, OutOfNetwork, PriorAuthorizationRules, WheelchairRule};
 pub use self::prompt_pay::{EarlierPromptPay, Holiday, Penalty, PromptPayRules};
@@ -57,6 +59,8 @@ pub struct Rules {
     pub member_billing: MemberBillingRules,
     #[serde(default)]
     pub correct_coding: CorrectCodingRules,
+    #[serde(default)]
+    pub fraud_signals: FraudSignalRules,
     #[serde(default)]
     pub eligibility: EligibilityRules,
     #[serde(default)]
@@ -298,6 +302,14 @@ impl Rules {
             "90 to 3650",
         )?;
         self.prompt_pay.check()?;
+        let signals = &self.fraud_signals;
+        in_range(
+            signals.repeats.is_none_or(|repeats| (2..=100).contains(&repeats)),
+            "fraud_signals.repeats",
+            "2 to 100",
+        )?;
+        let minutes = signals.timed.iter().all(|timed| (1..=1440).contains(&timed.minutes));
+        in_range(minutes, "fraud_signals.timed minutes", "1 to 1440")?;
         if let Some(rule) = &self.prior_authorization.health_assessment {
             in_range((1..=3650).contains(&rule.days), "prior_authorization.health_assessment.days", "1 to 3650")?;
         }

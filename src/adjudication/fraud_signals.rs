@@ -1,0 +1,281 @@
+//! Signs of fraud, waste and abuse (DOMAIN E5): noticed behind the decision, for a person to look at. They
+//! never deny anything, and stand beside the determination: `replay` compares decisions, not these.
+//!
+//! What the claim, its facts and its decision tell is here. Signs that need other claims of a member or of
+//! a provider (a pair of services split over claims, a stay elsewhere, visits coded too high) are not made.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::case::Case;
+use super::determination::LineDetermination;
+use super::facts::Known;
+use super::rule_id::RuleId;
+use super::telling::{Told, Trace};
+use super::trace::{Rule, StepResult};
+use super::{duplicate, eligibility};
+use crate::claim::Located;
+use crate::claim::service_line::ServiceLine;
+use crate::ids::{AuthorizationNumber, Npi};
+use crate::money::Quantity;
+use crate::position::SegmentPosition;
+use crate::tables::code_range::CodeKey;
+
+const MINUTES_OF_A_DAY: i64 = 24 * 60;
+
+/// What was noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FraudSignal {
+    /// DECEASED: service after the patient's death.
+    Deceased,
+    /// An authorization number of another member.
+    ForeignAuthorization,
+    /// DUP_PATTERN: lines of several earlier claims again, or one line again and again.
+    DuplicatePattern,
+    /// NOT_RENDERED: the provider was not enrolled on the day of service.
+    InactiveProvider,
+    /// NOT_RENDERED: more than 24 hours a day of services that are billed by time.
+    HoursBeyondDay,
+}
+
+impl FraudSignal {
+    pub const ALL: [FraudSignal; 5] = [
+        FraudSignal::Deceased,
+        FraudSignal::ForeignAuthorization,
+        FraudSignal::DuplicatePattern,
+        FraudSignal::InactiveProvider,
+        FraudSignal::HoursBeyondDay,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FraudSignal::Deceased => "deceased",
+            FraudSignal::ForeignAuthorization => "foreign-authorization",
+            FraudSignal::DuplicatePattern => "duplicate-pattern",
+            FraudSignal::InactiveProvider => "inactive-provider",
+            FraudSignal::HoursBeyondDay => "hours-beyond-day",
+        }
+    }
+
+    fn rule(self) -> (RuleId, &'static str) {
+        match self {
+            FraudSignal::Deceased => (RuleId::FraudDeceased, "service after the date of death"),
+            FraudSignal::ForeignAuthorization => (RuleId::FraudAuthorization, "the authorization number is another member's"),
+            FraudSignal::DuplicatePattern => (RuleId::FraudDuplicates, "lines are repeated again and again"),
+            FraudSignal::InactiveProvider => (RuleId::FraudInactive, "the provider was not enrolled on the day of service"),
+            FraudSignal::HoursBeyondDay => (RuleId::FraudHours, "more hours of service than the day has"),
+        }
+    }
+}
+
+/// A sign with the line it is about; 0 = the claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Suspicion {
+    pub signal: FraudSignal,
+    pub line: u16,
+}
+
+/// The signs on a claim that was decided, each told as a step. A void bills nothing.
+pub(super) fn notice(case: &Case<'_>, decided: &[LineDetermination], trace: &mut Trace) -> Vec<Suspicion> {
+    let mut noticed = Noticed::default();
+    if !case.claim.is_void() {
+        of_deaths(case, &mut noticed);
+        of_authorizations(case, &mut noticed);
+        of_duplicates(case, decided, &mut noticed);
+        of_enrolment(case, &mut noticed);
+        of_hours(case, decided, &mut noticed);
+    }
+    if noticed.0.is_empty() {
+        trace.of_claim(case, || Told::new(RuleId::FraudNone, StepResult::Skipped, "nothing stands out", None));
+    }
+    for (suspicion, at) in &noticed.0 {
+        let (id, note) = suspicion.signal.rule();
+        trace.of_claim(case, || Told::new(id, StepResult::Passed, note, *at));
+    }
+    noticed.0.into_iter().map(|(suspicion, _)| suspicion).collect()
+}
+
+/// Signs with what they are seen on, in the order of their finding.
+#[derive(Default)]
+struct Noticed(Vec<(Suspicion, SegmentPosition)>);
+
+impl Noticed {
+    fn add(&mut self, signal: FraudSignal, line: u16, at: SegmentPosition) {
+        self.0.push((Suspicion { signal, line }, at));
+    }
+}
+
+fn of_deaths(case: &Case<'_>, noticed: &mut Noticed) {
+    for line in &case.claim.lines {
+        let dates = case.claim.service_dates(line);
+        if let Some(dates) = dates.filter(|dates| eligibility::is_after_death(case, dates.value)) {
+            noticed.add(FraudSignal::Deceased, line.number, dates.at);
+        }
+    }
+}
+
+/// A number that is on file, and not for this member.
+fn of_authorizations(case: &Case<'_>, noticed: &mut Noticed) {
+    let Known::Found(on_file) = &case.facts.authorizations else { return };
+    let is_foreign = |number: &AuthorizationNumber| {
+        let mut rows = on_file.iter().filter(|row| row.number == *number).peekable();
+        rows.peek().is_some() && rows.all(|row| !row.is_of_member)
+    };
+    let mut look = |line: u16, number: Option<&Located<AuthorizationNumber>>| {
+        if let Some(number) = number.filter(|number| is_foreign(&number.value)) {
+            noticed.add(FraudSignal::ForeignAuthorization, line, number.at);
+        }
+    };
+    let referral = case.claim.referral.as_ref().map(|referral| Located {
+        value: AuthorizationNumber::new(referral.value.as_str()),
+        at: referral.at,
+    });
+    let of_claim = case.claim.prior_authorization.as_ref().into_iter().chain(referral.as_ref());
+    look(0, of_claim.into_iter().find(|number| is_foreign(&number.value)));
+    for line in &case.claim.lines {
+        look(line.number, line.authorizations.iter().find(|number| is_foreign(&number.value)));
+    }
+}
+
+/// A claim that is sent again repeats the lines of one other: that is no pattern.
+fn of_duplicates(case: &Case<'_>, decided: &[LineDetermination], noticed: &mut Noticed) {
+    let Some(most) = case.tables.rules.fraud_signals.repeats else { return };
+    let most = usize::from(most);
+    let repeated: Vec<&ServiceLine> = case.claim.lines.iter().filter(|line| is_repeat(decided, line)).collect();
+    let mut originals: Vec<_> = case.facts.duplicates.iter().map(|earlier| earlier.earlier_claim).collect();
+    originals.sort_unstable();
+    originals.dedup();
+    if originals.len() >= most && !repeated.is_empty() {
+        noticed.add(FraudSignal::DuplicatePattern, 0, case.claim.at);
+    }
+    let is_earlier = |line: &ServiceLine| case.facts.duplicates.iter().any(|earlier| earlier.line == line.number);
+    for (place, line) in repeated.iter().enumerate().filter(|(_, line)| !is_earlier(line)) {
+        let before = repeated.iter().take(place).filter(|earlier| duplicate::equal(case.claim, earlier, line));
+        // Told once, on the line with which it becomes a pattern.
+        if before.count() + 1 == most {
+            noticed.add(FraudSignal::DuplicatePattern, line.number, line.at);
+        }
+    }
+}
+
+fn is_repeat(decided: &[LineDetermination], line: &ServiceLine) -> bool {
+    decided
+        .iter()
+        .any(|decided| decided.number() == line.number && decided.rule() == Rule::Duplicate)
+}
+
+/// Each provider once, on the first line of a day on which the provider was not enrolled.
+fn of_enrolment(case: &Case<'_>, noticed: &mut Noticed) {
+    let mut told: Vec<Npi> = Vec::new();
+    for line in &case.claim.lines {
+        let (Some(dates), (Some(npi), Some(provider))) = (case.claim.service_dates(line), case.rendering(line)) else {
+            continue;
+        };
+        let was_enrolled = provider.enrolled.covers(dates.value.from) && provider.enrolled.covers(dates.value.through);
+        if !was_enrolled && !told.contains(&npi) {
+            told.push(npi);
+            noticed.add(FraudSignal::InactiveProvider, line.number, dates.at);
+        }
+    }
+}
+
+/// Minutes of one provider over equal days, on the line with which they become too many. A line that
+/// repeats another adds nothing.
+fn of_hours(case: &Case<'_>, decided: &[LineDetermination], noticed: &mut Noticed) {
+    let rules = &case.tables.rules.fraud_signals;
+    let units = case.claim.lines.iter().fold(Quantity::ZERO, |units, line| units + line.units);
+    if units.each_day(rules.longest_minutes()) <= Quantity::count(MINUTES_OF_A_DAY) {
+        return;
+    }
+    let mut sums: Vec<(Option<Npi>, NaiveDate, NaiveDate, Quantity)> = Vec::new();
+    for line in &case.claim.lines {
+        let minutes = line.procedure.as_ref().and_then(|code| rules.minutes(CodeKey::of(code.as_bytes())));
+        let (Some(minutes), Some(dates)) = (minutes, case.claim.service_dates(line).map(|dates| dates.value)) else {
+            continue;
+        };
+        if is_repeat(decided, line) {
+            continue;
+        }
+        let key = (case.claim.rendering_npi(line), dates.from, dates.through);
+        let spent = line.units.each_day(i64::from(minutes));
+        let most = Quantity::count((dates.through - dates.from).num_days() + 1).each_day(MINUTES_OF_A_DAY);
+        let known = sums.iter_mut().find(|(npi, from, through, _)| (*npi, *from, *through) == key);
+        let before = match known {
+            Some((.., sum)) => std::mem::replace(sum, *sum + spent),
+            None => {
+                sums.push((key.0, key.1, key.2, spent));
+                Quantity::ZERO
+            }
+        };
+        if before <= most && before + spent > most {
+            noticed.add(FraudSignal::HoursBeyondDay, line.number, line.at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::EarlierLine;
+    use super::super::testing::*;
+    use crate::claim::Claim;
+    use crate::ids::ClaimId;
+
+    fn found(claim: &Claim, reference: &crate::tables::refdata::ReferenceData) -> Vec<String> {
+        let determination = decided(claim, reference);
+        let suspicions = determination.suspicions().iter();
+        suspicions.map(|found| format!("{} {}", found.signal.as_str(), found.line)).collect()
+    }
+
+    #[test]
+    fn hours_are_summed_for_each_day() {
+        for (what, lines, expected) in [
+            ("96 quarters are a day", vec![line("97112", 96, "150", "2025-01-20")], vec![]),
+            ("one more is not", vec![line("97112", 97, "150", "2025-01-20")], vec!["hours-beyond-day 1"]),
+            (
+                "two lines of a day",
+                vec![line("97112", 96, "150", "2025-01-20"), line("97110", 1, "150", "2025-01-20")],
+                vec!["hours-beyond-day 2"],
+            ),
+            (
+                "two days",
+                vec![line("97112", 96, "150", "2025-01-20"), line("97110", 96, "150", "2025-01-21")],
+                vec![],
+            ),
+            ("a line of two days", vec![line("97112", 192, "150", "2025-01-20/2025-01-21")], vec![]),
+            ("no timed code", vec![line("99214", 900, "150", "2025-01-20")], vec![]),
+            (
+                "said once",
+                (0..4).map(|more| line("97112", 90 + more, "150", "2025-01-20")).collect(),
+                vec!["hours-beyond-day 2"],
+            ),
+        ] {
+            assert_eq!(found(&claim(lines), &plan()), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_claim_that_is_sent_again_is_no_pattern() {
+        let visits = claim(vec![line("99214", 1, "150", "2025-01-20"), line("99213", 1, "100", "2025-01-21")]);
+        for (originals, expected) in [(vec![], 0), (vec![(1, 7), (2, 7)], 0), (vec![(1, 7), (2, 8)], 1)] {
+            let mut facts = facts(&visits, &plan());
+            facts.duplicates = originals
+                .iter()
+                .map(|(line, claim)| EarlierLine {
+                    line: *line,
+                    earlier_claim: ClaimId::from_bytes([*claim; 16]),
+                })
+                .collect();
+            let determination = decided_with(&visits, &received("2025-02-15"), &facts, &plan());
+            assert_eq!(determination.suspicions().len(), expected, "{originals:?}");
+        }
+    }
+
+    #[test]
+    fn one_line_again_and_again_is_a_pattern() {
+        let times = |times: usize| claim((0..times).map(|_| line("99214", 1, "150", "2025-01-20")).collect());
+        assert_eq!(found(&times(2), &plan()), Vec::<String>::new());
+        assert_eq!(found(&times(3), &plan()), ["duplicate-pattern 3"]);
+        assert_eq!(found(&times(6), &plan()), ["duplicate-pattern 3"]);
+    }
+}
