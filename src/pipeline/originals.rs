@@ -193,7 +193,7 @@ fn claim_id_beginning(number: &PayerClaimNumber) -> Option<[u8; NUMBER_BYTES]> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, HashMap};
+    use std::collections::BTreeMap;
     use std::path::Path;
 
     use proptest::prelude::*;
@@ -272,7 +272,7 @@ mod tests {
 
     fn state(house: &House, seen: &Seen) -> State {
         let facts = house.ledger.facts(1, 100_000).unwrap();
-        let mut standing: HashMap<ClaimId, &Decision> = HashMap::new();
+        let mut standing: BTreeMap<ClaimId, &Decision> = BTreeMap::new();
         for (_, fact) in &facts {
             match fact {
                 Fact::ClaimAdjudicated(decision) if decision.determination.paid() > Money::ZERO => {
