@@ -132,6 +132,12 @@
 //!   are read from the whole journal at each start (`pipeline::services`), by the id on the claim and not across
 //!   merged ids; runs on disk like those of lines are what a large journal needs. Pairs and units by day see no
 //!   other claim of the member. Whether a provider was enrolled is a sign of fraud, and denies nothing.
+//! - **What no rule decides yet:** lines that are nearly duplicates of an earlier claim's, services split over
+//!   claims, visits billed higher than those of a provider's peers, care during a stay elsewhere, readmission, a share
+//!   of cost over the claims of a month, qualified Medicare beneficiaries, weights of DRGs and outliers, per diems by
+//!   group of revenue codes, last days that fall on a weekend, responsibility that is split by code.
+//! - **Rule packs of before** lack keys that exemptions have since: under one, prenatal care is not paid before other
+//!   coverage (`pay_and_chase`).
 //! - **Code sets** are read by `tables::code_sets`, and no command loads them yet; `edits::CodeLookup` is
 //!   where their answers go in.
 //! - **Speed of reading.** On a quiet core some 1.5 GB/s are cut into segments and 200 MB/s become typed claims, half
@@ -141,7 +147,7 @@
 //! - **Speed of `ingest`** is some 60 µs of processor time a claim: events are rendered from memory while the
 //!   next claims are decided, a 277CA reads the head of each decision twice, an 835 the whole of it once. What
 //!   would help next: dates, decimals and codes as numbers in stored facts (they are text, for which facts need
-//!   a new variant), looked-up facts apart from what answers repeat, tokens and echoes without allocations.
+//!   a new form, as decisions have two in `events::stored`), looked-up facts apart from what answers repeat, tokens and echoes without allocations.
 //! - **Memory of `ingest`** is seven batches of claims, some tables, and what grows slowly with a file: its
 //!   findings (bounded) and the filters of its lines (nine bits each).
 //! - **The service** has one worker. Small files that wait are taken in together, large ones take turns of a
