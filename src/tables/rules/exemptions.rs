@@ -181,42 +181,39 @@ impl Evidence {
     /// For each kind of item: `None` when not listed, else whether the line has one.
     fn kinds(&self, line: &LineEvidence<'_>) -> [Option<bool>; 12] {
         let key = |code: &[u8]| CodeKey::of(code);
-        let has = |listed: bool, found: bool| listed.then_some(found);
-        let one_of = |list: &[Qualifier], value: Option<Qualifier>| has(!list.is_empty(), value.is_some_and(|value| list.contains(&value)));
+        // Most entries list two or three kinds: what is not listed is not looked for.
+        fn has(listed: bool, found: impl FnOnce() -> bool) -> Option<bool> {
+            listed.then(found)
+        }
+        let one_of = |list: &[Qualifier], value: Option<Qualifier>| has(!list.is_empty(), || value.is_some_and(|value| list.contains(&value)));
         [
-            has(
-                !self.places_of_service.is_empty(),
-                line.place_of_service.is_some_and(|place| self.places_of_service.contains(&place)),
-            ),
-            has(
-                !self.revenue_codes.is_empty(),
-                line.revenue_code.is_some_and(|code| self.revenue_codes.contains(key(code.as_bytes()))),
-            ),
-            has(
-                !self.claim_revenue_codes.is_empty(),
+            has(!self.places_of_service.is_empty(), || {
+                line.place_of_service.is_some_and(|place| self.places_of_service.contains(&place))
+            }),
+            has(!self.revenue_codes.is_empty(), || {
+                line.revenue_code.is_some_and(|code| self.revenue_codes.contains(key(code.as_bytes())))
+            }),
+            has(!self.claim_revenue_codes.is_empty(), || {
                 line.claim_revenue_codes
                     .iter()
-                    .any(|code| self.claim_revenue_codes.contains(key(code.as_bytes()))),
-            ),
-            has(
-                !self.procedures.is_empty(),
-                line.procedure.is_some_and(|code| self.procedures.contains(key(code.as_bytes()))),
-            ),
-            has(
-                !self.modifiers.is_empty(),
-                line.modifiers.iter().flatten().any(|modifier| self.modifiers.contains(modifier)),
-            ),
-            has(!self.diagnoses.is_empty(), line.diagnoses.iter().any(|code| self.diagnoses.contains(*code))),
-            has(
-                !self.indicators.is_empty(),
-                line.indicators.iter().any(|indicator| self.indicators.contains(indicator)),
-            ),
+                    .any(|code| self.claim_revenue_codes.contains(key(code.as_bytes())))
+            }),
+            has(!self.procedures.is_empty(), || {
+                line.procedure.is_some_and(|code| self.procedures.contains(key(code.as_bytes())))
+            }),
+            has(!self.modifiers.is_empty(), || {
+                line.modifiers.iter().flatten().any(|modifier| self.modifiers.contains(modifier))
+            }),
+            has(!self.diagnoses.is_empty(), || line.diagnoses.iter().any(|code| self.diagnoses.contains(*code))),
+            has(!self.indicators.is_empty(), || {
+                line.indicators.iter().any(|indicator| self.indicators.contains(indicator))
+            }),
             one_of(&self.admission_types, line.admission_type),
             one_of(&self.facility_types, line.facility_type),
             one_of(&self.authorization_exceptions, line.authorization_exception),
-            has(!self.aid_codes.is_empty(), line.aid_code.is_some_and(|code| self.aid_codes.contains(&code))),
-            has(!self.taxonomy_prefixes.is_empty(), {
-                let begins = |taxonomy: &Taxonomy| self.taxonomy_prefixes.iter().any(|prefix| taxonomy.as_str().starts_with(prefix.as_str()));
+            has(!self.aid_codes.is_empty(), || line.aid_code.is_some_and(|code| self.aid_codes.contains(&code))),
+            has(!self.taxonomy_prefixes.is_empty(), || {
+                let begins = |taxonomy: &Taxonomy| self.taxonomy_prefixes.iter().any(|prefix| taxonomy.as_bytes().starts_with(prefix.as_bytes()));
                 line.taxonomies.iter().flatten().any(begins)
             }),
         ]
