@@ -1,8 +1,9 @@
 //! Exact money and quantities.
 //!
-//! Both wrap [`rust_decimal::Decimal`]; no float ever touches an amount. A [`Money`] is a whole
-//! number of cents of at most [`limits::MONEY_CENTS_MAX`] when it comes from outside, so sums of a
-//! million claims stay far inside `Decimal` and inside an `i64` of cents.
+//! No float ever touches an amount. A [`Money`] is a whole number of cents, of at most
+//! [`limits::MONEY_CENTS_MAX`] when it comes from outside, so sums of a million claims stay inside an
+//! `i64`; what multiplies or divides one does so as a [`rust_decimal::Decimal`] and rounds to the cent,
+//! half up. A [`Quantity`] is a decimal.
 
 use std::fmt;
 use std::iter::Sum;
@@ -27,29 +28,21 @@ pub enum DecimalError {
     TooLarge,
 }
 
-/// An amount of US dollars: whole cents, exact. Its decimal always has two places, so that no sum or
-/// comparison has to bring two scales together.
+/// An amount of US dollars: whole cents, exact. Sums end at the ends of `i64`.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Money(Decimal);
+pub struct Money(i64);
 
 impl Money {
-    pub const ZERO: Money = Money(Decimal::from_parts(0, 0, 0, false, 2));
+    pub const ZERO: Money = Money(0);
 
     /// An amount from whole cents.
-    pub fn from_cents(cents: i64) -> Money {
-        Money(Decimal::new(cents, 2))
+    pub const fn from_cents(cents: i64) -> Money {
+        Money(cents)
     }
 
-    /// Whole cents; saturates at the ends of `i64`, which no sum of admitted amounts reaches.
-    pub fn cents(self) -> i64 {
-        // Without `Decimal`'s arithmetic: every amount that is stored or shown comes by here.
-        let cents = match self.0.scale() {
-            0 => self.0.mantissa().saturating_mul(100),
-            1 => self.0.mantissa().saturating_mul(10),
-            2 => self.0.mantissa(),
-            _ => self.0.round_dp(2).mantissa(),
-        };
-        i64::try_from(cents).unwrap_or(if cents < 0 { i64::MIN } else { i64::MAX })
+    /// Whole cents.
+    pub const fn cents(self) -> i64 {
+        self.0
     }
 
     /// Reads an X12 `R` element: digits, at most one point, an optional leading minus.
@@ -59,7 +52,7 @@ impl Money {
     /// beyond [`limits::MONEY_CENTS_MAX`].
     pub fn parse_x12(text: &[u8]) -> Result<Money, DecimalError> {
         let amount = Money::parse_x12_total(text)?;
-        if amount.cents().abs() > limits::MONEY_CENTS_MAX {
+        if amount.0.unsigned_abs() > limits::MONEY_CENTS_MAX.unsigned_abs() {
             return Err(DecimalError::TooLarge);
         }
         Ok(amount)
@@ -74,17 +67,17 @@ impl Money {
         if value.scale > 2 {
             return Err(DecimalError::TooPrecise);
         }
-        value.scaled_to(2).map(Money::from_cents).ok_or(DecimalError::TooLarge)
+        value.scaled_to(2).map(Money).ok_or(DecimalError::TooLarge)
     }
 
     /// `amount × quantity`, rounded half-up to the cent (DOMAIN E6).
     pub fn times(self, quantity: Quantity) -> Money {
-        Money::rounded(self.0.saturating_mul(quantity.0))
+        Money::rounded(self.decimal().saturating_mul(quantity.0))
     }
 
     /// `part ÷ whole` of this amount, rounded half-up to the cent; all of it when `whole` is zero.
     pub fn share(self, part: Quantity, whole: Quantity) -> Money {
-        match self.0.saturating_mul(part.0).checked_div(whole.0) {
+        match self.decimal().saturating_mul(part.0).checked_div(whole.0) {
             Some(share) => Money::rounded(share),
             None => self,
         }
@@ -92,26 +85,36 @@ impl Money {
 
     /// `percent` of this amount, rounded half-up to the cent.
     pub fn percent(self, percent: Decimal) -> Money {
-        Money::rounded(self.0.saturating_mul(percent) / Decimal::ONE_HUNDRED)
+        Money::rounded(self.decimal().saturating_mul(percent) / Decimal::ONE_HUNDRED)
     }
 
     /// Rounds an exact decimal half-up (away from zero) to the cent.
     pub fn rounded(value: Decimal) -> Money {
-        let mut cents = value.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
-        cents.rescale(2);
-        Money(cents)
+        let rounded = value.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+        Money::exactly(rounded).unwrap_or(Money(if rounded.is_sign_negative() { i64::MIN } else { i64::MAX }))
     }
 
+    /// A decimal of at most two places; `None` beyond an `i64` of cents.
+    fn exactly(value: Decimal) -> Option<Money> {
+        let cents = match value.scale() {
+            0 => value.mantissa().checked_mul(100)?,
+            1 => value.mantissa().checked_mul(10)?,
+            _ => value.mantissa(),
+        };
+        i64::try_from(cents).ok().map(Money)
+    }
+
+    /// With two places.
     pub fn decimal(self) -> Decimal {
-        self.0
+        Decimal::new(self.0, 2)
     }
 
-    pub fn is_zero(self) -> bool {
-        self.0.is_zero()
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
     }
 
-    pub fn is_negative(self) -> bool {
-        self.0.is_sign_negative() && !self.0.is_zero()
+    pub const fn is_negative(self) -> bool {
+        self.0 < 0
     }
 
     /// X12 decimal text: no trailing zeros, no point when whole (`122.05`, `75`, `0`).
@@ -124,7 +127,7 @@ impl Money {
 
     /// Sign, whole dollars, point and two digits of cents. Money is written a dozen times a claim.
     fn text(self) -> CompactString {
-        let cents = self.cents();
+        let Money(cents) = self;
         let mut text = if cents < 0 { CompactString::const_new("-") } else { CompactString::default() };
         text.push_str(&(cents.unsigned_abs() / 100).to_compact_string());
         let digit = |number: u64| char::from(b'0' + (number % 10) as u8);
@@ -153,10 +156,9 @@ impl TryFrom<Decimal> for Money {
 
     fn try_from(amount: Decimal) -> Result<Money, DecimalError> {
         let amount = amount.normalize();
-        if amount.scale() > 2 {
-            Err(DecimalError::TooPrecise)
-        } else {
-            Ok(Money(amount))
+        match amount.scale() {
+            0..=2 => Money::exactly(amount).ok_or(DecimalError::TooLarge),
+            _ => Err(DecimalError::TooPrecise),
         }
     }
 }
@@ -178,7 +180,7 @@ impl Sub for Money {
 impl Neg for Money {
     type Output = Money;
     fn neg(self) -> Money {
-        Money(-self.0)
+        Money(self.0.saturating_neg())
     }
 }
 
@@ -206,7 +208,7 @@ impl Serialize for Money {
         if serializer.is_human_readable() {
             serializer.serialize_str(&self.text())
         } else {
-            serializer.serialize_i64(self.cents())
+            serializer.serialize_i64(self.0)
         }
     }
 }
@@ -216,7 +218,7 @@ impl<'de> Deserialize<'de> for Money {
         if deserializer.is_human_readable() {
             stored(deserializer)?.try_into().map_err(serde::de::Error::custom)
         } else {
-            i64::deserialize(deserializer).map(Money::from_cents)
+            i64::deserialize(deserializer).map(Money)
         }
     }
 }
@@ -253,7 +255,7 @@ impl Quantity {
 
     /// As many units as dollars, for authorizations that count dollars.
     pub fn dollars(amount: Money) -> Quantity {
-        Quantity(amount.0)
+        Quantity(amount.decimal())
     }
 
     /// As many units on each of `days`.
@@ -476,19 +478,29 @@ mod tests {
     }
 
     #[test]
-    fn every_amount_has_two_places() {
+    fn every_way_to_an_amount_comes_to_the_same_cents() {
         for amount in [
-            Money::ZERO,
-            Money::from_cents(7500),
             Money::parse_x12(b"75").unwrap(),
             Money::rounded(Decimal::from(75)),
-            Money::from_cents(7500).times(Quantity::whole(2)),
-            Money::from_cents(7500).percent(Decimal::from(50)),
-            Money::from_cents(7500) - Money::parse_x12(b"75").unwrap(),
-            [Money::from_cents(100)].into_iter().sum(),
+            Money::rounded(Decimal::new(750, 1)),
+            Money::try_from(Decimal::new(75_000, 3)).unwrap(),
+            Money::from_cents(3750).times(Quantity::whole(2)),
+            Money::from_cents(15_000).percent(Decimal::from(50)),
+            Money::from_cents(15_000) - Money::parse_x12(b"75").unwrap(),
+            [Money::from_cents(7400), Money::from_cents(100)].into_iter().sum(),
         ] {
-            assert_eq!(amount.decimal().scale(), 2, "{amount}");
+            assert_eq!((amount, amount.decimal()), (Money::from_cents(7500), Decimal::new(7500, 2)));
         }
+    }
+
+    #[test]
+    fn what_is_beyond_all_cents_ends_there_or_is_refused() {
+        let most = Money::from_cents(i64::MAX);
+        assert_eq!(most + Money::from_cents(1), most);
+        assert_eq!(most.times(Quantity::whole(2)), most);
+        assert_eq!(Money::rounded(-Decimal::MAX), Money::from_cents(i64::MIN));
+        assert_eq!(Money::try_from(Decimal::MAX), Err(DecimalError::TooLarge));
+        assert_eq!(Money::try_from(Decimal::new(1, 3)), Err(DecimalError::TooPrecise));
     }
 
     #[test]

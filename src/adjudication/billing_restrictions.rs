@@ -6,7 +6,9 @@ use super::determination::PendReason;
 use super::restriction_conditions::{Condition, condition};
 use super::rule_id::RuleId;
 use super::ruling::Ruling;
+use crate::claim::Claim;
 use crate::claim::diagnosis::DiagnosisKind;
+use crate::claim::service_line::ServiceLine;
 use crate::money::Quantity;
 use crate::phi::Purpose;
 use crate::tables::refdata::prior_auth_codes::LineOfBusiness;
@@ -132,7 +134,7 @@ fn for_each_row<'a>(case: &Case<'a>, line: &OpenLine<'_>, restrictions: &'a Rest
         on(CodeType::Revenue, revenue.as_bytes());
     }
     if restrictions.has(CodeType::Diagnosis) {
-        for_each_diagnosis(case, line, &mut |code| {
+        for_each_diagnosis(case.claim, line.line, &mut |code| {
             on(CodeType::Diagnosis, code);
             false
         });
@@ -151,12 +153,12 @@ fn for_each_row<'a>(case: &Case<'a>, line: &OpenLine<'_>, restrictions: &'a Rest
 /// Calls `until` with each diagnosis that counts for a line, stopping when it says so: those that a
 /// professional line points to; principal and other ones of an institutional claim, which has no
 /// pointers.
-pub(super) fn for_each_diagnosis(case: &Case<'_>, line: &OpenLine<'_>, until: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+pub(super) fn for_each_diagnosis(claim: &Claim, line: &ServiceLine, until: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     let is_counted = |kind| matches!(kind, DiagnosisKind::Principal | DiagnosisKind::Other);
     let mut of = |diagnosis: &crate::claim::diagnosis::Diagnosis| until(diagnosis.code.expose_for(Purpose::Adjudicate).as_bytes());
-    match case.claim.professional() {
-        Some(_) => case.claim.pointed_diagnoses(line.line).any(&mut of),
-        None => case.claim.diagnoses.iter().filter(|diagnosis| is_counted(diagnosis.kind)).any(&mut of),
+    match claim.professional() {
+        Some(_) => claim.pointed_diagnoses(line).any(&mut of),
+        None => claim.diagnoses.iter().filter(|diagnosis| is_counted(diagnosis.kind)).any(&mut of),
     }
 }
 

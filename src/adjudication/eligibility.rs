@@ -43,10 +43,10 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, _: &SoFar<'_>) -> Rulin
     }
 }
 
-/// Service after the patient's death. An id of somebody else tells nothing of the patient.
-pub(super) fn is_after_death(case: &Case<'_>, service: DateRange) -> bool {
+/// The day of the patient's death. An id of somebody else tells nothing of the patient.
+pub(super) fn death(case: &Case<'_>) -> Option<NaiveDate> {
     let member = case.facts.member.found();
-    !member.is_some_and(|member| is_another_patient(case, member)) && has_died_before(case, member, service)
+    earliest_death(case, member).filter(|_| !member.is_some_and(|member| is_another_patient(case, member)))
 }
 
 /// Whether the subscriber is the patient and was born on another day than the member of that id. A claim
@@ -60,7 +60,7 @@ fn is_another_patient(case: &Case<'_>, member: &MemberFacts) -> bool {
 /// Service after death or before birth. A newborn may be billed under its mother's id: then its own
 /// birth date (2010CA) counts.
 fn of_a_lifetime(case: &Case<'_>, member: Option<&MemberFacts>, service: DateRange) -> Option<Ruling> {
-    if has_died_before(case, member, service) {
+    if earliest_death(case, member).is_some_and(|death| death < service.through) {
         return Some(Ruling::denied(AFTER_DEATH, "service after the date of death").by(RuleId::AfterDeath));
     }
     let birth_date = match member.filter(|_| case.claim.patient.is_none()) {
@@ -71,7 +71,7 @@ fn of_a_lifetime(case: &Case<'_>, member: Option<&MemberFacts>, service: DateRan
     is_unborn.then(|| Ruling::denied(BEFORE_BIRTH, "service before the date of birth").by(RuleId::BeforeBirth))
 }
 
-fn has_died_before(case: &Case<'_>, member: Option<&MemberFacts>, service: DateRange) -> bool {
+fn earliest_death(case: &Case<'_>, member: Option<&MemberFacts>) -> Option<NaiveDate> {
     let patient = case.claim.patient.as_deref();
     let on_claim = patient.map_or(case.claim.subscriber.death_date, |patient| patient.death_date);
     let known = member.filter(|_| patient.is_none());
@@ -79,7 +79,7 @@ fn has_died_before(case: &Case<'_>, member: Option<&MemberFacts>, service: DateR
         on_claim.map(|death| *death.expose_for(Purpose::Adjudicate)),
         known.and_then(|member| *member.death_date.expose_for(Purpose::Adjudicate)),
     ];
-    deaths.iter().flatten().min().is_some_and(|death| *death < service.through)
+    deaths.into_iter().flatten().min()
 }
 
 fn of_coverage(coverage: &[CoverageFacts], span: DateRange, is_statement: bool) -> Ruling {

@@ -1,5 +1,6 @@
 //! Services that need no prior authorization, and how a claim shows that (DOMAIN C2, C3).
 
+use chrono::NaiveDate;
 use compact_str::CompactString;
 
 use super::authorization_needs::{Need, is_repair, repair_total};
@@ -9,11 +10,10 @@ use super::determination::{Exempted, LineDetermination};
 use super::evidence::item_place;
 use super::rule_id::RuleId;
 use super::ruling::Ruling;
-use crate::claim::Located;
-use crate::ids::RevenueCode;
+use crate::claim::service_line::ServiceLine;
+use crate::ids::{RevenueCode, Taxonomy};
 use crate::tables::code_range::CodeKey;
 use crate::tables::rules::{EvidenceItem, EvidenceStrength, Exemption, Indicator, LineEvidence};
-use crate::x12::element::DateRange;
 
 /// How the exempt service of P1 and P2 is named: it is none of the pack's entries.
 const PRIMARY_CARE: &str = "primary-care";
@@ -87,17 +87,11 @@ pub(super) fn from_any_network(case: &Case<'_>, line: &OpenLine<'_>) -> bool {
 /// The lines with every sensitive service that they show, whatever became of them (DOMAIN C3, last
 /// paragraph).
 pub(super) fn marked(case: &Case<'_>, lines: Vec<LineDetermination>) -> Vec<LineDetermination> {
+    let of_claim = OfClaim::new(case);
     let mark = |(decided, line)| {
         // A line without a date is looked at as of the day of receipt.
-        let undated = || Located {
-            value: DateRange {
-                from: case.receipt.received_on,
-                through: case.receipt.received_on,
-            },
-            at: crate::position::SegmentPosition::default(),
-        };
-        let dates = case.claim.service_dates(line).unwrap_or_else(undated);
-        let shown: Vec<CompactString> = with_evidence(case, &OpenLine::new(line, dates), |evidence| {
+        let day = case.claim.service_dates(line).map_or(case.receipt.received_on, |dates| dates.value.from);
+        let shown: Vec<CompactString> = of_claim.with_evidence(line, day, |evidence| {
             let sensitive = case.tables.rules.sensitive(evidence);
             sensitive.map(|exemption| exemption.name.clone()).collect()
         });
@@ -146,52 +140,77 @@ fn cheap_repair(case: &Case<'_>, line: &OpenLine<'_>) -> Option<(RuleId, &'stati
 
 /// What the claim shows about a line.
 fn with_evidence<T>(case: &Case<'_>, line: &OpenLine<'_>, judge: impl FnOnce(&LineEvidence<'_>) -> T) -> T {
-    let claim = case.claim;
-    let day = line.dates.value.from;
-    let institutional = claim.institutional();
-    let claim_revenue_codes: Vec<RevenueCode> = claim.lines.iter().filter_map(|line| line.revenue).collect();
-    // Every line comes here, so nothing is allocated: an 837I has 25 diagnoses, an 837P line points to four.
-    let mut diagnoses = [CodeKey::of(b""); DIAGNOSES_MAX];
-    let mut places = diagnoses.iter_mut();
-    let mut count = 0;
-    for_each_diagnosis(case, line, &mut |code| match places.next() {
-        Some(place) => {
-            *place = CodeKey::of(code);
-            count += 1;
-            false
+    OfClaim::new(case).with_evidence(line.line, line.dates.value.from, judge)
+}
+
+/// What is the same for all lines of a claim.
+struct OfClaim<'c, 'a> {
+    case: &'c Case<'a>,
+    revenue_codes: Vec<RevenueCode>,
+    is_pregnant: bool,
+    has_epsdt_referral: bool,
+    rendering_taxonomy: Option<Taxonomy>,
+    billing_taxonomy: Option<Taxonomy>,
+}
+
+impl<'c, 'a> OfClaim<'c, 'a> {
+    fn new(case: &'c Case<'a>) -> OfClaim<'c, 'a> {
+        let claim = case.claim;
+        let on_file = || case.billing_provider().and_then(|provider| provider.taxonomy);
+        OfClaim {
+            case,
+            revenue_codes: claim.lines.iter().filter_map(|line| line.revenue).collect(),
+            is_pregnant: claim.patient.as_ref().map_or(claim.subscriber.pregnant, |patient| patient.pregnant),
+            has_epsdt_referral: claim.professional().is_some_and(|claim| claim.has_epsdt_referral),
+            rendering_taxonomy: claim.rendering_taxonomy(),
+            billing_taxonomy: claim.billing_provider.taxonomy.or_else(on_file),
         }
-        None => true,
-    });
-    let professional = &line.line.professional;
-    let is_pregnant = claim.patient.as_ref().map_or(claim.subscriber.pregnant, |patient| patient.pregnant);
-    let given = [
-        (professional.is_emergency, Indicator::Emergency),
-        (professional.is_epsdt, Indicator::Epsdt),
-        (professional.is_family_planning, Indicator::FamilyPlanning),
-        (claim.professional().is_some_and(|claim| claim.has_epsdt_referral), Indicator::EpsdtReferral),
-        (is_pregnant, Indicator::Pregnancy),
-    ];
-    let mut indicators = [Indicator::Emergency; 5];
-    let is_given = given.iter().filter(|(is_given, _)| *is_given);
-    let indicator_count = indicators.iter_mut().zip(is_given).map(|(place, (_, indicator))| *place = *indicator).count();
-    let rendering = case.rendering(line.line).1.and_then(|provider| provider.taxonomy);
-    let billing = || case.billing_provider().and_then(|provider| provider.taxonomy);
-    judge(&LineEvidence {
-        age_years: case.age_on(day),
-        units: line.units,
-        place_of_service: claim.place_of_service(line.line),
-        revenue_code: line.line.revenue,
-        claim_revenue_codes: &claim_revenue_codes,
-        procedure: line.line.procedure,
-        modifiers: &line.line.modifiers,
-        diagnoses: diagnoses.get(..count).unwrap_or_default(),
-        indicators: indicators.get(..indicator_count).unwrap_or_default(),
-        admission_type: institutional.and_then(|claim| claim.admission_type),
-        facility_type: institutional.and_then(|claim| claim.facility_type),
-        authorization_exception: claim.authorization_exception,
-        aid_code: case.facts.member.found().and_then(|member| member.coverage_on(day)?.aid_code),
-        taxonomies: [claim.rendering_taxonomy().or(rendering), claim.billing_provider.taxonomy.or_else(billing)],
-    })
+    }
+
+    fn with_evidence<T>(&self, line: &ServiceLine, day: NaiveDate, judge: impl FnOnce(&LineEvidence<'_>) -> T) -> T {
+        let (case, claim) = (self.case, self.case.claim);
+        let institutional = claim.institutional();
+        // Every line comes here, so nothing is allocated: an 837I has 25 diagnoses, an 837P line points to four.
+        let mut diagnoses = [CodeKey::of(b""); DIAGNOSES_MAX];
+        let mut places = diagnoses.iter_mut();
+        let mut count = 0;
+        for_each_diagnosis(claim, line, &mut |code| match places.next() {
+            Some(place) => {
+                *place = CodeKey::of(code);
+                count += 1;
+                false
+            }
+            None => true,
+        });
+        let professional = &line.professional;
+        let given = [
+            (professional.is_emergency, Indicator::Emergency),
+            (professional.is_epsdt, Indicator::Epsdt),
+            (professional.is_family_planning, Indicator::FamilyPlanning),
+            (self.has_epsdt_referral, Indicator::EpsdtReferral),
+            (self.is_pregnant, Indicator::Pregnancy),
+        ];
+        let mut indicators = [Indicator::Emergency; 5];
+        let is_given = given.iter().filter(|(is_given, _)| *is_given);
+        let indicator_count = indicators.iter_mut().zip(is_given).map(|(place, (_, indicator))| *place = *indicator).count();
+        let rendering = || case.rendering(line).1.and_then(|provider| provider.taxonomy);
+        judge(&LineEvidence {
+            age_years: case.age_on(day),
+            units: line.units,
+            place_of_service: claim.place_of_service(line),
+            revenue_code: line.revenue,
+            claim_revenue_codes: &self.revenue_codes,
+            procedure: line.procedure,
+            modifiers: &line.modifiers,
+            diagnoses: diagnoses.get(..count).unwrap_or_default(),
+            indicators: indicators.get(..indicator_count).unwrap_or_default(),
+            admission_type: institutional.and_then(|claim| claim.admission_type),
+            facility_type: institutional.and_then(|claim| claim.facility_type),
+            authorization_exception: claim.authorization_exception,
+            aid_code: case.facts.member.found().and_then(|member| member.coverage_on(day)?.aid_code),
+            taxonomies: [self.rendering_taxonomy.or_else(rendering), self.billing_taxonomy],
+        })
+    }
 }
 
 /// Of an institutional claim: principal and 24 others, rounded up.

@@ -107,9 +107,10 @@ impl Noticed {
 }
 
 fn of_deaths(case: &Case<'_>, noticed: &mut Noticed) {
+    let Some(death) = eligibility::death(case) else { return };
     for line in &case.claim.lines {
         let dates = case.claim.service_dates(line);
-        if let Some(dates) = dates.filter(|dates| eligibility::is_after_death(case, dates.value)) {
+        if let Some(dates) = dates.filter(|dates| death < dates.value.through) {
             noticed.add(FraudSignal::Deceased, line.number, dates.at);
         }
     }
@@ -142,11 +143,21 @@ fn of_authorizations(case: &Case<'_>, noticed: &mut Noticed) {
 fn of_duplicates(case: &Case<'_>, decided: &[LineDetermination], noticed: &mut Noticed) {
     let Some(most) = case.tables.rules.fraud_signals.repeats else { return };
     let most = usize::from(most);
-    let repeated: Vec<&ServiceLine> = case.claim.lines.iter().filter(|line| is_repeat(decided, line)).collect();
+    let repeated: Vec<&ServiceLine> = case
+        .claim
+        .lines
+        .iter()
+        .zip(decided)
+        .filter(|(_, decided)| is_repeat(decided))
+        .map(|(line, _)| line)
+        .collect();
+    if repeated.is_empty() {
+        return;
+    }
     let mut originals: Vec<_> = case.facts.duplicates.iter().map(|earlier| earlier.earlier_claim).collect();
     originals.sort_unstable();
     originals.dedup();
-    if originals.len() >= most && !repeated.is_empty() {
+    if originals.len() >= most {
         noticed.add(FraudSignal::DuplicatePattern, 0, case.claim.at);
     }
     let is_earlier = |line: &ServiceLine| case.facts.duplicates.iter().any(|earlier| earlier.line == line.number);
@@ -159,10 +170,8 @@ fn of_duplicates(case: &Case<'_>, decided: &[LineDetermination], noticed: &mut N
     }
 }
 
-fn is_repeat(decided: &[LineDetermination], line: &ServiceLine) -> bool {
-    decided
-        .iter()
-        .any(|decided| decided.number() == line.number && decided.rule() == Rule::Duplicate)
+fn is_repeat(decided: &LineDetermination) -> bool {
+    decided.rule() == Rule::Duplicate
 }
 
 /// Each provider once, on the first line of a day on which the provider was not enrolled.
@@ -189,12 +198,12 @@ fn of_hours(case: &Case<'_>, decided: &[LineDetermination], noticed: &mut Notice
         return;
     }
     let mut sums: Vec<(Option<Npi>, NaiveDate, NaiveDate, Quantity)> = Vec::new();
-    for line in &case.claim.lines {
+    for (line, decided) in case.claim.lines.iter().zip(decided) {
         let minutes = line.procedure.as_ref().and_then(|code| rules.minutes(CodeKey::of(code.as_bytes())));
         let (Some(minutes), Some(dates)) = (minutes, case.claim.service_dates(line).map(|dates| dates.value)) else {
             continue;
         };
-        if is_repeat(decided, line) {
+        if is_repeat(decided) {
             continue;
         }
         let key = (case.claim.rendering_npi(line), dates.from, dates.through);

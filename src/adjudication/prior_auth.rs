@@ -251,7 +251,7 @@ fn is_for_service(case: &Case<'_>, line: &OpenLine<'_>, row: &AuthorizationFacts
     let has_place = row.place_of_service.is_none_or(|place| case.claim.place_of_service(of_line) == Some(place));
     let has_diagnosis = row
         .diagnoses
-        .is_none_or(|family| for_each_diagnosis(case, line, &mut |code| family.contains(CodeKey::of(code))));
+        .is_none_or(|family| for_each_diagnosis(case.claim, line.line, &mut |code| family.contains(CodeKey::of(code))));
     let is_consult = row.kind == AuthorizationType::Consult;
     has_modifier
         && has_place

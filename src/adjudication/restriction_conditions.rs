@@ -60,9 +60,9 @@ pub(super) fn condition(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>
         }
         RestrictionKind::Modifier(ModifierCondition::RequireAny(any)) => line.line.modifiers().any(|modifier| any.contains(&modifier)),
         RestrictionKind::Modifier(ModifierCondition::Forbid(none)) => !line.line.modifiers().any(|modifier| none.contains(&modifier)),
-        RestrictionKind::Diagnosis { require_prefix } => {
-            for_each_diagnosis(case, line, &mut |code| require_prefix.iter().any(|prefix| code.starts_with(prefix.as_bytes())))
-        }
+        RestrictionKind::Diagnosis { require_prefix } => for_each_diagnosis(case.claim, line.line, &mut |code| {
+            require_prefix.iter().any(|prefix| code.starts_with(prefix.as_bytes()))
+        }),
         RestrictionKind::UnitsPerLine { max } => return at_most(line.units, *max),
         RestrictionKind::UnitsPerDay { max } => {
             let of_span = max.each_day(line.dates.value.days());

@@ -65,19 +65,10 @@ impl Trace {
 
     /// Tells a step of a line. What it looked at and the row that decided are found again for who asks:
     /// the steps are functions of values, so they come to the same.
+    #[inline]
     pub(super) fn of_line(&mut self, case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, tell: impl FnOnce() -> Told) {
         if let Trace::Told(steps) = self {
-            let told = tell();
-            steps.push(Step {
-                line: line.line.number,
-                rule: told.id.step(),
-                id: told.id,
-                result: told.result,
-                note: told.note,
-                given: told.given,
-                evidence: evidence::of(told.id, case, Some(line), told.at),
-                row: deciding_row::of_line(told.id, case, line, so_far, told.draws),
-            });
+            steps.push(step_of_line(case, line, so_far, tell()));
         }
     }
 
@@ -102,5 +93,19 @@ impl Trace {
             Trace::Told(steps) => steps,
             Trace::Untold => Vec::new(),
         }
+    }
+}
+
+#[cold]
+fn step_of_line(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>, told: Told) -> Step {
+    Step {
+        line: line.line.number,
+        rule: told.id.step(),
+        id: told.id,
+        result: told.result,
+        note: told.note,
+        given: told.given,
+        evidence: evidence::of(told.id, case, Some(line), told.at),
+        row: deciding_row::of_line(told.id, case, line, so_far, told.draws),
     }
 }

@@ -1,5 +1,7 @@
 //! Services that need no prior authorization, and the evidence for them on a claim (DOMAIN C3).
 
+use std::ops::ControlFlow;
+
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
@@ -178,45 +180,49 @@ impl Exemption {
 }
 
 impl Evidence {
-    /// For each kind of item: `None` when not listed, else whether the line has one.
-    fn kinds(&self, line: &LineEvidence<'_>) -> [Option<bool>; 12] {
-        let key = |code: &[u8]| CodeKey::of(code);
-        // Most entries list two or three kinds: what is not listed is not looked for.
-        fn has(listed: bool, found: impl FnOnce() -> bool) -> Option<bool> {
-            listed.then(found)
+    /// Calls `judge` with each kind of item that is listed: whether the line has one. Every line comes here,
+    /// and most entries list two or three kinds: what is not listed is not looked for.
+    fn each_kind<B>(&self, line: &LineEvidence<'_>, mut judge: impl FnMut(bool) -> ControlFlow<B>) -> ControlFlow<B> {
+        let holds = |list: &CodeList, code: Option<&[u8]>| code.is_some_and(|code| list.contains(CodeKey::of(code)));
+        if !self.places_of_service.is_empty() {
+            judge(line.place_of_service.is_some_and(|place| self.places_of_service.contains(&place)))?;
         }
-        let one_of = |list: &[Qualifier], value: Option<Qualifier>| has(!list.is_empty(), || value.is_some_and(|value| list.contains(&value)));
-        [
-            has(!self.places_of_service.is_empty(), || {
-                line.place_of_service.is_some_and(|place| self.places_of_service.contains(&place))
-            }),
-            has(!self.revenue_codes.is_empty(), || {
-                line.revenue_code.is_some_and(|code| self.revenue_codes.contains(key(code.as_bytes())))
-            }),
-            has(!self.claim_revenue_codes.is_empty(), || {
-                line.claim_revenue_codes
-                    .iter()
-                    .any(|code| self.claim_revenue_codes.contains(key(code.as_bytes())))
-            }),
-            has(!self.procedures.is_empty(), || {
-                line.procedure.is_some_and(|code| self.procedures.contains(key(code.as_bytes())))
-            }),
-            has(!self.modifiers.is_empty(), || {
-                line.modifiers.iter().flatten().any(|modifier| self.modifiers.contains(modifier))
-            }),
-            has(!self.diagnoses.is_empty(), || line.diagnoses.iter().any(|code| self.diagnoses.contains(*code))),
-            has(!self.indicators.is_empty(), || {
-                line.indicators.iter().any(|indicator| self.indicators.contains(indicator))
-            }),
-            one_of(&self.admission_types, line.admission_type),
-            one_of(&self.facility_types, line.facility_type),
-            one_of(&self.authorization_exceptions, line.authorization_exception),
-            has(!self.aid_codes.is_empty(), || line.aid_code.is_some_and(|code| self.aid_codes.contains(&code))),
-            has(!self.taxonomy_prefixes.is_empty(), || {
-                let begins = |taxonomy: &Taxonomy| self.taxonomy_prefixes.iter().any(|prefix| taxonomy.as_bytes().starts_with(prefix.as_bytes()));
-                line.taxonomies.iter().flatten().any(begins)
-            }),
-        ]
+        if !self.revenue_codes.is_empty() {
+            judge(holds(&self.revenue_codes, line.revenue_code.as_ref().map(RevenueCode::as_bytes)))?;
+        }
+        if !self.claim_revenue_codes.is_empty() {
+            let mut codes = line.claim_revenue_codes.iter();
+            judge(codes.any(|code| holds(&self.claim_revenue_codes, Some(code.as_bytes()))))?;
+        }
+        if !self.procedures.is_empty() {
+            judge(holds(&self.procedures, line.procedure.as_ref().map(ProcedureCode::as_bytes)))?;
+        }
+        if !self.modifiers.is_empty() {
+            judge(line.modifiers.iter().flatten().any(|modifier| self.modifiers.contains(modifier)))?;
+        }
+        if !self.diagnoses.is_empty() {
+            judge(line.diagnoses.iter().any(|code| self.diagnoses.contains(*code)))?;
+        }
+        if !self.indicators.is_empty() {
+            judge(line.indicators.iter().any(|indicator| self.indicators.contains(indicator)))?;
+        }
+        for (list, value) in [
+            (&self.admission_types, line.admission_type),
+            (&self.facility_types, line.facility_type),
+            (&self.authorization_exceptions, line.authorization_exception),
+        ] {
+            if !list.is_empty() {
+                judge(value.is_some_and(|value| list.contains(&value)))?;
+            }
+        }
+        if !self.aid_codes.is_empty() {
+            judge(line.aid_code.is_some_and(|code| self.aid_codes.contains(&code)))?;
+        }
+        if !self.taxonomy_prefixes.is_empty() {
+            let begins = |taxonomy: &Taxonomy| self.taxonomy_prefixes.iter().any(|prefix| taxonomy.as_bytes().starts_with(prefix.as_bytes()));
+            judge(line.taxonomies.iter().flatten().any(begins))?;
+        }
+        ControlFlow::Continue(())
     }
 
     fn is_within_bounds(&self, line: &LineEvidence<'_>) -> bool {
@@ -227,21 +233,26 @@ impl Evidence {
 
     /// Kinds of items that the line has.
     fn found(&self, line: &LineEvidence<'_>) -> usize {
+        let mut found = 0;
         if self.is_within_bounds(line) {
-            self.kinds(line).iter().filter(|kind| **kind == Some(true)).count()
-        } else {
-            0
+            let _ = self.each_kind(line, |has| {
+                found += usize::from(has);
+                ControlFlow::<()>::Continue(())
+            });
         }
+        found
     }
 
     /// Whether the line has an item of every kind listed.
     fn is_complete(&self, line: &LineEvidence<'_>) -> bool {
-        self.is_within_bounds(line) && self.kinds(line).iter().all(|kind| *kind != Some(false))
+        let go_on = |has| if has { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+        self.is_within_bounds(line) && self.each_kind(line, go_on).is_continue()
     }
 
     /// Whether the line has an item of any kind, whatever the bounds.
     pub(super) fn has_any(&self, line: &LineEvidence<'_>) -> bool {
-        self.kinds(line).contains(&Some(true))
+        let stop = |has| if has { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        self.each_kind(line, stop).is_break()
     }
 
     /// Its procedures and diagnoses, which it then lists no more.
@@ -281,7 +292,7 @@ impl Evidence {
 
     /// Lists nothing, so that bounds alone would decide.
     fn is_empty(&self) -> bool {
-        self.kinds(&LineEvidence::default()).iter().all(Option::is_none)
+        self.each_kind(&LineEvidence::default(), |_| ControlFlow::Break(())).is_continue()
     }
 }
 
