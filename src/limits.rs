@@ -114,6 +114,10 @@ pub const REFERENCE_ROWS_MAX: u32 = 50_000_000;
 /// was corrected more often is for a person.
 pub const REPLACEMENTS_FOLLOWED_MAX: usize = 100;
 
+/// Claims of one member's day with one payee, or of one month, that later ones are decided with. Dialysis and
+/// therapy make a few; who sends more of them is looked at by a person for other reasons.
+pub const CLAIMS_BESIDE_MAX: u8 = 32;
+
 /// Lines whose fingerprints stay in memory after their batch is committed, before they become a run on
 /// disk; also the lines of one part of a run. Some 3 MB.
 /// A build with failpoints has runs of a few lines, so that a small file makes and merges them.

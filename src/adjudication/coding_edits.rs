@@ -1,13 +1,17 @@
 //! The National Correct Coding Initiative: pairs of procedures that are not paid side by side, and the
-//! most units of one (DOMAIN D2, I). Within a claim: its lines are of one member and billing provider.
+//! most units of one (DOMAIN D2, I). Of the lines of a claim, which are of one member and billing provider,
+//! and of what other claims were paid on the same days.
 
 use super::billing_restrictions::same_day_units;
 use super::case::{Case, OpenLine, SoFar};
 use super::facts::Facts;
+use super::other_claims;
 use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
 use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
+use crate::ids::Modifier;
+use crate::money::Quantity;
 use crate::tables::code_sets::PublicList;
 use crate::tables::refdata::CodingSetting;
 use crate::tables::refdata::mue::LimitBasis;
@@ -48,12 +52,46 @@ pub(super) fn pair_rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>
                 Some(_) => return Ruling::denied(COLUMN_TWO, format!("in column 2 of a pair with line {}", other.number)).by(RuleId::CodePair),
             }
         }
+        match earlier_pair(case, line, setting) {
+            Some(pair) if !pair.is_parted => return Ruling::denied(COLUMN_TWO, "in column 2 of a pair with an earlier claim").by(RuleId::CodePairEarlier),
+            pair => is_parted |= pair.is_some(),
+        }
         match is_parted {
             true => Ruling::passed("a modifier says that the services of a pair were separate").by(RuleId::CodePairParted),
             false => Ruling::passed("no pair with another line of the day"),
         }
     };
     ruling().at(line.line.at)
+}
+
+/// Whether the line is in column 2 of a pair with a procedure of an earlier claim, and nothing parts them.
+pub(super) fn is_paired_with_earlier(case: &Case<'_>, line: &OpenLine<'_>) -> bool {
+    let pair = case.coding_setting.and_then(|setting| earlier_pair(case, line, setting));
+    pair.is_some_and(|pair| !pair.is_parted)
+}
+
+struct EarlierPair {
+    /// A modifier on either of the two says that the services were separate.
+    is_parted: bool,
+}
+
+/// The pair that a line makes with a procedure that an earlier claim was paid for: one that is not parted
+/// before one that is.
+fn earlier_pair(case: &Case<'_>, line: &OpenLine<'_>, setting: CodingSetting) -> Option<EarlierPair> {
+    let column_two = case
+        .tables
+        .reference
+        .ncci_pairs
+        .as_deref()?
+        .of_column_two(setting, line.line.procedure.as_ref()?);
+    let pairs = other_claims::edited_with(case, line).filter_map(|other| {
+        let pair = column_two.beside(&other.procedure, line.dates.value.from)?;
+        let has_modifier = || has_bypass(line.line) || other.modifiers.iter().flatten().any(is_bypass);
+        Some(EarlierPair {
+            is_parted: pair.modifiers_part && has_modifier(),
+        })
+    });
+    pairs.min_by_key(|pair| pair.is_parted)
 }
 
 /// Units above the limit are cut, or the line is denied where the rule pack says so. A limit by day counts
@@ -75,7 +113,7 @@ pub(super) fn unit_rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>
         let of_span = limit.max().each_day(line.dates.value.days());
         let (left, basis) = match limit.of {
             LimitBasis::Line => (of_span, "line"),
-            LimitBasis::Day => (of_span.less(same_day_units(case, line, so_far)), "day"),
+            LimitBasis::Day => (of_span.less(same_day_units(case, line, so_far)).less(units_before(case, line)), "day"),
         };
         if line.units <= left {
             return Ruling::passed("within the limit of units");
@@ -101,8 +139,21 @@ pub(super) fn setting(claim: &Claim, facts: &Facts) -> Option<CodingSetting> {
     Some(if is_supplier { CodingSetting::Equipment } else { CodingSetting::Practitioner })
 }
 
+/// Units of the line's procedure that earlier claims were paid for on its days.
+fn units_before(case: &Case<'_>, line: &OpenLine<'_>) -> Quantity {
+    let services = other_claims::edited_with(case, line);
+    services
+        .filter(|service| Some(service.procedure) == line.line.procedure)
+        .map(|service| service.units)
+        .sum()
+}
+
 fn has_bypass(line: &ServiceLine) -> bool {
-    line.modifiers().any(|modifier| PublicList::BypassModifier.contains(modifier.as_bytes()))
+    line.modifiers().any(|modifier| is_bypass(&modifier))
+}
+
+fn is_bypass(modifier: &Modifier) -> bool {
+    PublicList::BypassModifier.contains(modifier.as_bytes())
 }
 
 #[cfg(test)]
@@ -247,7 +298,7 @@ no,non_covered,HCPCS,X9001,,,,{},deny,CO,96,N130
             assert_eq!(lines_of(&determination), results);
             assert_eq!(note(&determination, 2, Rule::UnitLimit), text);
         }
-        let text = format!("{}\n[correct_coding]\nunits_above = \"deny\"\n", RulePack::EMBEDDED_TEXT);
+        let text = RulePack::EMBEDDED_TEXT.replace("across_claims = true", "units_above = \"deny\"");
         let rules = RulePack::parse(&text).unwrap();
         let claim = claim(vec![line("X9002", 3, "60", day)]);
         let tables = Tables {

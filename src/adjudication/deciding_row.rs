@@ -81,7 +81,12 @@ pub(super) fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>, so_far: 
             let name = format_compact!("{} {code}{modifier}", row.code_type.as_str());
             of_table(case, ReferenceTable::FeeSchedule, Some(name), row.effective)
         }),
-        Rule::CodePair => published(case, line, ReferenceTable::NcciPairs, id == RuleId::CodePair || id == RuleId::CodePairParted),
+        Rule::CodePair => published(
+            case,
+            line,
+            ReferenceTable::NcciPairs,
+            matches!(id, RuleId::CodePair | RuleId::CodePairEarlier | RuleId::CodePairParted),
+        ),
         Rule::UnitLimit => published(case, line, ReferenceTable::UnitLimits, id == RuleId::UnitsAbove),
         Rule::Encounter | Rule::Replacement | Rule::Routing | Rule::MemberBilling | Rule::PromptPay | Rule::FraudSignals => None,
     }

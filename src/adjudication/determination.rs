@@ -72,6 +72,8 @@ pub enum PendReason {
     RuleFailure,
     /// The billing provider has no NPI: there is nobody to pay, and no 835 to say so on.
     NoPayee,
+    /// A line is like one of an earlier claim, and not exactly the same (E4).
+    SuspectDuplicate,
 }
 
 impl PendReason {
@@ -84,6 +86,7 @@ impl PendReason {
             PendReason::Coordination => "coordination",
             PendReason::RuleFailure => "rule-failure",
             PendReason::NoPayee => "no-payee",
+            PendReason::SuspectDuplicate => "suspect-duplicate",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Exact duplicates of earlier lines, and of lines of the same claim (DOMAIN E4).
+//! Duplicates of earlier lines, exact and suspect, and of lines of the same claim (DOMAIN E4).
 //!
 //! To the next editor: [`line_identity`] is what the ledger fingerprints and [`equal`] what is compared
 //! inside a claim; a part added to one belongs into the other, and changes every stored fingerprint.
@@ -6,6 +6,9 @@
 use chrono::Datelike;
 
 use super::case::{Case, OpenLine, SoFar};
+use super::determination::PendReason;
+use super::facts::DayService;
+use super::other_claims;
 use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling};
 use crate::claim::service_line::ServiceLine;
@@ -13,6 +16,7 @@ use crate::claim::{Claim, ClaimDetail};
 use crate::ids::{Modifier, PlaceOfService, Qualifier};
 use crate::phi::Purpose;
 use crate::tables::reasons::AdjustmentGroup;
+use crate::tables::rules::SuspectAction;
 
 const EXACT_DUPLICATE: Reason = Reason::new(AdjustmentGroup::OtherAdjustment, "18");
 
@@ -33,8 +37,29 @@ pub(super) fn rule(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> 
             .by(RuleId::DuplicateSame)
             .at(line.line.at);
     }
+    if !is_distinct && let Some(ruling) = suspect(case, line) {
+        return ruling.by(RuleId::DuplicateSuspect).at(line.line.at);
+    }
     let ruling = Ruling::passed("no equal line").at(line.line.at);
     if is_distinct { ruling.by(RuleId::DuplicateDistinct) } else { ruling }
+}
+
+/// The same procedure on the same days to the same payee, on a claim before: as the rule pack says, unless a
+/// modifier on either of the two says that they are distinct.
+fn suspect(case: &Case<'_>, line: &OpenLine<'_>) -> Option<Ruling> {
+    const NOTE: &str = "like a line of an earlier claim";
+    let rules = &case.tables.rules.duplicate;
+    let ruling = match rules.suspect {
+        SuspectAction::Ignore => return None,
+        SuspectAction::Pend => Ruling::pended(PendReason::SuspectDuplicate, NOTE),
+        SuspectAction::Deny => Ruling::denied(EXACT_DUPLICATE, NOTE),
+    };
+    let procedure = line.line.procedure?;
+    let is_distinct = |service: &DayService| service.modifiers.iter().flatten().any(|modifier| rules.distinct_modifiers.contains(modifier));
+    let mut services = other_claims::of_line(case, line);
+    services
+        .any(|service| service.procedure == procedure && service.form == case.claim.form && !is_distinct(service))
+        .then_some(ruling)
 }
 
 /// What makes a line an exact duplicate of another, as canonical bytes for the ledger's keyed

@@ -8,7 +8,9 @@ use super::determination::ClaimOutcome;
 use crate::claim::Claim;
 use crate::claim::party::ProviderRole;
 use crate::clock::Timestamp;
-use crate::ids::{AidCode, AuthorizationNumber, Cin, ClaimId, Modifier, NetworkId, Npi, OhcCode, PlaceOfService, ProcedureCode, RevenueCode, Taxonomy, Tin};
+use crate::ids::{
+    AidCode, AuthorizationNumber, Cin, ClaimId, Form, Modifier, NetworkId, Npi, OhcCode, PlaceOfService, ProcedureCode, RevenueCode, Taxonomy, Tin,
+};
 use crate::money::{Money, Quantity};
 use crate::phi::{Phi, Purpose, sealing};
 use crate::tables::code_range::CodeRange;
@@ -41,6 +43,10 @@ pub struct Facts {
     pub filing_exceptions: Vec<FilingException>,
     /// What earlier claims of the member were paid for, of the claim's codes that are counted over months.
     pub services: Vec<EarlierService>,
+    /// What other claims of the member say; looked up only where the claim, the rule pack and the tables ask.
+    /// Stored behind the decision ([`crate::events::stored`]): most claims ask nobody.
+    #[serde(skip)]
+    pub others: OtherClaims,
 }
 
 impl Facts {
@@ -72,6 +78,7 @@ impl Facts {
             original,
             filing_exceptions: claim.billing_provider.npi.and_then(exceptions).unwrap_or_default(),
             services: Vec::new(),
+            others: OtherClaims::default(),
         }
     }
 
@@ -262,6 +269,46 @@ pub struct EarlierService {
     pub revenue: Option<RevenueCode>,
     #[serde(with = "crate::text_form::day")]
     pub day: NaiveDate,
+    /// Units paid.
+    pub units: Quantity,
+}
+
+/// What other claims of the member say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherClaims {
+    /// What they have of the claim's days, with the same payee.
+    pub same_day: Vec<DayService>,
+    /// What they took off as the member's share of cost of the month.
+    pub share_of_cost: Money,
+    /// Stays in the months of service.
+    pub stays: Vec<Stay>,
+}
+
+/// A stay in a hospital or nursing facility that was paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stay {
+    pub claim: ClaimId,
+    pub billing_npi: Option<Npi>,
+    #[serde(with = "crate::text_form::day")]
+    pub from: NaiveDate,
+    #[serde(with = "crate::text_form::day")]
+    pub through: NaiveDate,
+}
+
+/// A procedure of another claim of the member to the same payee, paid or waiting for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayService {
+    pub claim: ClaimId,
+    pub form: Form,
+    pub billing_npi: Option<Npi>,
+    pub procedure: ProcedureCode,
+    pub modifiers: [Option<Modifier>; 4],
+    #[serde(with = "crate::text_form::day")]
+    pub from: NaiveDate,
+    #[serde(with = "crate::text_form::day")]
+    pub through: NaiveDate,
+    /// Otherwise it waits for a person.
+    pub is_paid: bool,
     /// Units paid.
     pub units: Quantity,
 }

@@ -207,6 +207,7 @@ impl From<Facts> for facts::Facts {
             original: Known::NotLoaded,
             filing_exceptions: Vec::new(),
             services: Vec::new(),
+            others: facts::OtherClaims::default(),
         }
     }
 }

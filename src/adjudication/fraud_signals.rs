@@ -1,19 +1,19 @@
 //! Signs of fraud, waste and abuse (DOMAIN E5): noticed behind the decision, for a person to look at. They
 //! never deny anything, and stand beside the determination: `replay` compares decisions, not these.
 //!
-//! What the claim, its facts and its decision tell is here. Signs that need other claims of a member or of
-//! a provider (a pair of services split over claims, a stay elsewhere, visits coded too high) are not made.
+//! What the claim, its facts and its decision tell is here, with what other claims of the member say. Signs
+//! that need the claims of a provider and its peers (visits coded too high) are not made.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::case::Case;
+use super::case::{Case, OpenLine};
 use super::determination::LineDetermination;
-use super::facts::Known;
+use super::facts::{Known, Stay};
 use super::rule_id::RuleId;
 use super::telling::{Told, Trace};
 use super::trace::{Rule, StepResult};
-use super::{duplicate, eligibility};
+use super::{coding_edits, duplicate, eligibility};
 use crate::claim::Located;
 use crate::claim::service_line::ServiceLine;
 use crate::ids::{AuthorizationNumber, Npi};
@@ -22,6 +22,9 @@ use crate::position::SegmentPosition;
 use crate::tables::code_range::CodeKey;
 
 const MINUTES_OF_A_DAY: i64 = 24 * 60;
+
+/// Places of service where inpatients are treated: hospital, skilled nursing, psychiatric, rehabilitation.
+const INPATIENT_PLACES: [&str; 5] = ["21", "31", "51", "55", "61"];
 
 /// What was noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -37,15 +40,21 @@ pub enum FraudSignal {
     InactiveProvider,
     /// NOT_RENDERED: more than 24 hours a day of services that are billed by time.
     HoursBeyondDay,
+    /// NOT_RENDERED: service elsewhere on a day between admission and discharge.
+    DuringStay,
+    /// UNBUNDLE: the procedures of a pair on two claims of one day.
+    Unbundled,
 }
 
 impl FraudSignal {
-    pub const ALL: [FraudSignal; 5] = [
+    pub const ALL: [FraudSignal; 7] = [
         FraudSignal::Deceased,
         FraudSignal::ForeignAuthorization,
         FraudSignal::DuplicatePattern,
         FraudSignal::InactiveProvider,
         FraudSignal::HoursBeyondDay,
+        FraudSignal::DuringStay,
+        FraudSignal::Unbundled,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -55,6 +64,8 @@ impl FraudSignal {
             FraudSignal::DuplicatePattern => "duplicate-pattern",
             FraudSignal::InactiveProvider => "inactive-provider",
             FraudSignal::HoursBeyondDay => "hours-beyond-day",
+            FraudSignal::DuringStay => "during-stay",
+            FraudSignal::Unbundled => "unbundled",
         }
     }
 
@@ -65,6 +76,8 @@ impl FraudSignal {
             FraudSignal::DuplicatePattern => (RuleId::FraudDuplicates, "lines are repeated again and again"),
             FraudSignal::InactiveProvider => (RuleId::FraudInactive, "the provider was not enrolled on the day of service"),
             FraudSignal::HoursBeyondDay => (RuleId::FraudHours, "more hours of service than the day has"),
+            FraudSignal::DuringStay => (RuleId::FraudDuringStay, "the member was in a hospital elsewhere"),
+            FraudSignal::Unbundled => (RuleId::FraudUnbundled, "one of a pair of procedures is on an earlier claim"),
         }
     }
 }
@@ -85,6 +98,8 @@ pub(super) fn notice(case: &Case<'_>, decided: &[LineDetermination], trace: &mut
         of_duplicates(case, decided, &mut noticed);
         of_enrolment(case, &mut noticed);
         of_hours(case, decided, &mut noticed);
+        of_stays(case, &mut noticed);
+        of_pairs(case, decided, &mut noticed);
     }
     if noticed.0.is_empty() {
         trace.of_claim(case, || Told::new(RuleId::FraudNone, StepResult::Skipped, "nothing stands out", None));
@@ -219,6 +234,41 @@ fn of_hours(case: &Case<'_>, decided: &[LineDetermination], noticed: &mut Notice
         };
         if before <= most && before + spent > most {
             noticed.add(FraudSignal::HoursBeyondDay, line.number, line.at);
+        }
+    }
+}
+
+/// Lines between admission and discharge of another facility's stay, unless they say that they were
+/// rendered to an inpatient. On the days of admission and discharge a member may well be elsewhere.
+fn of_stays(case: &Case<'_>, noticed: &mut Noticed) {
+    let stays = &case.facts.others.stays;
+    if stays.is_empty() {
+        return;
+    }
+    let elsewhere = |stay: &&Stay| stay.billing_npi != case.claim.billing_provider.npi;
+    for line in &case.claim.lines {
+        let place = case.claim.place_of_service(line);
+        if place.is_some_and(|place| INPATIENT_PLACES.contains(&place.as_str())) {
+            continue;
+        }
+        let Some(dates) = case.claim.service_dates(line) else { continue };
+        let is_during = |stay: &Stay| stay.from < dates.value.from && dates.value.through < stay.through;
+        if stays.iter().filter(elsewhere).any(is_during) {
+            noticed.add(FraudSignal::DuringStay, line.number, dates.at);
+        }
+    }
+}
+
+/// Lines that the pair rule denied for a procedure of an earlier claim.
+fn of_pairs(case: &Case<'_>, decided: &[LineDetermination], noticed: &mut Noticed) {
+    if case.facts.others.same_day.is_empty() {
+        return;
+    }
+    let denied = case.claim.lines.iter().zip(decided).filter(|(_, decided)| decided.rule() == Rule::CodePair);
+    for (line, _) in denied {
+        let Some(dates) = case.claim.service_dates(line) else { continue };
+        if coding_edits::is_paired_with_earlier(case, &OpenLine::new(line, dates)) {
+            noticed.add(FraudSignal::Unbundled, line.number, line.at);
         }
     }
 }

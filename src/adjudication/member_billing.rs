@@ -47,6 +47,8 @@ pub(super) fn review(case: &Case<'_>) -> Review {
         return review;
     };
     let (on_record, says) = (coverage.share_of_cost, &case.tables.rules.member_billing);
+    // What earlier claims of the month took off is met.
+    let left = (on_record - case.facts.others.share_of_cost).max(Money::ZERO);
     if on_record.is_zero()
         && let Some(paid) = paid.filter(is_positive)
     {
@@ -58,20 +60,23 @@ pub(super) fn review(case: &Case<'_>) -> Review {
         review.remark(says.patient_paid);
     }
     if let Some(met) = met.filter(is_positive) {
-        review.share_of_cost = met.value.min(on_record);
-        if met.value != on_record && !(on_record.is_zero() && paid == Some(met)) {
+        review.share_of_cost = met.value.min(left);
+        if met.value != left && !(on_record.is_zero() && paid == Some(met)) {
             review.raise(
                 RuleId::ShareOfCostMismatch,
                 Signal::ShareOfCostMismatch,
                 met,
-                "the patient paid another amount than the share of cost on record",
+                "the patient paid another amount than is left of the share of cost on record",
             );
             review.remark(says.share_of_cost_differs);
-        } else if met.value == on_record {
+        } else if met.value == left {
             review.id = RuleId::ShareOfCost;
             review.note = "the patient paid the share of cost";
             review.evidence = Some(met);
         }
+    } else if left.is_zero() && !on_record.is_zero() {
+        review.id = RuleId::ShareOfCostMet;
+        review.note = "earlier claims of the month took the share of cost off";
     } else if !on_record.is_zero() {
         review.unmet = says.share_of_cost_unmet.map(Reason::from);
         review.id = match review.unmet {

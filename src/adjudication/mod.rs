@@ -24,6 +24,7 @@ pub mod former;
 pub mod fraud_signals;
 pub mod frequency;
 mod member_billing;
+pub mod other_claims;
 mod pricing;
 mod prior_auth;
 mod prompt_pay;

@@ -144,6 +144,7 @@ rule_ids! {
     NoDuplicate "DUP-none" Duplicate "E4" [] "No equal line stands.";
     DuplicateDistinct "DUP-distinct" Duplicate "E4" [] "A modifier says that the line stands beside an equal one on purpose.";
     DuplicateEarlier "DUP-earlier" Duplicate "E4" ["OA-18"] "The line equals one of an earlier claim that was not denied.";
+    DuplicateSuspect "DUP-suspect" Duplicate "E4" ["OA-18"] "The procedure stands on an earlier claim of the day and payee: a person looks, or it is denied.";
     DuplicateSame "DUP-same" Duplicate "E4" ["OA-18"] "The line equals one of this claim that was not denied.";
 
     AuthorizationNotNeeded "PA-1" PriorAuthorization "C4 1" [] "What is not on the list needs no authorization.";
@@ -195,6 +196,7 @@ rule_ids! {
     NoCodePair "PTP-none" CodePair "D2" [] "No other line of the day makes a pair with the procedure.";
     CodePairParted "PTP-parted" CodePair "D2" [] "A modifier says that the services of a pair were separate.";
     CodePair "PTP-236" CodePair "D2" ["CO-236/N20"] "The procedure of column 2 is not paid beside that of column 1.";
+    CodePairEarlier "PTP-236-earlier" CodePair "D2" ["CO-236/N20"] "The procedure of column 2 is not paid beside that of column 1 on an earlier claim.";
     UnitsWithin "MUE-within" UnitLimit "D2" [] "The units are within what is believed of the procedure.";
     UnitsAbove "MUE-151" UnitLimit "D2" ["CO-151/N362"] "Units above what is believed of the procedure are cut.";
 
@@ -216,6 +218,7 @@ rule_ids! {
     ShareOfCostMissing "MB-2-missing" MemberBilling "D1 MB2" [] "A claim that does not say how a share of cost on record was met is told.";
     ShareOfCostUnmet "MB-3" MemberBilling "D1 MB3" [row] "Nothing is paid before the share of cost is met, where the rule pack says so.";
     ShareOfCost "MB-4" MemberBilling "D1 MB4" ["PR-142"] "The share of cost that the patient met is the patient's.";
+    ShareOfCostMet "MB-4-met" MemberBilling "D1 MB4" [] "A share of cost that earlier claims of the month took off is met.";
     PatientPaidHospital "MB-5" MemberBilling "D1 MB5" [] "What a hospital's patient paid without owing it is told and not deducted.";
     PatientEstimate "MB-6" MemberBilling "D1 MB6" [] "An estimate of what the patient owes is told.";
 
@@ -224,6 +227,8 @@ rule_ids! {
     FraudAuthorization "FWA-authorization" FraudSignals "E5" [] "An authorization number of another member is told, whatever became of the line.";
     FraudDuplicates "FWA-duplicates" FraudSignals "E5 DUP_PATTERN" [] "Lines of several earlier claims again, or one line again and again, are told as a pattern.";
     FraudInactive "FWA-inactive" FraudSignals "E5 NOT_RENDERED" [] "Service by a provider who was not enrolled on its day is told.";
+    FraudDuringStay "FWA-stay" FraudSignals "E5 NOT_RENDERED" [] "Service elsewhere on a day between admission and discharge is told.";
+    FraudUnbundled "FWA-unbundled" FraudSignals "E5 UNBUNDLE" [] "The procedures of a pair on two claims of one day are told.";
     FraudHours "FWA-hours" FraudSignals "E5 NOT_RENDERED" [] "More than 24 hours a day of services billed by time, for one member by one provider, are told.";
 
     DueDate "PAY-30" PromptPay "E7" [] "Interest is owed from the day after the last day for paying.";

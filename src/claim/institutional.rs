@@ -39,11 +39,16 @@ pub struct InstitutionalClaim {
 impl InstitutionalClaim {
     /// Hospital and skilled-nursing inpatient types of bill: 11x, 18x, 21x.
     pub fn is_inpatient(&self) -> bool {
-        self.facility_type.is_some_and(|facility| matches!(facility.as_bytes(), b"11" | b"18" | b"21"))
+        self.facility_type.is_some_and(|facility| is_inpatient(facility.as_bytes()))
     }
 
     /// The amount of a value code (`23` share of cost, `FC` patient paid, `80` covered days).
     pub fn value(&self, code: &str) -> Option<&ValueCode> {
         self.value_codes.iter().find(|value| value.code.as_str() == code)
     }
+}
+
+/// Whether a facility type (CLM05-1) is a hospital's or skilled nursing facility's inpatient one.
+pub fn is_inpatient(facility: &[u8]) -> bool {
+    matches!(facility, b"11" | b"18" | b"21")
 }

@@ -8,12 +8,15 @@ use serde::de::DeserializeOwned;
 
 use super::fact::{Fact, FactHead};
 use super::former as former_payment;
+use crate::adjudication::facts::OtherClaims;
 use crate::adjudication::former;
 
 /// The number of [`Fact::ClaimAdjudicated`], which marks decisions of the first form.
 const FIRST_FORM: u8 = 6;
 /// Marks decisions of today's form; far behind the numbers of variants.
 const SECOND_FORM: u8 = 64;
+/// The same, with what other claims say ([`OtherClaims`]) behind it: the few that asked any.
+const WITH_OTHERS: u8 = 66;
 /// The same for [`Fact::RemitBuilt`].
 const FIRST_PAYMENT: u8 = 7;
 const SECOND_PAYMENT: u8 = 65;
@@ -25,6 +28,14 @@ pub trait Stored: DeserializeOwned {
     /// # Errors
     /// The bytes are none.
     fn of_first_form(bytes: &[u8]) -> postcard::Result<Self> {
+        postcard::from_bytes(bytes)
+    }
+
+    /// Reads a decision with what stands behind it.
+    ///
+    /// # Errors
+    /// The bytes are none.
+    fn with_others(bytes: &[u8]) -> postcard::Result<Self> {
         postcard::from_bytes(bytes)
     }
 
@@ -46,6 +57,14 @@ impl Stored for Fact {
         Ok(Fact::ClaimAdjudicated(Box::new(decision.into())))
     }
 
+    fn with_others(bytes: &[u8]) -> postcard::Result<Fact> {
+        let (mut fact, behind) = postcard::take_from_bytes(bytes)?;
+        if let Fact::ClaimAdjudicated(decision) = &mut fact {
+            decision.facts.others = postcard::from_bytes::<OtherClaims>(behind)?;
+        }
+        Ok(fact)
+    }
+
     fn of_first_payment(bytes: &[u8]) -> postcard::Result<Fact> {
         let fields = bytes.get(1..).unwrap_or_default();
         let payment: former_payment::RemitBuilt = postcard::from_bytes(fields)?;
@@ -57,8 +76,15 @@ impl Stored for Fact {
 /// None for facts that exist.
 pub fn to_bytes(fact: &Fact) -> postcard::Result<Vec<u8>> {
     let mut bytes = postcard::to_extend(fact, Vec::with_capacity(1024))?;
+    let others = match fact {
+        Fact::ClaimAdjudicated(decision) => Some(&decision.facts.others).filter(|others| !others.is_empty()),
+        _ => None,
+    };
+    if let Some(others) = others {
+        bytes = postcard::to_extend(others, bytes)?;
+    }
     match (fact, bytes.first_mut()) {
-        (Fact::ClaimAdjudicated(_), Some(form)) => *form = SECOND_FORM,
+        (Fact::ClaimAdjudicated(_), Some(form)) => *form = if others.is_some() { WITH_OTHERS } else { SECOND_FORM },
         (Fact::RemitBuilt(_), Some(form)) => *form = SECOND_PAYMENT,
         (_, Some(_) | None) => {}
     }
@@ -76,6 +102,10 @@ pub fn from_bytes<T: Stored>(bytes: &mut [u8]) -> postcard::Result<T> {
         Some(form @ &mut SECOND_FORM) => {
             *form = FIRST_FORM;
             postcard::from_bytes(bytes)
+        }
+        Some(form @ &mut WITH_OTHERS) => {
+            *form = FIRST_FORM;
+            T::with_others(bytes)
         }
         Some(&mut FIRST_PAYMENT) => T::of_first_payment(bytes),
         Some(form @ &mut SECOND_PAYMENT) => {
@@ -121,6 +151,24 @@ mod tests {
         assert_eq!(again.first(), Some(&SECOND_FORM));
         assert_eq!(from_bytes::<FactHead>(&mut again.clone()).unwrap(), head);
         assert_eq!(from_bytes::<Fact>(&mut again).unwrap(), fact);
+    }
+
+    #[test]
+    fn what_other_claims_say_stands_behind_the_decision() {
+        let mut fact: Fact = from_bytes(&mut FIRST.to_vec()).unwrap();
+        let plain = to_bytes(&fact).unwrap();
+        let Fact::ClaimAdjudicated(decision) = &mut fact else {
+            panic!("another fact")
+        };
+        decision.facts.others.share_of_cost = Money::from_cents(5000);
+        let with_others = to_bytes(&fact).unwrap();
+        assert_eq!((plain[0], with_others[0]), (SECOND_FORM, WITH_OTHERS));
+        assert_eq!(plain[1..], with_others[1..plain.len()], "what was stored before is as it was");
+        assert_eq!(from_bytes::<Fact>(&mut with_others.clone()).unwrap(), fact);
+        assert_eq!(from_bytes::<FactHead>(&mut with_others.clone()).unwrap(), FactHead::from(fact));
+        for end in 0..with_others.len() {
+            assert!(from_bytes::<Fact>(&mut with_others[..end].to_vec()).is_err(), "cut at {end}");
+        }
     }
 
     #[test]

@@ -6,11 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use chrono_tz::Tz;
 
 use super::originals::{Standing, Successor};
+use super::other_claims::{FindForLater, Places};
 use super::seen::Seen;
 use super::tally;
 use crate::adjudication::decision::{ClaimSource, Decision, Rejection, Reversal};
 use crate::adjudication::determination::{Determination, LineDetermination, LineOutcome, PendReason};
 use crate::adjudication::facts::{EarlierLine, Facts, Known, Receipt};
+use crate::adjudication::other_claims::{self, ForLater};
 use crate::adjudication::trace::Rule;
 use crate::adjudication::{Tables, adjudicate, adjudicate_untold, frequency, line_identity};
 use crate::claim::Claim;
@@ -82,8 +84,8 @@ impl<'a> Desk<'a> {
     }
 
     /// Rejects or adjudicates one claim. The order of calls per member is the order of decisions.
-    /// `find_original` is asked for replacements and voids.
-    pub fn decide(&self, pending: Pending, seen: &Seen, find_original: &impl FindOriginal) -> Decided {
+    /// `find_original` is asked for replacements and voids, `find_for_later` where other claims count.
+    pub fn decide(&self, pending: Pending, seen: &Seen, (find_original, find_for_later): (&impl FindOriginal, &impl FindForLater)) -> Decided {
         let Pending {
             source,
             assembled: Assembled { claim, findings: reading },
@@ -155,6 +157,8 @@ impl<'a> Desk<'a> {
         if frequency::asks_for_services(&claim, self.reference) {
             facts.services = frequency::of_claim(&claim, &seen.services(&member_token, replaced.map(|replaced| replaced.claim_id)));
         }
+        let places = Places::of(other_claims::asked(&claim, &facts, self.rules, self.reference), self.keys, seen);
+        facts.others = places.facts(replaced.map(|replaced| replaced.claim_id), seen, find_for_later);
         let tables = Tables {
             rules: self.rules,
             reference: self.reference,
@@ -173,7 +177,7 @@ impl<'a> Desk<'a> {
             seen.consume(consumed.row, consumed.units);
         }
         // Lines that were denied are no originals (DOMAIN E4): the provider may send them again.
-        let fingerprints: Vec<(LineFingerprint, ClaimId)> = fingerprints
+        let mut fingerprints: Vec<(LineFingerprint, ClaimId)> = fingerprints
             .into_iter()
             .filter(|(number, _)| {
                 determination
@@ -186,6 +190,11 @@ impl<'a> Desk<'a> {
         let echo = ClaimEcho::of(&claim);
         let paid = frequency::services_paid(claim_id, &echo, &determination, self.reference);
         seen.remember_services(member_token, paid);
+        let left = ForLater::of(claim_id, &echo, &determination);
+        fingerprints.extend(places.taken(&left).map(|place| (place, claim_id)));
+        if !left.is_empty() {
+            seen.remember_for_later(claim_id, left);
+        }
         let decision = Decision {
             claim_id,
             version: 1,

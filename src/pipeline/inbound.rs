@@ -12,6 +12,7 @@ use super::decide::{Decided, Desk, Pending};
 use super::house::{House, HouseError};
 use super::open_sets::{OpenSet, SetRead, for_each_claim};
 use super::originals;
+use super::other_claims;
 use super::outbox::Unrecorded;
 use super::reading::ReadError;
 use super::remit_answers;
@@ -510,7 +511,8 @@ fn decide_at_once(
     let start = Instant::now();
     // On this connection, which alone sees what is not durable yet.
     let find_original = |number: &PayerClaimNumber, member: &Token| originals::find(&house.ledger, seen, Seq::MAX, number, member);
-    let decided: Vec<Decided> = left.map(|pending| desk.decide(pending, seen, &find_original)).collect();
+    let find_for_later = |claim: &ClaimId| other_claims::for_later(&house.ledger, seen, claim);
+    let decided: Vec<Decided> = left.map(|pending| desk.decide(pending, seen, (&find_original, &find_for_later))).collect();
     let (mut progress, mut places) = (row.progress, SetPlaces::of_unfinished(&house.ledger, row)?);
     if !decided.is_empty() {
         tally::batch_decided(start.elapsed());

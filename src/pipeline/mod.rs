@@ -21,6 +21,7 @@ pub mod inbound;
 pub mod inspection;
 pub mod open_sets;
 pub mod originals;
+mod other_claims;
 pub mod outbound;
 pub mod outbox;
 pub mod outcome_check;

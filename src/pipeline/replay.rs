@@ -199,6 +199,7 @@ fn regather(claim: &Claim, then: &Facts, pinned: &ReferenceData, reference: &Ref
     );
     Facts {
         services: then.services.clone(),
+        others: then.others.clone(),
         ..gathered
     }
 }

@@ -19,7 +19,8 @@ use super::inbound::InboundError;
 use super::open_sets::for_each_claim;
 use super::survey::survey;
 use crate::adjudication::determination::{Determination, LineOutcome};
-use crate::adjudication::facts::{EarlierLine, EarlierService, Facts, Known, OriginalClaim, Receipt};
+use crate::adjudication::facts::{EarlierLine, EarlierService, Facts, Known, OriginalClaim, OtherClaims, Receipt};
+use crate::adjudication::other_claims::{self, Beside, ForLater};
 use crate::adjudication::rule_id::RuleId;
 use crate::adjudication::trace::StepResult;
 use crate::adjudication::{Tables, frequency, line_identity};
@@ -343,6 +344,9 @@ struct History {
     claims: Vec<Remembered>,
 }
 
+/// Of a claim's lines, and of what it asks others for.
+type Identities = (Vec<(u16, Vec<u8>)>, Vec<(Beside, Vec<u8>)>);
+
 /// A claim of the example. Its payer's number is `C` and its place in 18 digits.
 struct Remembered {
     cin: Option<Cin>,
@@ -352,6 +356,9 @@ struct Remembered {
     determination: Determination,
     /// Lines that stand, unless the claim was taken back.
     lines: Vec<Vec<u8>>,
+    /// What it leaves for later claims, and what those ask that find it.
+    for_later: ForLater,
+    found_by: Vec<Vec<u8>>,
     /// The place of what took it back.
     reversed_by: Option<usize>,
 }
@@ -392,16 +399,30 @@ impl History {
                     .is_some_and(|known| known.reversed_by.is_none() && known.cin == cin_of(claim))
         };
         let services = self.services.iter().filter(|(place, _)| stands(*place)).map(|(_, service)| service.clone());
+        let asked = other_claims::asked(claim, &gathered, tables.rules, tables.reference);
         let facts = Facts {
             services: frequency::of_claim(claim, &services.collect::<Vec<_>>()),
+            others: self.others(&asked, &stands),
             ..gathered
         };
         let determination = determine_and_tell(claim, receipt, &facts, tables);
         let place = self.claims.len();
         let paid = frequency::services_paid(claim_of(place), &ClaimEcho::of(claim), &determination, tables.reference);
         self.services.extend(paid.into_iter().map(|service| (place, service)));
-        self.remember(claim, receipt, &determination, identities, found);
+        self.remember(claim, receipt, &determination, (identities, asked), found);
         determination
+    }
+
+    /// What claims before say.
+    fn others(&self, asked: &[(Beside, Vec<u8>)], stands: &dyn Fn(usize) -> bool) -> OtherClaims {
+        let mut others = OtherClaims::default();
+        for (beside, identity) in asked {
+            let standing = (0..).zip(&self.claims).filter(|(place, _)| stands(*place)).map(|(_, known)| known);
+            standing
+                .filter(|known| known.found_by.contains(identity))
+                .for_each(|known| others.add(*beside, &known.for_later));
+        }
+        others
     }
 
     /// The claim that REF*F8 names, or what replaced it last.
@@ -434,8 +455,9 @@ impl History {
         }
     }
 
-    fn remember(&mut self, claim: &Claim, receipt: &Receipt, determination: &Determination, identities: Vec<(u16, Vec<u8>)>, original: Option<usize>) {
+    fn remember(&mut self, claim: &Claim, receipt: &Receipt, determination: &Determination, (identities, asked): Identities, original: Option<usize>) {
         let place = self.claims.len();
+        let for_later = ForLater::of(claim_of(place), &ClaimEcho::of(claim), determination);
         let reversed = original.filter(|_| determination.reverses().is_some());
         let filed_on = reversed.and_then(|original| self.claims.get(original)).map(|known| known.filed_on);
         if let Some(known) = reversed.and_then(|original| self.claims.get_mut(original)) {
@@ -464,6 +486,12 @@ impl History {
                 .filter(|(number, _)| stands(number))
                 .map(|(_, identity)| identity)
                 .collect(),
+            found_by: asked
+                .into_iter()
+                .filter(|(beside, _)| for_later.has(*beside))
+                .map(|(_, identity)| identity)
+                .collect(),
+            for_later,
             reversed_by: None,
         });
     }

@@ -18,6 +18,7 @@ use super::originals::{Standing, Successor};
 use super::services::Services;
 use crate::adjudication::determination::UnitsConsumed;
 use crate::adjudication::facts::EarlierService;
+use crate::adjudication::other_claims::ForLater;
 use crate::ids::{ClaimId, Token};
 use crate::ledger::claim_index::{ClaimEntry, ClaimIndex, NUMBER_BYTES};
 use crate::ledger::line_index::{self, LineEntry, Run, Span};
@@ -51,6 +52,8 @@ pub struct Seen {
     /// What came after a decision that was taken back, with the number of its batch, until that is
     /// committed.
     successors: Mutex<HashMap<ClaimId, (Successor, u64)>>,
+    /// What claims leave for later ones, with the number of their batch, until that is committed.
+    uncommitted: Mutex<HashMap<ClaimId, (ForLater, u64)>>,
     claims: Mutex<ClaimIndex>,
     /// Facts up to here are committed for good, and were before the file under way.
     durable: AtomicU64,
@@ -79,6 +82,7 @@ impl Seen {
             directory: None,
             reversed: RwLock::default(),
             successors: Mutex::default(),
+            uncommitted: Mutex::default(),
             claims: Mutex::default(),
             durable: AtomicU64::new(0),
             failed: Mutex::default(),
@@ -132,6 +136,28 @@ impl Seen {
         on_disk.or_else(|| in_memory().filter(stands))
     }
 
+    /// The claim that has a place, whether it stands or not.
+    pub fn holder(&self, place: &LineFingerprint) -> Option<ClaimId> {
+        let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
+        let on_disk = runs.iter().find_map(|run| {
+            run.find(place, &|_| true).unwrap_or_else(|error| {
+                self.fail(error.into());
+                None
+            })
+        });
+        on_disk.or_else(|| self.part(place).get(place).map(|(claim, _)| *claim))
+    }
+
+    /// What a claim that is not committed yet leaves for later ones; `None` where it may be committed.
+    pub fn uncommitted(&self, claim: &ClaimId) -> Option<ForLater> {
+        lock(&self.uncommitted).get(claim).map(|(left, _)| left.clone())
+    }
+
+    pub fn remember_for_later(&self, claim: ClaimId, left: ForLater) {
+        let batch = self.batch.load(Ordering::Relaxed);
+        lock(&self.uncommitted).insert(claim, (left, batch));
+    }
+
     /// Remembers a line of a claim; the first claim keeps it, as long as it stands.
     pub fn remember(&self, fingerprint: LineFingerprint, claim: ClaimId) {
         let batch = self.batch.load(Ordering::Relaxed);
@@ -142,7 +168,7 @@ impl Seen {
         }
     }
 
-    fn is_reversed(&self, claim: &ClaimId) -> bool {
+    pub fn is_reversed(&self, claim: &ClaimId) -> bool {
         self.reversed.read().unwrap_or_else(PoisonError::into_inner).contains(claim)
     }
 
@@ -240,6 +266,7 @@ impl Seen {
         });
         if let Some(batch) = committed {
             lock(&self.successors).retain(|_, (_, of_batch)| *of_batch > batch);
+            lock(&self.uncommitted).retain(|_, (_, of_batch)| *of_batch > batch);
         }
         self.settle()
     }

@@ -20,6 +20,7 @@ use super::house::House;
 use super::inbound::{DecidedClaims, FileReport, InboundError, OnProgress, append, complete, pending};
 use super::open_sets::{SetRead, for_each_claim};
 use super::originals;
+use super::other_claims::{self, FindForLater};
 use super::outbox::Unrecorded;
 use super::seen::Seen;
 use super::set_places::SetPlaces;
@@ -28,7 +29,7 @@ use super::verdict::Survey;
 use crate::clock::Timestamp;
 use crate::config::Profile;
 use crate::events::fact::Fact;
-use crate::ids::{FileDigest, PayerClaimNumber, Token};
+use crate::ids::{ClaimId, FileDigest, PayerClaimNumber, Token};
 use crate::ledger::readers::Readers;
 use crate::ledger::{FileRow, Ledger, LedgerError, Progress, Seq};
 use crate::limits;
@@ -117,11 +118,12 @@ impl Underway {
             // No claim names one of its own file; what earlier batches took back is in `seen` until a reader sees it.
             let up_to = seen.durable();
             let find_original = |number: &PayerClaimNumber, member: &Token| readers.read(|ledger| originals::find(ledger, seen, up_to, number, member));
+            let find_for_later = |claim: &ClaimId| readers.read(|ledger| other_claims::for_later(ledger, seen, claim));
             let (mut looked_up, mut is_over) = (Ok(()), true);
             for (byte, batch) in &self.batches {
                 progress(byte, row.bytes);
                 let start = Instant::now();
-                let batch = decide_batch(&self.pool, &desk, seen, &find_original, batch);
+                let batch = decide_batch(&self.pool, &desk, seen, (&find_original, &find_for_later), batch);
                 tally::batch_decided(start.elapsed());
                 looked_up = seen.batch_decided();
                 if looked_up.is_err() || decided.send(batch).is_err() {
@@ -198,7 +200,13 @@ fn read_claims(
 }
 
 /// Decides a batch on all threads; members keep their order, results keep the file's.
-fn decide_batch(pool: &rayon::ThreadPool, desk: &Desk<'_>, seen: &Seen, find_original: &(impl FindOriginal + Sync), batch: Vec<Pending>) -> Vec<Decided> {
+fn decide_batch(
+    pool: &rayon::ThreadPool,
+    desk: &Desk<'_>,
+    seen: &Seen,
+    find: (&(impl FindOriginal + Sync), &(impl FindForLater + Sync)),
+    batch: Vec<Pending>,
+) -> Vec<Decided> {
     let mut shards: Vec<Vec<(usize, Pending)>> = (0..limits::MEMBER_SHARDS).map(|_| Vec::new()).collect();
     for (place, pending) in batch.into_iter().enumerate() {
         if let Some(shard) = shards.get_mut(shard(&pending.assembled.claim)) {
@@ -208,7 +216,7 @@ fn decide_batch(pool: &rayon::ThreadPool, desk: &Desk<'_>, seen: &Seen, find_ori
     let mut decided: Vec<(usize, Decided)> = pool.install(|| {
         shards
             .into_par_iter()
-            .flat_map_iter(|shard| shard.into_iter().map(|(place, pending)| (place, desk.decide(pending, seen, find_original))))
+            .flat_map_iter(|shard| shard.into_iter().map(|(place, pending)| (place, desk.decide(pending, seen, find))))
             .collect()
     });
     decided.sort_unstable_by_key(|(place, _)| *place);

@@ -128,7 +128,13 @@ pub fn validate(
             &mut open()?,
             &survey,
             &mut |open, header, assembled, _| {
-                let fact = desk.decide(pending(&row, &open, header, assembled), &seen, &|_: &_, _: &_| Ok(None)).fact;
+                let fact = desk
+                    .decide(
+                        pending(&row, &open, header, assembled),
+                        &seen,
+                        (&|_: &_, _: &_| Ok(None), &|_: &_| Ok(Default::default())),
+                    )
+                    .fact;
                 let (findings, ordinal) = match &fact {
                     Fact::ClaimAdjudicated(decision) => (&decision.findings, decision.source.ordinal),
                     Fact::ClaimRejected(rejection) => (&rejection.findings, rejection.source.ordinal),

@@ -14,6 +14,9 @@ pub struct FraudSignalRules {
     pub repeats: Option<u16>,
     #[serde(default)]
     pub timed: Vec<TimedCodes>,
+    /// Services elsewhere on days between admission and discharge.
+    #[serde(default)]
+    pub during_stay: bool,
 }
 
 /// Codes that are billed by time.

@@ -129,6 +129,21 @@ pub enum DelayProof {
 #[serde(deny_unknown_fields)]
 pub struct DuplicateRules {
     pub distinct_modifiers: Vec<Modifier>,
+    #[serde(default)]
+    pub suspect: SuspectAction,
+}
+
+/// What happens to a line that is like one of an earlier claim, and not exactly the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuspectAction {
+    /// Nobody looks for one.
+    #[default]
+    Ignore,
+    /// A person looks.
+    Pend,
+    /// It is denied as a duplicate.
+    Deny,
 }
 
 /// DOMAIN E1. A pack may leave this out.
@@ -171,6 +186,9 @@ pub struct MemberBillingRules {
 pub struct CorrectCodingRules {
     #[serde(default)]
     pub units_above: UnitsAbove,
+    /// Pairs and units of a day count what other claims were paid for.
+    #[serde(default)]
+    pub across_claims: bool,
 }
 
 /// What happens to a line with more units than are believed.
