@@ -80,6 +80,7 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | ReferralRefused
         | ReferralShort
         | ConsultUnauthorized
+        | OpenConsult
         | FollowUpUnauthorized
         | HighLevelUnauthorized
         | FollowUp

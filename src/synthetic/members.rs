@@ -182,6 +182,8 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
         MemberClass::Delegated => "CHOC",
         MemberClass::Unassigned => "NEWNET",
         MemberClass::OfGroup => "AMVI",
+        MemberClass::Assigned => "CCN",
+        MemberClass::Direct => "COD",
         MemberClass::Regular
         | MemberClass::NotYetCovered
         | MemberClass::NoLongerCovered
@@ -240,6 +242,8 @@ fn coverage(recipe: &Recipe, class: MemberClass, birth_date: NaiveDate, draw: &m
         | MemberClass::Mother
         | MemberClass::Sharing
         | MemberClass::Consenting
+        | MemberClass::Assigned
+        | MemberClass::Direct
         | MemberClass::OfGroup
         | MemberClass::Capitated
         | MemberClass::Delegated

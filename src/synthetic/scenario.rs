@@ -114,7 +114,9 @@ scenarios! {
     ReferralUnknown "referral-unknown", DeniesLine("CO-288/N489"), Adult, Missing;
     ReferralRefused "referral-refused", DeniesLine("CO-288/N630"), Adult, Denied;
     ReferralShort "referral-short", CutsUnits("CO-287"), Adult, UnitsShort;
-    ConsultUnauthorized "consult-unauthorized", DeniesLine("CO-197"), Adult, Missing;
+    ConsultUnauthorized "consult-unauthorized", DeniesLine("CO-197"), Assigned, Missing;
+    /// By a member of the open network, without a primary care provider (DOMAIN C2 P6).
+    OpenConsult "open-consult", Priced, Direct, Missing;
     FollowUpUnauthorized "follow-up-unauthorized", DeniesLine("CO-197"), Adult, Missing;
     HighLevelUnauthorized "high-level-unauthorized", DeniesLine("CO-197"), Adult, Missing;
     /// Under the authorization of the consult.
@@ -224,6 +226,10 @@ pub(super) enum MemberClass {
     Sharing,
     /// Under an aid code for what minors may consent to.
     Consenting,
+    /// In a network where everybody has a primary care provider.
+    Assigned,
+    /// In the network where nobody has one.
+    Direct,
 }
 
 /// The authorization behind a claim that needs one (DOMAIN C4).
@@ -315,6 +321,7 @@ const PROFESSIONAL: &[Scenario] = &[
     Scenario::Termination,
     Scenario::DelayRefused,
     Scenario::ConsultUnauthorized,
+    Scenario::OpenConsult,
     Scenario::ShareOfCostDiffers,
     Scenario::Assault,
     Scenario::ModifierForbidden,
@@ -442,7 +449,7 @@ mod tests {
     fn defects_are_as_many_as_asked_and_take_turns() {
         let recipe = Recipe::new(Mix::Professional, 1_000, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
         let defects: Vec<Defect> = (0..1_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
-        assert_eq!((defects.len(), PROFESSIONAL.len()), (100, 93));
+        assert_eq!((defects.len(), PROFESSIONAL.len()), (100, 94));
         for scenario in PROFESSIONAL {
             let occurrences: Vec<u64> = defects
                 .iter()

@@ -64,6 +64,7 @@ const SPECIALS: &[Special] = &[
     of(Scenario::ReferralRefused, REFERRED),
     Special { units: 4, ..of(Scenario::ReferralShort, REFERRED) },
     by_specialist(Scenario::ConsultUnauthorized, FIRST_VISIT),
+    by_specialist(Scenario::OpenConsult, FIRST_VISIT),
     by_specialist(Scenario::FollowUpUnauthorized, LATER_VISIT),
     by_specialist(Scenario::HighLevelUnauthorized, HIGH_LEVEL_VISIT),
     by_specialist(Scenario::FollowUp, LATER_VISIT),
