@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::NaiveDate;
 use claimstream::adjudication::determination::{Determination, LineOutcome};
 use claimstream::adjudication::facts::{EarlierLine, Facts, Known, Receipt};
+use claimstream::adjudication::other_claims::{self, ForLater};
 use claimstream::adjudication::{Tables, adjudicate, line_identity};
+use claimstream::claim::echo::ClaimEcho;
 use claimstream::claim::{Assembler, Claim};
 use claimstream::guide::walker::Walker;
 use claimstream::ids::{ClaimId, Form};
@@ -51,6 +53,9 @@ fn claims(file: &[u8]) -> Vec<(Claim, bool)> {
 struct History {
     units: HashMap<AuthorizationRow, Quantity>,
     lines: HashSet<Vec<u8>>,
+    /// What claims left for later ones, by what those ask.
+    left: HashMap<Vec<u8>, Vec<ForLater>>,
+    claims: u128,
 }
 
 impl History {
@@ -69,8 +74,20 @@ impl History {
             Known::NotLoaded
         };
         let units_used = |row| self.units.get(&row).copied().unwrap_or_default();
-        let facts = Facts::gather(claim, tables.reference, &units_used, duplicates, original);
+        let mut facts = Facts::gather(claim, tables.reference, &units_used, duplicates, original);
+        let asked = other_claims::asked(claim, &facts, tables.rules, tables.reference);
+        for (beside, identity) in &asked {
+            let left = self.left.get(identity).into_iter().flatten();
+            left.for_each(|left| facts.others.add(*beside, left));
+        }
         let determination = adjudicate(claim, &Receipt { received_on, is_encounter }, &facts, tables);
+        self.claims += 1;
+        let left = ForLater::of(ClaimId::from_bytes(self.claims.to_be_bytes()), &ClaimEcho::of(claim), &determination);
+        for (beside, identity) in asked {
+            if left.has(beside) {
+                self.left.entry(identity).or_default().push(left.clone());
+            }
+        }
         for consumed in determination.consumed() {
             let used = self.units.entry(consumed.row).or_default();
             *used = *used + consumed.units;

@@ -19,19 +19,20 @@ use super::coordination::{PRIOR_PAYER, PriorPayments};
 use super::determination::{Aside, Determination, LineDetermination, PendReason, Raised, Unbalanced, UnitsConsumed};
 use super::facts::{Facts, Receipt};
 use super::member_billing::{self, SHARE_OF_COST};
-use super::pricing::{Price, price};
+use super::pricing::{Price, case_amount, price};
 use super::replacement::{Frequency, Link};
-use super::routing::{Route, route};
+use super::routing::{self, Route, route};
 use super::rule_id::RuleId;
 use super::ruling::{Reason, Ruling, Verdict};
 use super::telling::{Told, Trace};
 use super::trace::{Rule, StepResult};
 use super::{
-    billing_restrictions, coding_edits, coordination, duplicate, eligibility, exemptions, fraud_signals, prior_auth, prompt_pay, reductions, replacement,
-    timely_filing,
+    billing_restrictions, coding_edits, coordination, duplicate, eligibility, exemptions, fraud_signals, prior_auth, prompt_pay, qualified_beneficiary,
+    reductions, replacement, timely_filing,
 };
 use crate::claim::Claim;
 use crate::claim::service_line::ServiceLine;
+use crate::ids::Form;
 use crate::money::{Money, Quantity};
 use crate::position::SegmentPosition;
 use crate::tables::refdata::ReferenceData;
@@ -60,8 +61,9 @@ const GATES: [(Rule, Gate); 8] = [
 ];
 
 /// Billed above allowed.
-const CONTRACTUAL_DIFFERENCE: Reason = Reason::contractual("45");
+pub(super) const CONTRACTUAL_DIFFERENCE: Reason = Reason::contractual("45");
 const INCLUDED: Reason = Reason::contractual("97").remark("M80");
+const PACKAGED: Reason = Reason::contractual("97").remark("N19");
 
 /// Decides a claim and tells each step. Pure and total: equal values give an equal determination, and a
 /// rule that fails pends the claim.
@@ -87,6 +89,7 @@ fn determine(claim: &Claim, receipt: &Receipt, facts: &Facts, tables: &Tables<'_
         }
         None => line_by_line(&case, &mut aside, &mut trace).ok(),
     };
+    let lines = lines.map(|lines| qualified_beneficiary::relieved(&case, lines, &mut aside.remarks, &mut trace));
     let lines = lines.map(|lines| member_billing::alerted(&case, lines));
     let lines = lines.map(|lines| exemptions::marked(&case, lines));
     let determination = lines.and_then(|lines| Determination::new(claim.charge, lines, aside).ok());
@@ -167,6 +170,7 @@ fn routed(case: &Case<'_>, aside: &mut Aside, trace: &mut Trace) -> Option<Fate>
     let (told, fate) = match route(case) {
         Route::Ours(note) => (Told::new(RuleId::RoutePlan, StepResult::Passed, note, at), None),
         Route::NotEnforced(note) => (Told::new(RuleId::RoutePlan, StepResult::NotEnforced, note, at), None),
+        Route::Split(note) => (Told::new(RuleId::RouteSplit, StepResult::Passed, note, at), None),
         Route::Denied(reason) => {
             let told = Told::new(RuleId::RouteDenied, StepResult::Denied, "the member's network is responsible", at);
             (told.giving(reason), Some(Fate::Denied(Rule::Routing, reason)))
@@ -264,6 +268,14 @@ fn decide<'a>(
         return Ok(LineDetermination::pended(line.number, line.charge, Rule::Eligibility));
     };
     let mut open = OpenLine::new(line, dates);
+    if let Some(reason) = routing::of_line(case, line) {
+        let note = "the member's network is responsible for the service";
+        trace.of_line(case, &open, so_far, || {
+            Told::new(RuleId::RouteSplit, StepResult::Denied, note, line.at).giving(reason)
+        });
+        trace.not_reached(line.number, steps_from(0));
+        return Ok(LineDetermination::denied(line.number, line.charge, reason.adjusts(line.charge), Rule::Routing));
+    }
     for ((rule, gate), place) in GATES.into_iter().zip(1..) {
         let ruling = gate(case, &open, so_far);
         if let Some(signal) = ruling.signal {
@@ -325,7 +337,15 @@ fn settle<'a>(
         ))
     };
     match (priced, unpriced) {
-        (Price::Rated { allowed, row, is_multiplied }, _) => {
+        (
+            Price::Rated {
+                allowed,
+                row,
+                is_multiplied,
+                is_outlier,
+            },
+            _,
+        ) => {
             if let Some(reason) = purse.unmet {
                 let adjustment = reason.adjusts(line.charge);
                 return Ok(LineDetermination::denied(line.number, line.charge, adjustment, Rule::MemberBilling));
@@ -340,10 +360,16 @@ fn settle<'a>(
                     )
                 });
             }
+            if is_outlier {
+                let note = "a stay that cost far more than its rate";
+                trace.of_line(case, &open, so_far, || Told::new(RuleId::FeeOutlier, StepResult::Passed, note, line.at));
+            }
             if case.tables.rules.pricing.multiple_procedures.is_some() {
                 so_far.rates.push((so_far.lines.len(), allowed));
             }
-            so_far.take_of_case(row, open.billed.min(allowed));
+            if let Some(amount) = case_amount(case, row) {
+                so_far.take_of_case(row, amount, open.billed.min(allowed));
+            }
             let untouched = matches!(trace, Trace::Told(_)).then(|| open.clone());
             let (paid, reduced) = pay(case, open, (allowed, row), so_far, purse)?;
             let is_reduced = paid.adjustments().iter().any(|adjustment| adjustment.carc == PRIOR_PAYER.carc);
@@ -361,6 +387,7 @@ fn settle<'a>(
             Ok(paid)
         }
         (Price::Included, _) => denied(INCLUDED),
+        (Price::Packaged, _) => denied(PACKAGED),
         (Price::NoRate, UnpricedAction::Deny { group, carc, rarc }) => denied(Reason {
             group,
             carc,
@@ -379,13 +406,17 @@ fn told_price(priced: &Price<'_>, unpriced: UnpricedAction, at: SegmentPosition)
         (Price::Rated { row, .. }, _) => {
             let method = row.rate.method();
             let id = match method {
+                FeeMethod::Fee if row.limits.is_some_and(|limits| limits.form == Some(Form::Institutional)) => RuleId::FeeOutpatient,
                 FeeMethod::Fee => RuleId::FeeEach,
                 FeeMethod::PerDiem => RuleId::FeePerDiem,
                 FeeMethod::Percent => RuleId::FeePercent,
+                FeeMethod::Case if row.is_weighted => RuleId::FeeGroup,
                 FeeMethod::Case => RuleId::FeeCase,
+                FeeMethod::Packaged => RuleId::FeePackaged,
             };
             Told::new(id, StepResult::Paid, method.as_str(), at)
         }
+        (Price::Packaged, _) => Told::new(RuleId::FeePackaged, StepResult::Denied, "part of what else is paid", at).giving(PACKAGED),
         (Price::Included, _) => Told::new(RuleId::FeeIncluded, StepResult::Denied, "included in the case rate", at).giving(INCLUDED),
         (Price::NoRate, UnpricedAction::Deny { group, carc, rarc }) => {
             let rarcs = [rarc, None];

@@ -15,7 +15,7 @@ use crate::money::{Money, Quantity};
 use crate::phi::{Phi, Purpose};
 use crate::tables::refdata::CodingSetting;
 use crate::tables::refdata::authorizations::AuthorizationRow;
-use crate::tables::refdata::fee_schedule::{FeeRow, Rate};
+use crate::tables::refdata::fee_schedule::FeeRow;
 use crate::tables::refdata::filing_limits::FilingLimit;
 use crate::tables::refdata::members::Sex;
 use crate::x12::element::DateRange;
@@ -203,9 +203,8 @@ impl<'a> SoFar<'a> {
         taken.map_or(amount, |(_, left)| *left)
     }
 
-    /// Counts what a line takes up of its rate, if that is a case rate.
-    pub(super) fn take_of_case(&mut self, row: &'a FeeRow, allowed: Money) {
-        let Rate::Case(amount) = row.rate else { return };
+    /// Counts what a line takes up of its case rate.
+    pub(super) fn take_of_case(&mut self, row: &'a FeeRow, amount: Money, allowed: Money) {
         let left = self.left_of_case(row, amount) - allowed;
         match self.case_rates.iter_mut().find(|(taken, _)| std::ptr::eq(*taken, row)) {
             Some(entry) => entry.1 = left,

@@ -10,6 +10,7 @@ use crate::tables::code_range::CodeRange;
 use crate::tables::period::Period;
 use crate::tables::refdata::ReferenceTable;
 use crate::tables::refdata::filing_limits::FilingLimit;
+use crate::tables::refdata::networks::NetworkRow;
 use crate::tables::refdata::prior_auth_codes::PriorAuthCode;
 
 /// How an entry of the rule pack is told.
@@ -18,13 +19,7 @@ const PACK: &str = "rule pack";
 /// The row of a step about the claim as a whole.
 pub(super) fn of_claim(id: RuleId, case: &Case<'_>) -> Option<TableRow> {
     match id.step() {
-        Rule::Routing => {
-            let row = routing::deciding_row(case)?;
-            let network = row.network.map_or_else(|| "*".into(), |network| network.to_string());
-            let form = row.form.map_or_else(|| "*".into(), |form| form.to_string());
-            let name = format_compact!("{network} {form}");
-            Some(of_table(case, ReferenceTable::Networks, Some(name), row.effective))
-        }
+        Rule::Routing => routing::deciding_row(case, None).map(|row| network(case, row)),
         Rule::MemberBilling => case.coverage.map(|_| of_table(case, ReferenceTable::Members, None, Period::default())),
         Rule::PromptPay => Some(of_pack(case, "prompt_pay".into())),
         Rule::FraudSignals => match id {
@@ -32,11 +27,11 @@ pub(super) fn of_claim(id: RuleId, case: &Case<'_>) -> Option<TableRow> {
             RuleId::FraudDuplicates => Some(of_pack(case, "fraud_signals.repeats".into())),
             _ => None,
         },
+        Rule::Coordination => Some(of_pack(case, "coordination.qualified_beneficiaries".into())),
         Rule::Encounter
         | Rule::Replacement
         | Rule::Eligibility
         | Rule::TimelyFiling
-        | Rule::Coordination
         | Rule::Restriction
         | Rule::Duplicate
         | Rule::PriorAuthorization
@@ -88,7 +83,8 @@ pub(super) fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>, so_far: 
             matches!(id, RuleId::CodePair | RuleId::CodePairEarlier | RuleId::CodePairParted),
         ),
         Rule::UnitLimit => published(case, line, ReferenceTable::UnitLimits, id == RuleId::UnitsAbove),
-        Rule::Encounter | Rule::Replacement | Rule::Routing | Rule::MemberBilling | Rule::PromptPay | Rule::FraudSignals => None,
+        Rule::Routing => routing::deciding_row(case, Some(line.line)).map(|row| network(case, row)),
+        Rule::Encounter | Rule::Replacement | Rule::MemberBilling | Rule::PromptPay | Rule::FraudSignals => None,
     }
 }
 
@@ -132,6 +128,14 @@ fn authorization(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>, draws: Option
 
 fn listed(case: &Case<'_>, row: &PriorAuthCode) -> TableRow {
     of_table(case, ReferenceTable::PriorAuthCodes, Some(range(row.codes)), row.effective)
+}
+
+fn network(case: &Case<'_>, row: &NetworkRow) -> TableRow {
+    let network = row.network.map_or_else(|| "*".into(), |network| network.to_string());
+    let form = row.form.map_or_else(|| "*".into(), |form| form.to_string());
+    let codes = row.codes.map(|(code_type, codes)| format_compact!(" {} {}", code_type.as_str(), range(codes)));
+    let name = format_compact!("{network} {form}{}", codes.unwrap_or_default());
+    of_table(case, ReferenceTable::Networks, Some(name), row.effective)
 }
 
 fn filing_limit(case: &Case<'_>, limit: &FilingLimit) -> TableRow {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::adjustment::Adjustment;
 use super::former;
 use super::fraud_signals::Suspicion;
+use super::ruling::Reason;
 use super::trace::{Rule, Step};
 use crate::ids::{Carc, ClaimId, Rarc};
 use crate::money::{Money, Quantity};
@@ -253,6 +254,21 @@ impl LineDetermination {
             adjustment.rarcs.push(remark);
         }
         self
+    }
+
+    /// With another reason for a part of what one reason took away: what is paid stays what it is. Also how
+    /// much that is, at most `most`.
+    pub(super) fn explained(mut self, carc: Carc, reason: Reason, most: Money) -> (LineDetermination, Money) {
+        let Some(adjustment) = self.adjustments.iter_mut().find(|adjustment| adjustment.carc == carc) else {
+            return (self, Money::ZERO);
+        };
+        let taken = adjustment.amount.min(most);
+        if taken > Money::ZERO {
+            adjustment.amount -= taken;
+            self.adjustments.retain(|adjustment| !adjustment.amount.is_zero());
+            self.adjustments.push(reason.adjusts(taken));
+        }
+        (self, taken)
     }
 
     fn unpaid(number: u16, outcome: LineOutcome, charge: Money, reason: Option<Adjustment>, rule: Rule) -> LineDetermination {

@@ -97,7 +97,8 @@ fn of_line(id: RuleId, case: &Case<'_>, line: &OpenLine<'_>) -> Vec<Evidence> {
                 RuleId::RestrictedUnitsPerDay | RuleId::RestrictedFrequency => vec![elements.units(), elements.dates()],
                 RuleId::RestrictedAge | RuleId::RestrictedSpan | RuleId::RestrictedAidCode | RuleId::RestrictedNewborn => vec![elements.dates()],
                 RuleId::RestrictedBillType => vec![Evidence::of(LoopId::L2300, case.claim.at, 5)],
-                RuleId::RestrictedTaxonomy => elements.rendering(),
+                RuleId::RestrictedTaxonomy | RuleId::RestrictedEnrolment => elements.rendering(),
+                RuleId::RestrictedHospice => elements.modifiers().into_iter().chain([elements.dates()]).collect(),
                 _ => Vec::new(),
             });
         }

@@ -47,6 +47,9 @@ pub struct Facts {
     /// Stored behind the decision ([`crate::events::stored`]): most claims ask nobody.
     #[serde(skip)]
     pub others: OtherClaims,
+    /// Days on which the member has elected a hospice. Stored behind the decision too.
+    #[serde(skip)]
+    pub hospice: Vec<Period>,
 }
 
 impl Facts {
@@ -66,6 +69,7 @@ impl Facts {
         let member = Known::look_up(reference.members.as_deref(), |members| {
             cin.and_then(|cin| members.find(cin)).map(MemberFacts::of)
         });
+        let elected = || Some(hospice(reference.members.as_deref()?.find(cin?)?));
         let exceptions = |npi: Npi| Some(reference.filing_exceptions.as_ref()?.of(cin?, &npi).to_vec());
         Facts {
             providers: providers(claim, reference, member.found()),
@@ -79,6 +83,10 @@ impl Facts {
             filing_exceptions: claim.billing_provider.npi.and_then(exceptions).unwrap_or_default(),
             services: Vec::new(),
             others: OtherClaims::default(),
+            hospice: match &reference.restrictions {
+                Some(restrictions) if restrictions.asks_for_hospice() => elected().unwrap_or_default(),
+                Some(_) | None => Vec::new(),
+            },
         }
     }
 
@@ -197,6 +205,12 @@ impl From<Coverage> for CoverageFacts {
             added_on: coverage.added_on,
         }
     }
+}
+
+/// Where a member has elected a hospice.
+fn hospice(member: Member<'_>) -> Vec<Period> {
+    let elected = member.coverage().filter(|coverage| coverage.is_in_hospice);
+    elected.filter_map(|coverage| Period::new(Some(coverage.from), coverage.to)).collect()
 }
 
 impl CoverageFacts {

@@ -208,6 +208,7 @@ impl From<Facts> for facts::Facts {
             filing_exceptions: Vec::new(),
             services: Vec::new(),
             others: facts::OtherClaims::default(),
+            hospice: Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! never deny anything, and stand beside the determination: `replay` compares decisions, not these.
 //!
 //! What the claim, its facts and its decision tell is here, with what other claims of the member say. Signs
-//! that need the claims of a provider and its peers (visits coded too high) are not made.
+//! that need the claims of a provider and its peers (visits coded too high) are in [`super::peer_comparison`].
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};

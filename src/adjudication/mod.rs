@@ -25,17 +25,20 @@ pub mod fraud_signals;
 pub mod frequency;
 mod member_billing;
 pub mod other_claims;
+pub mod peer_comparison;
 mod pricing;
 mod prior_auth;
 mod prompt_pay;
 #[cfg(test)]
 mod properties;
+mod qualified_beneficiary;
 mod reductions;
 mod replacement;
 mod restriction_conditions;
 mod routing;
 pub mod rule_id;
 mod ruling;
+mod status_conditions;
 mod telling;
 #[cfg(test)]
 mod testing;

@@ -6,7 +6,7 @@
 //! facts. Claims are found by the identities of [`asked`], so a part added to one changes what the ledger
 //! knows of the claims before.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate};
 
 use super::case::{Case, OpenLine};
 use super::determination::{Determination, LineOutcome};
@@ -18,6 +18,10 @@ use crate::money::{Money, Quantity};
 use crate::phi::Purpose;
 use crate::tables::refdata::ReferenceData;
 use crate::tables::rules::{RulePack, SuspectAction};
+use crate::x12::element::DateRange;
+
+/// A stay is found in its last months: one statement is of a month or a few.
+const STAY_MONTHS_MAX: i32 = 13;
 
 /// In what one claim stands beside another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +30,8 @@ pub enum Beside {
     Day(NaiveDate),
     /// The month of the share of cost.
     ShareOfCost,
-    /// A month with days of service.
+    /// A month with days of service; for a stay, all of its months, and where readmissions count those of the
+    /// days before it.
     Stays,
 }
 
@@ -64,12 +69,32 @@ pub fn asked(claim: &Claim, facts: &Facts, rules: &RulePack, reference: &Referen
     if let Some(day) = share_of_cost_day(claim, facts) {
         asked.push((Beside::ShareOfCost, identity(&[b"share-of-cost", cin], month(day))));
     }
-    if rules.fraud_signals.during_stay {
-        let mut months: Vec<i32> = first_days(claim).into_iter().map(month).collect();
-        months.dedup();
-        asked.extend(months.into_iter().map(|month| (Beside::Stays, identity(&[b"stays", cin], month))));
+    let of_stay = |month: i32| (Beside::Stays, identity(&[b"stays", cin], month));
+    let readmission_days = reference.restrictions.as_ref().and_then(|restrictions| restrictions.readmission_days());
+    match (stay_dates(claim), readmission_days) {
+        (Some(dates), Some(days)) => asked.extend(months_of(dates, u64::from(days)).map(of_stay)),
+        (Some(dates), None) if rules.fraud_signals.during_stay => asked.extend(months_of(dates, 0).map(of_stay)),
+        (None, _) if rules.fraud_signals.during_stay => {
+            let mut months: Vec<i32> = first_days(claim).into_iter().map(month).collect();
+            months.dedup();
+            asked.extend(months.into_iter().map(of_stay));
+        }
+        (Some(_) | None, _) => {}
     }
     asked
+}
+
+/// The dates of an inpatient claim.
+fn stay_dates(claim: &Claim) -> Option<DateRange> {
+    let inpatient = claim.institutional().filter(|claim| claim.is_inpatient())?;
+    inpatient.statement.map(|statement| statement.value)
+}
+
+/// The months of a stay, and of so many days before it: the last ones, of a stay without an end.
+fn months_of(dates: DateRange, days_before: u64) -> impl Iterator<Item = i32> {
+    let from = dates.from.checked_sub_days(Days::new(days_before)).unwrap_or(dates.from);
+    let last = month(dates.through);
+    month(from).max(last - STAY_MONTHS_MAX)..=last
 }
 
 /// Parts that hold no control characters, so that they cannot run into each other, and a number of days or

@@ -18,9 +18,13 @@ pub(super) enum Price<'a> {
         row: &'a FeeRow,
         /// By a modifier or an increase.
         is_multiplied: bool,
+        /// More than the case rate, for a stay that cost far more.
+        is_outlier: bool,
     },
     /// Part of a case rate that earlier lines took up.
     Included,
+    /// Part of what else is paid.
+    Packaged,
     /// No rate, or one of zero: CO-45 may not take a whole charge.
     NoRate,
     /// The fee schedule was never loaded.
@@ -34,19 +38,21 @@ pub(super) fn price<'a>(case: &Case<'a>, line: &OpenLine<'_>, so_far: &SoFar<'a>
     let Some(row) = rate(case, line, schedule) else {
         return Price::NoRate;
     };
-    let factor = match row.rate {
-        // It is the claim's, whatever its lines are.
-        Rate::Case(_) => None,
-        Rate::Fee(_) | Rate::PerDiem(_) | Rate::Percent(_) => factor(case, line, row),
-    };
+    let of_case = case_amount(case, row);
+    // A case rate is the claim's, whatever its lines are.
+    let factor = if of_case.is_some() { None } else { factor(case, line, row) };
     let multiplied = |amount: Decimal| Money::rounded(factor.map_or(amount, |factor| amount.saturating_mul(factor)));
     let allowed = match row.rate {
         Rate::Fee(amount) | Rate::PerDiem(amount) => multiplied(amount.decimal().saturating_mul(line.units.decimal())),
         Rate::Percent(percent) => multiplied(line.billed.decimal().saturating_mul(percent) / Decimal::ONE_HUNDRED),
-        Rate::Case(amount) => match so_far.left_of_case(row, amount) {
-            left if left.is_zero() && !amount.is_zero() => return Price::Included,
-            left => left,
-        },
+        Rate::Case(rate) => {
+            let amount = of_case.unwrap_or(rate);
+            match so_far.left_of_case(row, amount) {
+                left if left.is_zero() && !amount.is_zero() => return Price::Included,
+                left => left,
+            }
+        }
+        Rate::Packaged => return Price::Packaged,
     };
     if allowed.is_zero() && !line.billed.is_zero() {
         return Price::NoRate;
@@ -55,6 +61,15 @@ pub(super) fn price<'a>(case: &Case<'a>, line: &OpenLine<'_>, so_far: &SoFar<'a>
         allowed,
         row,
         is_multiplied: factor.is_some(),
+        is_outlier: of_case.is_some_and(|amount| row.rate != Rate::Case(amount)),
+    }
+}
+
+/// What a case rate comes to for the claim.
+pub(super) fn case_amount(case: &Case<'_>, row: &FeeRow) -> Option<Money> {
+    match row.rate {
+        Rate::Case(amount) => Some(amount + row.outlier.as_ref().map_or(Money::ZERO, |outlier| outlier.of(case.claim.charge, amount))),
+        Rate::Fee(_) | Rate::PerDiem(_) | Rate::Percent(_) | Rate::Packaged => None,
     }
 }
 
@@ -97,7 +112,7 @@ fn rate<'a>(case: &Case<'a>, line: &OpenLine<'_>, schedule: &'a FeeSchedule) -> 
     let group = case.claim.institutional().and_then(|claim| claim.drg.as_ref());
     let holds = |limits: &FeeLimits| {
         let rendering = case.rendering(line.line).1.or_else(|| case.billing_provider());
-        limits.hold(rendering.map(|provider| provider.kind), || case.age_on(day))
+        limits.hold(case.claim.form, rendering.map(|provider| provider.kind), || case.age_on(day))
     };
     let find = |code_type, code: &[u8], modifiers: &[Option<Modifier>]| schedule.find(code_type, code, modifiers, day, &holds);
     let by_group = || find(CodeType::Drg, group?.as_bytes(), &[]);

@@ -9,7 +9,7 @@ use super::billing_restrictions::{for_each_diagnosis, same_day_units};
 use super::case::{Case, OpenLine, SoFar};
 use super::exemptions;
 use super::facts::{Known, ProviderFacts};
-use super::{frequency, pricing};
+use super::{frequency, pricing, status_conditions};
 use crate::claim::diagnosis::{Diagnosis, DiagnosisKind};
 use crate::claim::institutional::InstitutionalClaim;
 use crate::claim::party::{Provider, ProviderRole};
@@ -102,6 +102,9 @@ pub(super) fn condition(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>
         RestrictionKind::AidCode(aid_code) => has_aid_code(case, day, aid_code),
         RestrictionKind::OutOfNetwork => return in_network(case, line),
         RestrictionKind::FeeListed => pricing::is_listed(case, line),
+        RestrictionKind::Enrolled(role) => return status_conditions::enrolled(case, line, *role),
+        RestrictionKind::Readmission { days } => !status_conditions::is_readmission(case, *days),
+        RestrictionKind::Hospice { unless_modifier } => status_conditions::is_beside_hospice(case, line, unless_modifier),
     };
     holds.into()
 }
@@ -160,7 +163,7 @@ fn referred(case: &Case<'_>, line: &OpenLine<'_>, referral: &Referral) -> Condit
 }
 
 /// What looking up a provider came to; `None` when nobody did.
-fn known<'a>(case: &Case<'a>, npi: Npi) -> Option<&'a Known<ProviderFacts>> {
+pub(super) fn known<'a>(case: &Case<'a>, npi: Npi) -> Option<&'a Known<ProviderFacts>> {
     case.facts.providers.iter().find(|(known, _)| *known == npi).map(|(_, provider)| provider)
 }
 
@@ -420,7 +423,7 @@ mod tests {
             ),
             (r#"aid_code HCPCS:99214 {"allow":["M1","P5"]} 204"#, visit(), PAID),
             (r#"aid_code HCPCS:99214 {"forbid":["M1"]} 258/N103"#, visit(), "denied CO-258/N103 150.00"),
-            (r#"aid_code HCPCS:99214 {"allow":["P5"]} B9"#, visit(), "denied CO-B9 150.00"),
+            (r#"aid_code HCPCS:99214 {"allow":["P5"]} 204"#, visit(), "denied CO-204 150.00"),
             ("fee_listed HCPCS:99214 {} 96/N448", visit(), PAID),
             (
                 "fee_listed HCPCS:99217 {} 96/N448",

@@ -76,6 +76,7 @@ rule_ids! {
     RouteDenied "ROUTE-other" Routing "E2" ["CO-109/N418"] "The member's network answers for the claim and does not take it from us: send it there.";
     RouteDeniedByRow "ROUTE-row" Routing "E2" [row] "The member's network answers for the claim, and its row says why: capitation, a contracted group, another plan.";
     RouteForwarded "ROUTE-forward" Routing "E2" ["CO-B11"] "The member's network answers for the claim, and it is passed on.";
+    RouteSplit "ROUTE-split" Routing "E2" [row] "The member's network answers for some services of the claim: send those there.";
     RouteUnknown "ROUTE-unknown" Routing "E2" [] "No row says who answers for the network: a person must.";
 
     Covered "ELIG-covered" Eligibility "E1" [] "The member is covered on every day of service.";
@@ -90,6 +91,7 @@ rule_ids! {
 
     FilingLine "TF-5" TimelyFiling "B1 B3, B5" [] "A professional line filed within the limit after its last day is timely.";
     FilingStatement "TF-6" TimelyFiling "B1 B3, B6" [] "An institutional claim filed within the limit after its statement's last day is timely.";
+    FilingRolled "TF-9" TimelyFiling "B1 B9" [] "A last day on a weekend or holiday moves to the next working day, where the rule pack says so.";
     FilingLate "TF-3" TimelyFiling "B1 B3" ["CO-29"] "What is filed after the last timely day is denied.";
     FilingBoundary "TF-4" TimelyFiling "B1 B4" ["CO-29", "CO-29/N892"] "Late in days and timely in years, or the reverse, is told for a person to look at.";
     FilingGrace "TF-E1" TimelyFiling "B2 E1" [] "Days of grace that a dated row grants make a late claim timely.";
@@ -107,6 +109,7 @@ rule_ids! {
     NoOtherCoverage "COB-none" Coordination "E3" [] "No other coverage is on file.";
     OtherPayerDecided "COB-decided" Coordination "E3" [] "Another payer has decided, so the plan may.";
     PaidFirst "COB-paid-first" Coordination "E3" [] "Prenatal and preventive care of children is paid first and recovered later.";
+    QualifiedBeneficiary "COB-303" Coordination "E3, D3 303" [row] "What Medicare left to a qualified beneficiary and the plan does not pay is nobody's to collect.";
     OtherCoverage "COB-22" Coordination "E3" ["CO-22/MA04", "CO-22/N4"] "Other coverage is on file and its payer has not decided: bill it first.";
     PriorPayment "COB-23" Coordination "E3" ["OA-23"] "What other payers paid or settled is taken off the allowed amount.";
 
@@ -140,6 +143,10 @@ rule_ids! {
     RestrictedAidCode "RES-aid-code" Restriction "D2" [row] "The member's aid code does not cover the service.";
     RestrictedNetwork "RES-out-of-network" Restriction "D2" [row] "The provider is outside the network.";
     RestrictedNoRate "RES-fee-listed" Restriction "D2" [row] "The fee schedule does not have the service.";
+
+    RestrictedEnrolment "RES-enrolled" Restriction "D2" [row] "The provider is enrolled on the days of service.";
+    RestrictedReadmission "RES-readmission" Restriction "D2" [row] "The patient left the same facility not long before the admission.";
+    RestrictedHospice "RES-hospice" Restriction "D2" [row] "The member has elected a hospice, which is paid for the illness.";
 
     NoDuplicate "DUP-none" Duplicate "E4" [] "No equal line stands.";
     DuplicateDistinct "DUP-distinct" Duplicate "E4" [] "A modifier says that the line stands beside an equal one on purpose.";
@@ -204,6 +211,10 @@ rule_ids! {
     FeePerDiem "FEE-per-diem" FeeSchedule "E6" ["CO-45"] "A rate times days, and never more than was billed.";
     FeePercent "FEE-percent" FeeSchedule "E6" ["CO-45"] "A percentage of the charge.";
     FeeCase "FEE-case" FeeSchedule "E6" ["CO-45"] "One rate for the claim, taken up by its first lines.";
+    FeeGroup "FEE-drg" FeeSchedule "E6" ["CO-45"] "A base rate times the weight of the stay's group, taken up by the claim's first lines.";
+    FeeOutlier "FEE-outlier" FeeSchedule "E6" [] "A stay that cost far more than its rate is paid a part of the rest.";
+    FeeOutpatient "FEE-opps" FeeSchedule "E6" ["CO-45"] "A hospital's own rate of a procedure times units, and never more than was billed.";
+    FeePackaged "FEE-packaged" FeeSchedule "E6" ["CO-97/N19"] "What is part of other services is not paid by itself.";
     FeeMultiplied "FEE-multiplier" FeeSchedule "E6" [] "A modifier, or a dated increase, multiplies the rate.";
     FeeMultiple "FEE-59" FeeSchedule "E6" ["CO-59"] "Of several procedures of a day the dearest is paid in full, the others in part.";
     FeeUnitsAbove "FEE-222" FeeSchedule "E6" ["CO-222"] "Units above the cap of the fee schedule are not paid.";
@@ -233,6 +244,7 @@ rule_ids! {
 
     DueDate "PAY-30" PromptPay "E7" [] "Interest is owed from the day after the last day for paying.";
     DueBefore "PAY-before" PromptPay "E7" [] "Claims received before the rule began owe no interest, or by working days where the rule pack says so.";
+    ForwardBy "PAY-forward" PromptPay "E2" [] "An emergency claim of somebody else's is passed on within ten working days.";
     Failed "FAIL-1" FeeSchedule "J" [] "A claim that cannot be decided, or does not add up, waits for a person.";
 }
 
@@ -290,6 +302,9 @@ impl RuleId {
             RestrictionKind::AidCode(_) => RuleId::RestrictedAidCode,
             RestrictionKind::OutOfNetwork => RuleId::RestrictedNetwork,
             RestrictionKind::FeeListed => RuleId::RestrictedNoRate,
+            RestrictionKind::Enrolled(_) => RuleId::RestrictedEnrolment,
+            RestrictionKind::Readmission { .. } => RuleId::RestrictedReadmission,
+            RestrictionKind::Hospice { .. } => RuleId::RestrictedHospice,
         }
     }
 

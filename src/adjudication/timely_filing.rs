@@ -54,7 +54,7 @@ pub(super) fn is_excused(case: &Case<'_>, line: &OpenLine<'_>) -> bool {
 fn judged(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: NaiveDate) -> Ruling {
     let received = case.receipt.received_on;
     // A day beyond the calendar's end is later than any receipt.
-    let last_day = limit.last_day(service).unwrap_or(NaiveDate::MAX);
+    let last_day = last_day(case, limit, service).unwrap_or(NaiveDate::MAX);
     let is_timely = received <= last_day;
     if is_timely {
         let ruling = Ruling::passed(elapsed(service, received, last_day)).by(timely_by(case, limit, service));
@@ -84,8 +84,16 @@ fn judged(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: Na
 
 /// What makes a claim timely that no exception had to excuse.
 fn timely_by(case: &Case<'_>, limit: &FilingLimit, service: NaiveDate) -> RuleId {
-    let is_without_grace = || limit.limit.last_day(service).is_none_or(|last_day| case.receipt.received_on <= last_day);
-    if limit.grace_days > 0 && !is_without_grace() {
+    let received = case.receipt.received_on;
+    let is_without_grace = || {
+        limit
+            .limit
+            .last_day(service)
+            .is_none_or(|last_day| received <= case.tables.rules.timely_filing.rolled(last_day))
+    };
+    if limit.last_day(service).is_some_and(|last_day| last_day < received) {
+        RuleId::FilingRolled
+    } else if limit.grace_days > 0 && !is_without_grace() {
         RuleId::FilingGrace
     } else if limit.network.is_some() {
         RuleId::FilingNetwork
@@ -94,6 +102,11 @@ fn timely_by(case: &Case<'_>, limit: &FilingLimit, service: NaiveDate) -> RuleId
     } else {
         RuleId::FilingLine
     }
+}
+
+/// The last timely day, moved to a working day where the rule pack says so (B9).
+fn last_day(case: &Case<'_>, limit: &FilingLimit, service: NaiveDate) -> Option<NaiveDate> {
+    limit.last_day(service).map(|last_day| case.tables.rules.timely_filing.rolled(last_day))
 }
 
 /// The last timely day if days were read as years or the reverse (B4); `None` for other limits.
@@ -121,7 +134,7 @@ fn excuse(case: &Case<'_>, line: &OpenLine<'_>, limit: &FilingLimit, service: Na
 /// A replacement has its own time, but makes nothing timely that was late when it was filed at first.
 fn was_timely(case: &Case<'_>, line: &OpenLine<'_>, service: NaiveDate, filed_on: NaiveDate) -> bool {
     case.filing_limit_on(filed_on).is_none_or(|limit| {
-        let is_timely = limit.last_day(service).is_none_or(|last_day| filed_on <= last_day);
+        let is_timely = last_day(case, limit, service).is_none_or(|last_day| filed_on <= last_day);
         is_timely || excuse_on(filed_on, case, line, limit, service).is_some()
     })
 }
@@ -131,12 +144,12 @@ fn excuse_on(received: NaiveDate, case: &Case<'_>, line: &OpenLine<'_>, limit: &
     let is_in_time = |last_day: Option<NaiveDate>| last_day.is_none_or(|last_day| received <= last_day);
     let segment = case.facts.member.found().and_then(|member| member.coverage_on(service));
     let posted = segment.and_then(|segment| segment.added_on);
-    if posted.is_some_and(|posted| posted > service && is_in_time(limit.last_day(posted))) {
+    if posted.is_some_and(|posted| posted > service && is_in_time(last_day(case, limit, posted))) {
         return Some((RuleId::FilingRetroactive, "exception: retroactive eligibility".into()));
     }
     let decided = primary_decision(case, line).filter(|decided| *decided > service);
     let floor = case.tables.rules.timely_filing.cob_days_min;
-    if decided.is_some_and(|decided| is_in_time(limit.last_day(decided)) || is_in_time(plus_days(decided, floor))) {
+    if decided.is_some_and(|decided| is_in_time(last_day(case, limit, decided)) || is_in_time(plus_days(decided, floor))) {
         return Some((RuleId::FilingOtherPayer, "exception: another payer decided first".into()));
     }
     if let Delay::Excused(reason) = delayed(received, case, limit, service) {
@@ -144,7 +157,7 @@ fn excuse_on(received: NaiveDate, case: &Case<'_>, line: &OpenLine<'_>, limit: &
     }
     let granted = || case.facts.filing_exceptions.iter().filter(|exception| exception.service.covers(service));
     let arrived = granted().filter_map(|exception| exception.first_received_on).min();
-    let last_day = limit.last_day(service).unwrap_or(NaiveDate::MAX);
+    let last_day = last_day(case, limit, service).unwrap_or(NaiveDate::MAX);
     if arrived.is_some_and(|arrived| arrived <= last_day) {
         return Some((RuleId::FilingMisdirected, "exception: another entity received it first".into()));
     }

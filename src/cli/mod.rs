@@ -23,6 +23,7 @@ mod remit;
 mod replay;
 mod rules;
 mod run;
+mod signals;
 mod status;
 mod topics;
 mod validate;
@@ -96,6 +97,9 @@ enum Command {
     /// Rule packs: check one, work the examples of its rules.
     #[command(subcommand)]
     Rules(rules::RulesCommand),
+    /// Providers whose claims, taken together, a person should look at.
+    #[command(subcommand)]
+    Signals(signals::Signals),
     /// Deterministic synthetic claim files, the reference data that fits them, and the answer key.
     Gen(generate::Generate),
     /// Speed of each stage on a file, in memory, on one thread.
@@ -149,6 +153,7 @@ pub fn run() -> ExitCode {
             Command::Remit(command) => command.run(config, &output),
             Command::Refdata(command) => command.run(config, &output),
             Command::Rules(command) => command.run(&config, &output),
+            Command::Signals(command) => command.run(config, &output),
             Command::Gen(command) => command.run(&config, &output),
             Command::Bench(command) => command.run(config, &output),
             Command::DeadLetters(command) => command.run(config, &output),

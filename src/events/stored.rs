@@ -17,6 +17,8 @@ const FIRST_FORM: u8 = 6;
 const SECOND_FORM: u8 = 64;
 /// The same, with what other claims say ([`OtherClaims`]) behind it: the few that asked any.
 const WITH_OTHERS: u8 = 66;
+/// The same, and behind that the days in a hospice: the few of a member that has any.
+const WITH_HOSPICE: u8 = 67;
 /// The same for [`Fact::RemitBuilt`].
 const FIRST_PAYMENT: u8 = 7;
 const SECOND_PAYMENT: u8 = 65;
@@ -36,6 +38,14 @@ pub trait Stored: DeserializeOwned {
     /// # Errors
     /// The bytes are none.
     fn with_others(bytes: &[u8]) -> postcard::Result<Self> {
+        postcard::from_bytes(bytes)
+    }
+
+    /// Reads a decision with all that stands behind it.
+    ///
+    /// # Errors
+    /// The bytes are none.
+    fn with_hospice(bytes: &[u8]) -> postcard::Result<Self> {
         postcard::from_bytes(bytes)
     }
 
@@ -65,6 +75,14 @@ impl Stored for Fact {
         Ok(fact)
     }
 
+    fn with_hospice(bytes: &[u8]) -> postcard::Result<Fact> {
+        let (mut fact, behind) = postcard::take_from_bytes(bytes)?;
+        if let Fact::ClaimAdjudicated(decision) = &mut fact {
+            (decision.facts.others, decision.facts.hospice) = postcard::from_bytes(behind)?;
+        }
+        Ok(fact)
+    }
+
     fn of_first_payment(bytes: &[u8]) -> postcard::Result<Fact> {
         let fields = bytes.get(1..).unwrap_or_default();
         let payment: former_payment::RemitBuilt = postcard::from_bytes(fields)?;
@@ -76,15 +94,19 @@ impl Stored for Fact {
 /// None for facts that exist.
 pub fn to_bytes(fact: &Fact) -> postcard::Result<Vec<u8>> {
     let mut bytes = postcard::to_extend(fact, Vec::with_capacity(1024))?;
-    let others = match fact {
-        Fact::ClaimAdjudicated(decision) => Some(&decision.facts.others).filter(|others| !others.is_empty()),
-        _ => None,
-    };
-    if let Some(others) = others {
-        bytes = postcard::to_extend(others, bytes)?;
+    let mut form = SECOND_FORM;
+    if let Fact::ClaimAdjudicated(decision) = fact {
+        let (others, hospice) = (&decision.facts.others, &decision.facts.hospice);
+        if !hospice.is_empty() {
+            form = WITH_HOSPICE;
+            bytes = postcard::to_extend(&(others, hospice), bytes)?;
+        } else if !others.is_empty() {
+            form = WITH_OTHERS;
+            bytes = postcard::to_extend(others, bytes)?;
+        }
     }
     match (fact, bytes.first_mut()) {
-        (Fact::ClaimAdjudicated(_), Some(form)) => *form = if others.is_some() { WITH_OTHERS } else { SECOND_FORM },
+        (Fact::ClaimAdjudicated(_), Some(first)) => *first = form,
         (Fact::RemitBuilt(_), Some(form)) => *form = SECOND_PAYMENT,
         (_, Some(_) | None) => {}
     }
@@ -107,6 +129,10 @@ pub fn from_bytes<T: Stored>(bytes: &mut [u8]) -> postcard::Result<T> {
             *form = FIRST_FORM;
             T::with_others(bytes)
         }
+        Some(form @ &mut WITH_HOSPICE) => {
+            *form = FIRST_FORM;
+            T::with_hospice(bytes)
+        }
         Some(&mut FIRST_PAYMENT) => T::of_first_payment(bytes),
         Some(form @ &mut SECOND_PAYMENT) => {
             *form = FIRST_PAYMENT;
@@ -124,6 +150,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::ids::{Npi, TraceNumber};
     use crate::money::Money;
+    use crate::tables::period::Period;
 
     /// Two lines of one synthetic claim, both paid, one with two units of an authorization.
     const FIRST: &[u8] = include_bytes!("../../fixtures/stored/claim-adjudicated-first-form.bin");
@@ -168,6 +195,22 @@ mod tests {
         assert_eq!(from_bytes::<FactHead>(&mut with_others.clone()).unwrap(), FactHead::from(fact));
         for end in 0..with_others.len() {
             assert!(from_bytes::<Fact>(&mut with_others[..end].to_vec()).is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn days_in_a_hospice_stand_behind_what_other_claims_say() {
+        let mut fact: Fact = from_bytes(&mut FIRST.to_vec()).unwrap();
+        let Fact::ClaimAdjudicated(decision) = &mut fact else {
+            panic!("another fact")
+        };
+        decision.facts.hospice = vec![Period::new("2025-01-01".parse().ok(), None).unwrap()];
+        let stored = to_bytes(&fact).unwrap();
+        assert_eq!(stored[0], WITH_HOSPICE);
+        assert_eq!(from_bytes::<Fact>(&mut stored.clone()).unwrap(), fact);
+        assert_eq!(from_bytes::<FactHead>(&mut stored.clone()).unwrap(), FactHead::from(fact));
+        for end in 0..stored.len() {
+            assert!(from_bytes::<Fact>(&mut stored[..end].to_vec()).is_err(), "cut at {end}");
         }
     }
 

@@ -27,6 +27,7 @@ pub mod outbox;
 pub mod outcome_check;
 pub mod outgoing;
 pub mod payment_run;
+pub mod provider_visits;
 pub mod reading;
 pub mod reference_store;
 pub mod remit_answers;

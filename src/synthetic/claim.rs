@@ -31,8 +31,14 @@ pub(super) struct Claim {
     /// REF*G1.
     pub authorization_number: Option<String>,
     pub authorizations: Vec<Authorization>,
-    /// AMT*F5.
+    /// REF*9F.
+    pub referral_number: Option<String>,
+    /// AMT*F5, and value code FC of a hospital.
     pub patient_paid: Option<Money>,
+    /// What of it is the patient's (PR-142).
+    pub share_of_cost: Money,
+    /// What another payer paid (2320 AMT*D) of the only line.
+    pub prior_payment: Option<Money>,
     pub lines: Vec<Line>,
 }
 
@@ -146,6 +152,8 @@ pub(super) struct Authorization {
     pub units: u32,
     pub unit_basis: &'static str,
     pub units_used: u32,
+    /// Named by REF*9F.
+    pub is_referral: bool,
     /// The day of an admission, when the payer was told of it.
     pub notified_on: Option<NaiveDate>,
 }
@@ -229,11 +237,24 @@ impl Line {
     }
 }
 
+impl Decision {
+    /// Takes as much of `left` off what is paid as it holds.
+    fn take_off(&mut self, reason: &'static str, left: &mut Money) {
+        let taken = self.paid.min(*left);
+        if !taken.is_zero() {
+            self.adjustments.push((reason, taken));
+        }
+        self.paid -= taken;
+        *left -= taken;
+    }
+}
+
 impl Claim {
     /// Fills in the lines' decisions. `subject` is the line the scenario is about, `units_left` what an
     /// authorization that runs short still grants it.
     pub(super) fn decided(mut self, subject: usize, units_left: u32) -> Claim {
         let effect = self.scenario.effect();
+        let (mut prior, mut of_patient) = (self.prior_payment.unwrap_or_default(), self.share_of_cost);
         for (number, line) in self.lines.iter_mut().enumerate() {
             let is_subject = number == subject;
             line.decision = match effect {
@@ -246,6 +267,9 @@ impl Claim {
                 Effect::Pended => line.unpaid(Outcome::Pended, None),
                 Effect::Recorded => line.unpaid(Outcome::Recorded, None),
             };
+            for (reason, left) in [("OA-23", &mut prior), ("PR-142", &mut of_patient)] {
+                line.decision.take_off(reason, left);
+            }
         }
         self
     }

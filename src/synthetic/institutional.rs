@@ -39,6 +39,7 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | AuthorizationCancelled
         | AuthorizationOtherProvider
         | AuthorizationOtherCode
+        | AuthorizationForeign
         | AuthorizationExpired => {
             let procedure = visit.draw.pick(LISTED_PROCEDURES);
             listed(visit, scenario, &procedure, 1)
@@ -48,7 +49,7 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
             listed(visit, scenario, &LISTED_THERAPY, units)
         }
         AuthorizationUnitsShort | AuthorizationUsedUp => listed(visit, scenario, &LISTED_THERAPY, 4),
-        InpatientCaseRate if may_deliver(&visit) => delivery(visit),
+        InpatientCaseRate if may_deliver(&visit) => delivery(visit, InpatientCaseRate),
         InpatientPerDiem | InpatientCaseRate => inpatient(visit, InpatientPerDiem),
         EmergencyAdmission => inpatient(visit, EmergencyAdmission),
         WrongSex => beside_a_visit(visit, scenario, &FOR_WOMEN),
@@ -60,10 +61,49 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
             None => outpatient(visit, scenario),
         },
         ProcedureMissing => procedure_missing(visit),
+        IncludedInCase => delivery(visit, IncludedInCase),
+        EstimateBilled | HospitalPatientPaid => with_amount(visit, scenario),
         SeveralMonths => several_months(visit),
         ConditionOnAdmission | StayUnauthorized | OtherLevelOfCare | NoticeLate => inpatient(visit, scenario),
         PairedProcedure | PartedPair | UnitsOfLine | UnitsOfDay => under_coding_edits(visit, scenario),
-        Outpatient
+        FamilyPlanning
+        | UrgentCare
+        | Termination
+        | Assault
+        | Infection
+        | Prenatal
+        | MinorConsent
+        | HivTest
+        | WrapMissing
+        | ReferralMissing
+        | ReferralUnknown
+        | ReferralRefused
+        | ReferralShort
+        | ConsultUnauthorized
+        | OpenConsult
+        | FollowUpUnauthorized
+        | HighLevelUnauthorized
+        | FollowUp
+        | HoursBeyondDay
+        | OtherPayerPaid
+        | WrongSpecialty
+        | ModifierMissing
+        | ModifierForbidden
+        | OtherDiagnosis
+        | UnitsRestricted
+        | UnitsOfDayRestricted
+        | UnitsCut
+        | ForReview
+        | OnlyTold
+        | ShareOfCostPaid
+        | ShareOfCostDiffers
+        | ShareOfCostUnsaid
+        | SameLine
+        | SuspectDuplicate
+        | DelayRefused
+        | DelayExcused
+        | CapitatedGroup
+        | Outpatient
         | OfficeVisit
         | Therapy
         | SpecialistConsult
@@ -247,17 +287,30 @@ fn inpatient(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
     visit.claim(scenario, Role::Attending, setting, diagnoses, lines, subject)
 }
 
-/// Routine delivery: exempt from authorization, paid by the case (DOMAIN C3).
-fn delivery(mut visit: Visit<'_>) -> Claim {
+/// An estimate of what the patient owes, or what a patient paid who owes nothing.
+fn with_amount(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
+    let dollars = 10 + i64::try_from(visit.draw.below(20)).unwrap_or(0);
+    Claim {
+        patient_paid: Some(Money::from_cents(dollars * 100)),
+        ..outpatient(visit, scenario)
+    }
+}
+
+/// Routine delivery: exempt from authorization, paid by the case (DOMAIN C3). What stands behind the first
+/// line of the room is included in it.
+fn delivery(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
     let days = visit.units(2);
     let setting = stay_setting(&visit, StayKind::Delivery, days);
-    let lines = vec![
+    let mut lines = vec![
         revenue_line(&mut visit, MATERNITY_ROOM, days),
         revenue_line(&mut visit, PHARMACY, 1),
         revenue_line(&mut visit, DELIVERY_ROOM, 1),
     ];
+    if scenario == Scenario::IncludedInCase {
+        lines.push(revenue_line(&mut visit, MATERNITY_ROOM, 1));
+    }
     let diagnoses = vec![DELIVERY_DIAGNOSIS, DELIVERY_OUTCOME];
-    visit.claim(Scenario::InpatientCaseRate, Role::Attending, setting, diagnoses, lines, Subject::default())
+    visit.claim(scenario, Role::Attending, setting, diagnoses, lines, Subject::line(3))
 }
 
 /// A woman of 22 to 44 on the day.

@@ -68,23 +68,25 @@ impl<'a> Maker<'a> {
             Purpose::Chargeable => defect(self.recipe, form, of_form),
             Purpose::Reporting => None,
         };
-        if defect.is_some_and(|defect| defect.scenario == Scenario::Duplicate) {
-            self.duplicate(place)
-        } else {
-            made(self.visit(place, defect))
+        match defect.map(|defect| defect.scenario) {
+            Some(scenario @ (Scenario::Duplicate | Scenario::SuspectDuplicate)) => self.duplicate(place, scenario),
+            Some(_) | None => made(self.visit(place, defect)),
         }
     }
 
-    /// The last sound claim before this one, sent again under another control number.
-    fn duplicate(&self, place: Place) -> Claim {
+    /// The last sound claim before this one, sent again under another control number; a suspect asks more.
+    fn duplicate(&self, place: Place, scenario: Scenario) -> Claim {
         let original = (0..place.of_form)
             .rev()
             .find(|earlier| defect(self.recipe, place.form, *earlier).is_none())
             .unwrap_or(0);
-        let original = made(self.visit(self.plan.place(place.form, original), None));
+        let mut original = made(self.visit(self.plan.place(place.form, original), None));
+        if scenario == Scenario::SuspectDuplicate {
+            original.lines.iter_mut().for_each(|line| line.charge += Money::from_cents(700));
+        }
         Claim {
             place,
-            scenario: Scenario::Duplicate,
+            scenario,
             stem: self.stem(place),
             authorizations: Vec::new(),
             ..original
@@ -108,7 +110,7 @@ impl<'a> Maker<'a> {
         // Beyond every filing limit here, and again a day that only this claim of the member has.
         let late_date = self.recipe.days_before(415 + day);
         let date = match defect.map(|defect| defect.scenario) {
-            Some(Scenario::LateClaim | Scenario::DelayUnproved) => late_date,
+            Some(Scenario::LateClaim | Scenario::DelayUnproved | Scenario::DelayRefused | Scenario::DelayExcused) => late_date,
             Some(Scenario::FutureDate) => self.recipe.anchor().checked_add_days(Days::new(3 * 365 + day)).unwrap_or(NaiveDate::MAX),
             Some(_) | None => self.recipe.days_before(day),
         };
@@ -228,6 +230,7 @@ impl Visit<'_> {
             units,
             unit_basis: "unit",
             units_used: 0,
+            is_referral: false,
             notified_on: None,
         }
     }
@@ -254,6 +257,10 @@ impl Visit<'_> {
             Grant::OutsideDates => Authorization {
                 service_from: self.recipe.days_before(400),
                 service_to: self.recipe.days_before(200),
+                ..own
+            },
+            Grant::OtherMember => Authorization {
+                cin: unknown_cin(self.recipe, Membership::of(self.recipe), self.place.of_all),
                 ..own
             },
             Grant::UnitsShort => Authorization { units: units_left, ..own },
@@ -295,7 +302,10 @@ impl Visit<'_> {
             diagnoses,
             authorization_number: subject.authorization.0,
             authorizations: subject.authorization.1,
+            referral_number: None,
             patient_paid: None,
+            share_of_cost: Money::ZERO,
+            prior_payment: None,
             lines,
         }
         .decided(subject.line, subject.units_left)

@@ -6,7 +6,9 @@ use super::draw::{Draw, Stream};
 use super::plan::{Place, visit_day};
 use super::recipe::Recipe;
 use super::scenario::{Defect, MemberClass, Scenario, rotation};
+use super::special::SHARE_OF_COST;
 use crate::ids::Form;
+use crate::money::Money;
 
 /// A made-up person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(super) struct Member {
     pub death_date: Option<NaiveDate>,
     /// Covered by another payer too.
     pub is_insured: bool,
+    /// A month.
+    pub share_of_cost: Money,
 }
 
 /// City and five-digit ZIP in Orange County.
@@ -107,7 +111,7 @@ impl Membership {
         Membership {
             regular: (recipe.claims() / 3).clamp(REGULAR_MEMBERS_MIN, REGULAR_MEMBERS_MAX),
             // Enough that none comes near the days that keep its claims apart.
-            per_scenario: occurrences.min(4_000).max(occurrences.div_ceil(100)),
+            per_scenario: occurrences.min(50_000).max(occurrences.div_ceil(100)),
         }
     }
 
@@ -165,9 +169,10 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
     let age_days = if is_child {
         3 * 366 + draw.below(13 * 365)
     } else {
-        22 * 366 + draw.below(42 * 365)
+        22 * 366 + draw.below(if class == MemberClass::Mother { 18 } else { 42 } * 365)
     };
     let sex = match (class, draw.one_in(2)) {
+        (MemberClass::Mother, _) => "F",
         (MemberClass::Male, _) | (_, true) => "M",
         (_, false) => "F",
     };
@@ -176,6 +181,9 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
         MemberClass::Capitated => "FCHS",
         MemberClass::Delegated => "CHOC",
         MemberClass::Unassigned => "NEWNET",
+        MemberClass::OfGroup => "AMVI",
+        MemberClass::Assigned => "CCN",
+        MemberClass::Direct => "COD",
         MemberClass::Regular
         | MemberClass::NotYetCovered
         | MemberClass::NoLongerCovered
@@ -183,6 +191,9 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
         | MemberClass::Deceased
         | MemberClass::Insured
         | MemberClass::Male
+        | MemberClass::Mother
+        | MemberClass::Sharing
+        | MemberClass::Consenting
         | MemberClass::Adult => own_network,
     };
     let birth_date = recipe.days_before(age_days);
@@ -194,11 +205,16 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
         sex,
         house: 1 + draw.below(9_800),
         town: draw.pick(TOWNS),
-        aid_code: if is_child { "P5" } else { "M1" },
+        aid_code: match class {
+            MemberClass::Consenting => "7M",
+            _ if is_child => "P5",
+            _ => "M1",
+        },
         network,
         pcp: (network != "COD").then(|| draw.below(primary_care_providers(recipe))),
         coverage: coverage(recipe, class, birth_date, &mut draw),
         is_insured: class == MemberClass::Insured,
+        share_of_cost: if class == MemberClass::Sharing { SHARE_OF_COST } else { Money::ZERO },
         death_date: (class == MemberClass::Deceased).then(|| recipe.days_before(200 + draw.below(150))),
     }
 }
@@ -223,6 +239,12 @@ fn coverage(recipe: &Recipe, class: MemberClass, birth_date: NaiveDate, draw: &m
         | MemberClass::Insured
         | MemberClass::Male
         | MemberClass::Adult
+        | MemberClass::Mother
+        | MemberClass::Sharing
+        | MemberClass::Consenting
+        | MemberClass::Assigned
+        | MemberClass::Direct
+        | MemberClass::OfGroup
         | MemberClass::Capitated
         | MemberClass::Delegated
         | MemberClass::Unassigned => vec![(since, None)],

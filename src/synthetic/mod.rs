@@ -19,6 +19,7 @@ mod reference;
 mod restricted;
 mod scenario;
 mod services;
+mod special;
 #[cfg(test)]
 mod tests;
 mod wire;

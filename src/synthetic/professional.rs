@@ -10,6 +10,7 @@ use super::services::{
     ANCILLARIES, CONSULT, DIAGNOSES, DRUG, EMERGENCY_DIAGNOSES, EMERGENCY_PROCEDURE, EMERGENCY_VISITS, FOR_NEWBORNS, FOR_WOMEN, INJECTION, LISTED_PROCEDURES,
     LISTED_THERAPY, MANUAL_THERAPY, NOT_AT_HOME, NOT_COVERED, PROCEDURE_DIAGNOSES, Procedure, THERAPY, UNPRICED, VISITS,
 };
+use super::special;
 use crate::money::Money;
 
 const OFFICE: Setting = Setting::Office { place: "11" };
@@ -39,6 +40,7 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | AuthorizationCancelled
         | AuthorizationOtherProvider
         | AuthorizationOtherCode
+        | AuthorizationForeign
         | AuthorizationExpired => {
             let procedure = visit.draw.pick(LISTED_PROCEDURES);
             listed(visit, scenario, &procedure, 1)
@@ -68,10 +70,44 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | MutuallyExclusive
         | OtherAidCode
         | OutOfNetwork
+        | WrongSpecialty
+        | ModifierMissing
+        | ModifierForbidden
+        | OtherDiagnosis
+        | UnitsRestricted
+        | UnitsOfDayRestricted
+        | UnitsCut
+        | ForReview
+        | OnlyTold
         | NotOnSchedule => restricted(visit, scenario),
+        ShareOfCostPaid | ShareOfCostDiffers | ShareOfCostUnsaid => special::share_of_cost(visit, scenario),
+        SameLine => same_line(visit),
         PairedProcedure | PartedPair | UnitsOfLine | UnitsOfDay => under_coding_edits(visit, scenario),
         AbsentDiagnosis => absent_diagnosis(visit),
         PatientPaid => patient_paid(visit),
+        FamilyPlanning
+        | UrgentCare
+        | Termination
+        | Assault
+        | Infection
+        | Prenatal
+        | MinorConsent
+        | HivTest
+        | WrapMissing
+        | ReferralMissing
+        | ReferralUnknown
+        | ReferralRefused
+        | ReferralShort
+        | ConsultUnauthorized
+        | OpenConsult
+        | FollowUpUnauthorized
+        | HighLevelUnauthorized
+        | FollowUp
+        | HoursBeyondDay
+        | OtherPayerPaid => match special::made(visit.clone(), scenario) {
+            Some(claim) => claim,
+            None => office_visit(visit, scenario, 1),
+        },
         OfficeVisit
         | Outpatient
         | InpatientPerDiem
@@ -97,6 +133,7 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | FutureDate
         | LateClaim
         | Duplicate
+        | SuspectDuplicate
         | BeforeCoverage
         | AfterCoverage
         | CoverageGap
@@ -104,6 +141,12 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | BirthDateDiffers
         | OtherCoverage
         | DelayUnproved
+        | DelayRefused
+        | DelayExcused
+        | CapitatedGroup
+        | IncludedInCase
+        | EstimateBilled
+        | HospitalPatientPaid
         | NetworkResponsible
         | Forwarded
         | OutsideNetwork
@@ -244,10 +287,14 @@ fn restricted(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
     if company == Company::Alone || (company == Company::Any && visit.draw.one_in(2)) {
         lines.clear();
     }
-    lines.extend(restricted.map(|restricted| visit.line(&restricted.procedure, 1).with_modifier(restricted.modifier)));
+    lines.extend(restricted.map(|restricted| visit.line(&restricted.procedure, restricted.units).with_modifier(restricted.modifier)));
     let last = lines.len().saturating_sub(1);
     let role = family_doctor(&mut visit);
-    visit.claim(scenario, role, OFFICE, diagnoses, lines, Subject::line(last))
+    let subject = Subject {
+        units_left: 2,
+        ..Subject::line(last)
+    };
+    visit.claim(scenario, role, OFFICE, diagnoses, lines, subject)
 }
 
 /// Services of an NCCI pair, or more units than are believed.
@@ -256,6 +303,15 @@ fn under_coding_edits(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
     let diagnoses = visit.several(DIAGNOSES, 1);
     let role = family_doctor(&mut visit);
     visit.claim(scenario, role, OFFICE, diagnoses, lines, subject)
+}
+
+/// A visit whose last line is billed twice.
+fn same_line(mut visit: Visit<'_>) -> Claim {
+    let (diagnoses, mut lines) = visit_lines(&mut visit, 2);
+    lines.extend(lines.last().cloned());
+    let last = lines.len() - 1;
+    let role = family_doctor(&mut visit);
+    visit.claim(Scenario::SameLine, role, OFFICE, diagnoses, lines, Subject::line(last))
 }
 
 fn absent_diagnosis(visit: Visit<'_>) -> Claim {

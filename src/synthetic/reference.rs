@@ -10,7 +10,7 @@ use super::members::{Member, Membership, member, primary_care_providers};
 use super::providers::{Organization, organization, organizations, primary_care, routing_number};
 use super::recipe::Recipe;
 use super::restricted::{COLUMN_ONE, COLUMN_TWO, FEW_OF_A_DAY, FEW_OF_A_LINE, NEEDS_PROCEDURE, RESTRICTED};
-use super::services::{FOR_NEWBORNS, FOR_WOMEN, NOT_AT_HOME, NOT_COVERED, REVENUE_SERVICES, listed_procedures, priced_procedures};
+use super::services::{FOR_NEWBORNS, FOR_WOMEN, NOT_AT_HOME, NOT_COVERED, REFERRED, REVENUE_SERVICES, WRAPPED, listed_procedures, priced_procedures};
 use crate::ids::Form;
 
 /// One CSV file of the reference data directory.
@@ -56,12 +56,12 @@ pub const REFERENCE_FILES: &[ReferenceFile] = &[
     },
     ReferenceFile {
         file_name: "authorizations.csv",
-        columns: "auth_number,cin,status,type,service_from,service_to,provider_npi,group_tin,code_from,code_to,modifier,units,unit_basis,units_used,notified_at",
+        columns: "auth_number,cin,status,type,service_from,service_to,provider_npi,group_tin,code_from,code_to,modifier,units,unit_basis,units_used,notified_at,referral",
         rows: authorizations,
     },
     ReferenceFile {
         file_name: "prior_auth_codes.csv",
-        columns: "code_from,code_to,modifier,line_of_business,effective_from,effective_to,requirement,note",
+        columns: "code_from,code_to,modifier,line_of_business,effective_from,effective_to,requirement,note,list",
         rows: prior_auth_codes,
     },
     ReferenceFile {
@@ -76,7 +76,7 @@ pub const REFERENCE_FILES: &[ReferenceFile] = &[
     },
     ReferenceFile {
         file_name: "networks.csv",
-        columns: "network,name,service_category,effective_from,effective_to,responsible,forward_to",
+        columns: "network,name,service_category,effective_from,effective_to,responsible,forward_to,carc,rarc",
         rows: networks,
     },
     ReferenceFile {
@@ -117,7 +117,7 @@ fn member_row(person: &Member, from: NaiveDate, to: Option<NaiveDate>) -> [Strin
         person.aid_code.to_string(),
         person.network.to_string(),
         person.pcp.map(|number| primary_care(number).0).unwrap_or_default(),
-        "0.00".to_string(),
+        person.share_of_cost.to_string(),
         iso(person.death_date),
         if person.is_insured { "yes" } else { "" }.to_string(),
         from.to_string(),
@@ -179,6 +179,7 @@ fn authorizations(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
                 &row.units_used.to_string(),
                 // Noon in California: within 24 hours of an admission at 8:15.
                 &row.notified_on.map(|day| format!("{day}T20:00:00Z")).unwrap_or_default(),
+                &row.is_referral.then(|| "yes".to_string()).unwrap_or_default(),
             ])?;
         }
     }
@@ -188,17 +189,20 @@ fn authorizations(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
 fn prior_auth_codes(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
     let since = in_force(recipe);
     for procedure in listed_procedures() {
-        out.write_record([procedure.code, procedure.code, "", "medi-cal", &since, "", "required", "synthetic"])?;
+        out.write_record([procedure.code, procedure.code, "", "medi-cal", &since, "", "required", "synthetic", ""])?;
+    }
+    for (procedure, list) in [(WRAPPED, "wrap"), (REFERRED, "referral")] {
+        out.write_record([procedure.code, procedure.code, "", "medi-cal", &since, "", "required", "synthetic", list])?;
     }
     // Scheduled admissions need one for the room.
-    out.write_record(["0120", "0120", "", "medi-cal", &since, "", "required", "synthetic"])?;
+    out.write_record(["0120", "0120", "", "medi-cal", &since, "", "required", "synthetic", ""])?;
     Ok(())
 }
 
 fn restrictions(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
     let since = in_force(recipe);
-    let mut row = |rule: &str, kind, code_type, code, params, carc, rarc| {
-        out.write_record([rule, kind, code_type, code, code, &since, "", params, "deny", "CO", carc, rarc])
+    let mut row = |rule: &str, kind, code_type, code, params, carc, rarc, action| {
+        out.write_record([rule, kind, code_type, code, code, &since, "", params, action, "CO", carc, rarc])
     };
     for (rule, kind, procedure, params, carc, rarc) in [
         ("SYN-SEX", "sex", &FOR_WOMEN, r#"{"sex":"F"}"#, "7", ""),
@@ -206,7 +210,7 @@ fn restrictions(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
         ("SYN-POS", "place_of_service", &NOT_AT_HOME, r#"{"allow":["11","22"]}"#, "5", "M77"),
         ("SYN-BENEFIT", "non_covered", &NOT_COVERED, "{}", "96", "N130"),
     ] {
-        row(rule, kind, "HCPCS", procedure.code, params, carc, rarc)?;
+        row(rule, kind, "HCPCS", procedure.code, params, carc, rarc, "deny")?;
     }
     for restricted in RESTRICTED {
         let rule = format!("SYN-{}", restricted.scenario.name().to_ascii_uppercase());
@@ -218,6 +222,7 @@ fn restrictions(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
             restricted.params,
             restricted.carc,
             restricted.rarc,
+            restricted.action,
         )?;
     }
     let params = r#"{"require_procedure":true}"#;
@@ -229,6 +234,7 @@ fn restrictions(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
         params,
         "16",
         "M20",
+        "deny",
     )?;
     Ok(())
 }
@@ -263,14 +269,15 @@ fn fee_schedule(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
 
 fn networks(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
     let since = in_force(recipe);
-    for (network, name, responsible, forward_to) in [
-        ("COD", "SYNTHETIC DIRECT", "plan", ""),
-        ("CCN", "SYNTHETIC COMMUNITY NETWORK", "plan", ""),
-        ("CHOC", "SYNTHETIC ALLIANCE", "network", "CHOC"),
-        ("FCHS", "SYNTHETIC FAMILY NETWORK", "network", ""),
+    for (network, name, responsible, forward_to, carc) in [
+        ("COD", "SYNTHETIC DIRECT", "plan", "", ""),
+        ("CCN", "SYNTHETIC COMMUNITY NETWORK", "plan", "", ""),
+        ("CHOC", "SYNTHETIC ALLIANCE", "network", "CHOC", ""),
+        ("FCHS", "SYNTHETIC FAMILY NETWORK", "network", "", ""),
+        ("AMVI", "SYNTHETIC CAPITATED GROUP", "network", "", "24"),
     ] {
         for category in ["professional", "hospital"] {
-            out.write_record([network, name, category, &since, "", responsible, forward_to])?;
+            out.write_record([network, name, category, &since, "", responsible, forward_to, carc, ""])?;
         }
     }
     Ok(())

@@ -13,8 +13,10 @@ pub(super) struct Restricted {
     pub company: Company,
     pub kind: &'static str,
     pub params: &'static str,
+    pub action: &'static str,
     pub carc: &'static str,
     pub rarc: &'static str,
+    pub units: u32,
 }
 
 /// What else the claim bills.
@@ -36,8 +38,10 @@ const fn row(scenario: Scenario, code: &'static str, kind: &'static str, params:
         company: Company::Any,
         kind,
         params,
+        action: "deny",
         carc,
         rarc,
+        units: 1,
     }
 }
 
@@ -61,6 +65,15 @@ pub(super) const RESTRICTED: &[Restricted] = &[
     row(Scenario::OtherAidCode, "X9112", "aid_code", r#"{"allow":["0Z"]}"#, "258", "N103"),
     // What else an organisation outside the network bills is denied too, for want of an authorization.
     beside(Company::Alone, row(Scenario::OutOfNetwork, "X9113", "out_of_network", "{}", "242", "")),
+    row(Scenario::WrongSpecialty, "X9119", "taxonomy", r#"{"allow_prefix":["2084"]}"#, "8", "N95"),
+    row(Scenario::ModifierMissing, "X9120", "modifier", r#"{"require_any":["TC"]}"#, "16", "N822"),
+    Restricted { modifier: "GC", ..row(Scenario::ModifierForbidden, "X9121", "modifier", r#"{"forbid":["GC"]}"#, "4", "N519") },
+    row(Scenario::OtherDiagnosis, "X9122", "diagnosis", r#"{"require_prefix":["Z99"]}"#, "11", "M76"),
+    Restricted { units: 3, ..row(Scenario::UnitsRestricted, "X9123", "units_per_line", r#"{"max":2}"#, "119", "M86") },
+    Restricted { units: 3, ..row(Scenario::UnitsOfDayRestricted, "X9124", "units_per_day", r#"{"max":2}"#, "119", "M86") },
+    Restricted { units: 3, action: "cut", ..row(Scenario::UnitsCut, "X9125", "units_per_line", r#"{"max":2}"#, "119", "M86") },
+    beside(Company::Alone, Restricted { action: "pend", ..row(Scenario::ForReview, "X9126", "non_covered", "{}", "96", "N130") }),
+    Restricted { action: "warn", ..row(Scenario::OnlyTold, "X9127", "non_covered", "{}", "96", "N130") },
     row(Scenario::WrongBillType, "X9114", "bill_type", r#"{"allow":["11x"]}"#, "282", "MA30"),
     row(Scenario::WrongPatientStatus, "X9115", "patient_status", r#"{"allow":["30"]}"#, "306", ""),
     row(Scenario::SeveralMonths, "X9116", "span", r#"{"within":"month"}"#, "267", "N74"),

@@ -98,6 +98,56 @@ scenarios! {
     Unpriced "unpriced", DeniesLine("CO-147"), Regular, Sound;
     PatientPaid "patient-paid", Priced, Regular, Sound;
 
+    /// An exempt service of the authorization list, by what the claim shows of it (DOMAIN C3).
+    FamilyPlanning "family-planning", Priced, Adult, Missing;
+    UrgentCare "urgent-care", Priced, Adult, Missing;
+    Termination "pregnancy-termination", Priced, Adult, Missing;
+    Assault "sexual-assault", Priced, Adult, Missing;
+    Infection "sexually-transmitted-disease", Priced, Adult, Missing;
+    Prenatal "basic-prenatal", Priced, Adult, Missing;
+    HivTest "hiv-testing", Priced, Adult, Missing;
+    MinorConsent "minor-consent", Priced, Consenting, Missing;
+    /// Its number is on file for somebody else.
+    AuthorizationForeign "authorization-foreign", DeniesLine("CO-197/M62"), Regular, OtherMember;
+    WrapMissing "wrap-missing", DeniesLine("CO-197"), Adult, Missing;
+    ReferralMissing "referral-missing", DeniesLine("CO-288/N475"), Adult, Missing;
+    ReferralUnknown "referral-unknown", DeniesLine("CO-288/N489"), Adult, Missing;
+    ReferralRefused "referral-refused", DeniesLine("CO-288/N630"), Adult, Denied;
+    ReferralShort "referral-short", CutsUnits("CO-287"), Adult, UnitsShort;
+    ConsultUnauthorized "consult-unauthorized", DeniesLine("CO-197"), Assigned, Missing;
+    /// By a member of the open network, without a primary care provider (DOMAIN C2 P6).
+    OpenConsult "open-consult", Priced, Direct, Missing;
+    FollowUpUnauthorized "follow-up-unauthorized", DeniesLine("CO-197"), Adult, Missing;
+    HighLevelUnauthorized "high-level-unauthorized", DeniesLine("CO-197"), Adult, Missing;
+    /// Under the authorization of the consult.
+    FollowUp "follow-up", Priced, Adult, Sound;
+    /// More therapy than a day has hours: paid, and told.
+    HoursBeyondDay "hours-beyond-day", Priced, Adult, Missing;
+    /// Another payer paid a part.
+    OtherPayerPaid "other-payer-paid", Priced, Insured, Sound;
+    ShareOfCostPaid "share-of-cost-paid", Priced, Sharing, Sound;
+    ShareOfCostDiffers "share-of-cost-differs", Priced, Sharing, Sound;
+    ShareOfCostUnsaid "share-of-cost-unsaid", Priced, Sharing, Sound;
+    SameLine "same-line", DeniesLine("OA-18"), Regular, Sound;
+    /// An earlier claim again with higher charges.
+    SuspectDuplicate "suspect-duplicate", Pended, Regular, Sound;
+    /// A delay reason that the payer does not take, and one that it does, with its note.
+    DelayRefused "delay-refused", DeniesClaim("CO-29/N892"), Regular, Sound;
+    DelayExcused "delay-excused", Priced, Regular, Sound;
+    CapitatedGroup "capitated-group", DeniesClaim("CO-24"), OfGroup, Sound;
+    IncludedInCase "included-in-case", DeniesLine("CO-97/M80"), Mother, Sound;
+    EstimateBilled "estimate-billed", Priced, Regular, Sound;
+    HospitalPatientPaid "hospital-patient-paid", Priced, Regular, Sound;
+    WrongSpecialty "wrong-specialty", DeniesLine("CO-8/N95"), Regular, Sound;
+    ModifierMissing "modifier-missing", DeniesLine("CO-16/N822"), Regular, Sound;
+    ModifierForbidden "modifier-forbidden", DeniesLine("CO-4/N519"), Regular, Sound;
+    OtherDiagnosis "other-diagnosis", DeniesLine("CO-11/M76"), Regular, Sound;
+    UnitsRestricted "units-restricted", DeniesLine("CO-119/M86"), Regular, Sound;
+    UnitsOfDayRestricted "units-of-day-restricted", DeniesLine("CO-119/M86"), Regular, Sound;
+    UnitsCut "units-cut", CutsUnits("CO-119/M86"), Regular, Sound;
+    /// Rows that send a line to a person, and that only tell.
+    ForReview "for-review", Pended, Regular, Sound;
+    OnlyTold "only-told", Priced, Regular, Sound;
     ReferrerMissing "referrer-missing", DeniesLine("CO-183/N286"), Regular, Sound;
     DrugCodeMissing "drug-code-missing", DeniesLine("CO-16/M119"), Regular, Sound;
     DescriptionMissing "description-missing", DeniesLine("CO-16/N350"), Regular, Sound;
@@ -168,6 +218,18 @@ pub(super) enum MemberClass {
     Delegated,
     /// In a network without a row in `networks.csv`.
     Unassigned,
+    /// In a network that is paid by the head.
+    OfGroup,
+    /// A woman who may have a child.
+    Mother,
+    /// Owes a share of cost each month.
+    Sharing,
+    /// Under an aid code for what minors may consent to.
+    Consenting,
+    /// In a network where everybody has a primary care provider.
+    Assigned,
+    /// In the network where nobody has one.
+    Direct,
 }
 
 /// The authorization behind a claim that needs one (DOMAIN C4).
@@ -179,6 +241,7 @@ pub(super) enum Grant {
     Denied,
     Cancelled,
     OtherProvider,
+    OtherMember,
     OtherCode,
     OutsideDates,
     UnitsShort,
@@ -247,6 +310,44 @@ const PROFESSIONAL: &[Scenario] = &[
     Scenario::ReplacementOfNothing,
     Scenario::VoidOfNothing,
     Scenario::OutsideNetwork,
+    Scenario::FamilyPlanning,
+    Scenario::AuthorizationForeign,
+    Scenario::WrongSpecialty,
+    Scenario::ShareOfCostPaid,
+    Scenario::UrgentCare,
+    Scenario::ReferralMissing,
+    Scenario::SuspectDuplicate,
+    Scenario::ModifierMissing,
+    Scenario::Termination,
+    Scenario::DelayRefused,
+    Scenario::ConsultUnauthorized,
+    Scenario::OpenConsult,
+    Scenario::ShareOfCostDiffers,
+    Scenario::Assault,
+    Scenario::ModifierForbidden,
+    Scenario::ReferralUnknown,
+    Scenario::CapitatedGroup,
+    Scenario::Infection,
+    Scenario::SameLine,
+    Scenario::OtherDiagnosis,
+    Scenario::WrapMissing,
+    Scenario::Prenatal,
+    Scenario::DelayExcused,
+    Scenario::OtherPayerPaid,
+    Scenario::ReferralRefused,
+    Scenario::HivTest,
+    Scenario::UnitsRestricted,
+    Scenario::FollowUpUnauthorized,
+    Scenario::ShareOfCostUnsaid,
+    Scenario::MinorConsent,
+    Scenario::UnitsOfDayRestricted,
+    Scenario::ReferralShort,
+    Scenario::HighLevelUnauthorized,
+    Scenario::UnitsCut,
+    Scenario::FollowUp,
+    Scenario::ForReview,
+    Scenario::HoursBeyondDay,
+    Scenario::OnlyTold,
 ];
 
 /// Defects of institutional claims, in the order they take turns.
@@ -296,6 +397,11 @@ const INSTITUTIONAL: &[Scenario] = &[
     Scenario::StayUnauthorized,
     Scenario::OtherLevelOfCare,
     Scenario::NoticeLate,
+    Scenario::AuthorizationForeign,
+    Scenario::IncludedInCase,
+    Scenario::EstimateBilled,
+    Scenario::CapitatedGroup,
+    Scenario::HospitalPatientPaid,
 ];
 
 /// The defects that take turns in a form.
@@ -343,7 +449,7 @@ mod tests {
     fn defects_are_as_many_as_asked_and_take_turns() {
         let recipe = Recipe::new(Mix::Professional, 1_000, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
         let defects: Vec<Defect> = (0..1_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
-        assert_eq!((defects.len(), PROFESSIONAL.len()), (100, 56));
+        assert_eq!((defects.len(), PROFESSIONAL.len()), (100, 94));
         for scenario in PROFESSIONAL {
             let occurrences: Vec<u64> = defects
                 .iter()

@@ -39,12 +39,16 @@ const fn laboratory(code: &'static str, fee_cents: i64, revenue: &'static str) -
     }
 }
 
+/// A first visit and a later one: by a specialist, a consult and its follow-up (DOMAIN C2 P3, P4).
+pub(super) const FIRST_VISIT: Procedure = procedure("99203", 10155, "0510");
+pub(super) const LATER_VISIT: Procedure = procedure("99213", 7240, "0510");
+
 /// Office visits; billed with modifier 25 beside a procedure.
 pub(super) const VISITS: &[Procedure] = &[
     procedure("99202", 6750, "0510"),
-    procedure("99203", 10155, "0510"),
+    FIRST_VISIT,
     procedure("99212", 4310, "0510"),
-    procedure("99213", 7240, "0510"),
+    LATER_VISIT,
     procedure("99214", 12205, "0510"),
 ];
 
@@ -77,6 +81,15 @@ pub(super) const LISTED_PROCEDURES: &[Procedure] = &[
     procedure("64483", 21045, "0361"),
     procedure("95810", 61230, "0740"),
 ];
+
+/// On the authorization list, for claims that show an exempt service (DOMAIN C3).
+pub(super) const EXEMPTED: Procedure = procedure("X9301", 6_000, "0510");
+pub(super) const HIV_TEST: Procedure = laboratory("87389", 2_410, "0302");
+/// Listed for an authorization of its own kind, and for a referral.
+pub(super) const WRAPPED: Procedure = procedure("X9302", 4_500, "0510");
+pub(super) const REFERRED: Procedure = procedure("X9303", 5_500, "0510");
+/// A visit of the highest level, which needs an authorization where a specialist bills it (DOMAIN C2 P5).
+pub(super) const HIGH_LEVEL_VISIT: Procedure = procedure("99215", 17_110, "0510");
 
 /// The initial consult of a specialist, which needs an authorization (DOMAIN C2 P3).
 pub(super) const CONSULT: Procedure = procedure("99204", 15360, "0510");
@@ -116,6 +129,11 @@ pub(super) fn priced_procedures() -> impl Iterator<Item = (&'static Procedure, &
         &FOR_NEWBORNS,
         &NOT_AT_HOME,
         &NOT_COVERED,
+        &EXEMPTED,
+        &HIV_TEST,
+        &WRAPPED,
+        &REFERRED,
+        &HIGH_LEVEL_VISIT,
     ];
     VISITS
         .iter()
@@ -128,7 +146,7 @@ pub(super) fn priced_procedures() -> impl Iterator<Item = (&'static Procedure, &
 
 /// The procedures of `prior_auth_codes.csv`.
 pub(super) fn listed_procedures() -> impl Iterator<Item = &'static Procedure> {
-    LISTED_PROCEDURES.iter().chain([&LISTED_THERAPY, &EMERGENCY_PROCEDURE])
+    LISTED_PROCEDURES.iter().chain([&LISTED_THERAPY, &EMERGENCY_PROCEDURE, &EXEMPTED, &HIV_TEST])
 }
 
 /// How a revenue code without a procedure is priced.

@@ -16,6 +16,7 @@ use super::recipe::{Mix, Recipe};
 use super::scenario::Scenario;
 use super::services::{DELIVERY_DIAGNOSIS, DELIVERY_GROUP, DELIVERY_OUTCOME, DELIVERY_PROCEDURE, DRUG, DRUG_NDC};
 use crate::ids::{ClaimId, FileDigest, Form, PayerClaimNumber};
+use crate::money::Money;
 use crate::text_form::ccyymmdd;
 use crate::x12::writer::SegmentWriter;
 
@@ -229,10 +230,11 @@ impl<W: Write> File<'_, W> {
             open.organization = Some(claim.organization.clone());
             open.subscriber = None;
         }
-        if open.subscriber.as_ref() != Some(&claim.member_id) {
+        // Who pays first is said of the subscriber, so a claim with another payer has a level of its own.
+        if open.subscriber.as_ref() != Some(&claim.member_id) || claim.prior_payment.is_some() {
             open.levels += 1;
-            self.subscriber(&claim.member, &claim.member_id, open.levels, open.billing_level);
-            open.subscriber = Some(claim.member_id.clone());
+            self.subscriber(claim, open.levels, open.billing_level);
+            open.subscriber = Some(claim.member_id.clone()).filter(|_| claim.prior_payment.is_none());
         }
         match &claim.setting {
             Setting::Office { place } => self.professional(claim, place),
@@ -253,10 +255,12 @@ impl<W: Write> File<'_, W> {
     }
 
     /// Loops 2000B, 2010BA and 2010BB.
-    fn subscriber(&mut self, member: &Member, member_id: &str, level: u64, billing_level: u64) {
+    fn subscriber(&mut self, claim: &Claim, level: u64, billing_level: u64) {
+        let (member, member_id) = (&claim.member, &claim.member_id);
+        let turn = if claim.prior_payment.is_some() { "S" } else { "P" };
         self.x12
             .segment(&["HL", &level.to_string(), &billing_level.to_string(), "22", "0"])
-            .segment(&["SBR", "P", "18", "", "", "", "", "", "", "MC"])
+            .segment(&["SBR", turn, "18", "", "", "", "", "", "", "MC"])
             .segment(&["NM1", "IL", "1", member.last_name, member.first_name, "", "", "", "MI", member_id])
             .segment(&["N3", &format!("{} TEST AVE", member.house)])
             .segment(&["N4", member.town.city, "CA", member.town.zip])
@@ -269,12 +273,10 @@ impl<W: Write> File<'_, W> {
         let qualifier = if claim.scenario == Scenario::FacilityQualifier { "A" } else { "B" };
         let facility = self.x12.composite(&[place, qualifier, claim.frequency]);
         let start: [&str; 10] = ["CLM", &claim.control_number(), &claim.charge().to_x12(), "", "", &facility, "Y", "A", "Y", "Y"];
-        if claim.scenario == Scenario::DelayUnproved {
-            // CLM20.
-            self.x12.segment(&start.into_iter().chain([""; 10]).chain(["7"]).collect::<Vec<_>>());
-        } else {
-            self.x12.segment(&start);
-        }
+        match delay_reason(claim.scenario) {
+            Some(code) => self.x12.segment(&start.into_iter().chain([""; 10]).chain([code]).collect::<Vec<_>>()),
+            None => self.x12.segment(&start),
+        };
         if let Some(amount) = claim.patient_paid {
             self.x12.segment(&["AMT", "F5", &amount.to_x12()]);
         }
@@ -283,12 +285,18 @@ impl<W: Write> File<'_, W> {
             self.x12.segment(&["REF", "X4", &format!("05D{:07}", 1_000_000 + claim.organization.number)]);
         }
         self.x12.segment(&["REF", "D9", &format!("T{}", claim.stem)]);
+        if claim.scenario == Scenario::DelayExcused {
+            self.x12.segment(&["NTE", "ADD", "PROOF OF ELIGIBILITY CAME LATE"]);
+        }
         let diagnoses: Vec<String> = (claim.diagnoses.iter().enumerate())
             .map(|(place, code)| self.x12.composite(&[if place == 0 { "ABK" } else { "ABF" }, code]))
             .collect();
         self.x12
             .segment(&["HI"].into_iter().chain(diagnoses.iter().map(String::as_str)).collect::<Vec<_>>());
         self.practitioner("82", "PE", &claim.practitioner);
+        if let Some(paid) = claim.prior_payment {
+            self.other_payer(&claim.member, paid);
+        }
         for (number, line) in (1..).zip(&claim.lines) {
             self.professional_line(claim, number, line);
         }
@@ -307,6 +315,24 @@ impl<W: Write> File<'_, W> {
             let unit = self.x12.composite(&["ML"]);
             self.x12.segment(&["LIN", "", "N4", DRUG_NDC]).segment(&["CTP", "", "", "", "1", &unit]);
         }
+        if let Some(paid) = claim.prior_payment {
+            // Loop 2430: the rest of the charge is the patient's to that payer.
+            let left = (line.charge - paid).to_x12();
+            self.x12
+                .segment(&["SVD", OTHER_PAYER, &paid.to_x12(), &service, "", &line.units.to_string()])
+                .segment(&["CAS", "PR", "1", &left])
+                .segment(&["DTP", "573", "D8", &ccyymmdd(line.date)]);
+        }
+    }
+
+    /// Loops 2320, 2330A and 2330B.
+    fn other_payer(&mut self, member: &Member, paid: Money) {
+        self.x12
+            .segment(&["SBR", "P", "18", "", "", "", "", "", "", "CI"])
+            .segment(&["AMT", "D", &paid.to_x12()])
+            .segment(&["OI", "", "", "Y", "", "", "Y"])
+            .segment(&["NM1", "IL", "1", member.last_name, member.first_name, "", "", "", "MI", "SAMPLE0001"])
+            .segment(&["NM1", "PR", "2", "SAMPLE INSURANCE", "", "", "", "", "PI", OTHER_PAYER]);
     }
 
     /// Loops 2300, 2310A and 2400 of 837I.
@@ -328,6 +354,9 @@ impl<W: Write> File<'_, W> {
             self.x12.segment(&["DTP", "435", "DT", &format!("{}0815", ccyymmdd(stay.from))]);
         }
         self.x12.segment(&["CL1", admission_type(stay.kind), "1", "01"]);
+        if let Some(estimate) = claim.patient_paid.filter(|_| claim.scenario == Scenario::EstimateBilled) {
+            self.x12.segment(&["AMT", "F3", &estimate.to_x12()]);
+        }
         self.references(claim);
         self.x12.segment(&["REF", "D9", &format!("T{}", claim.stem)]);
         self.hospital_codes(claim, stay);
@@ -374,6 +403,9 @@ impl<W: Write> File<'_, W> {
             self.x12
                 .segment(&["HI", &self.x12.composite(&["BBR", DELIVERY_PROCEDURE, "D8", &ccyymmdd(stay.from)])]);
         }
+        if let Some(paid) = claim.patient_paid.filter(|_| claim.scenario == Scenario::HospitalPatientPaid) {
+            self.x12.segment(&["HI", &self.x12.composite(&["BE", "FC", "", "", &paid.to_x12()])]);
+        }
         if inpatient {
             let days = (stay.through - stay.from).num_days().to_string();
             self.x12.segment(&["HI", &self.x12.composite(&["BE", "80", "", "", &days])]);
@@ -396,6 +428,9 @@ impl<W: Write> File<'_, W> {
         if let Some(number) = &claim.original_number {
             self.x12.segment(&["REF", "F8", number]);
         }
+        if let Some(number) = &claim.referral_number {
+            self.x12.segment(&["REF", "9F", number]);
+        }
         if let Some(number) = &claim.authorization_number {
             self.x12.segment(&["REF", "G1", number]);
         }
@@ -416,6 +451,19 @@ impl<W: Write> File<'_, W> {
                 &practitioner.npi,
             ])
             .segment(&["PRV", role, "PXC", practitioner.taxonomy]);
+    }
+}
+
+/// The id of the payer before us.
+const OTHER_PAYER: &str = "SAMPLE01";
+
+/// CLM20.
+fn delay_reason(scenario: Scenario) -> Option<&'static str> {
+    match scenario {
+        Scenario::DelayUnproved => Some("7"),
+        Scenario::DelayRefused => Some("9"),
+        Scenario::DelayExcused => Some("1"),
+        _ => None,
     }
 }
 

@@ -59,6 +59,7 @@ fn every_command_speaks_json() {
         format!("refdata load {reference} --dry-run"),
         format!("refdata load {reference}"),
         "refdata status".to_string(),
+        "signals upcoding".to_string(),
         "rules check".to_string(),
         format!("rules check {}", repository("config/rules")),
         format!("rules test --examples {}", repository("fixtures/rules")),

@@ -14,7 +14,7 @@ use crate::money::Money;
 use crate::phi::Phi;
 use crate::tables::csv_table::{LoadError, Problem, TableDigest, columns, error_at, parse_yes_no, read_rows, vocabulary};
 
-columns! { "members.csv": cin, birth_date, sex, eligible_from, eligible_to, aid_code, network, pcp_npi, share_of_cost, death_date, other_coverage, added_on;; ohc_code }
+columns! { "members.csv": cin, birth_date, sex, eligible_from, eligible_to, aid_code, network, pcp_npi, share_of_cost, death_date, other_coverage, added_on;; ohc_code, hospice }
 
 vocabulary! {
     /// DMG03.
@@ -54,8 +54,12 @@ struct SegmentRow {
     aid_code: [u8; 2],
     /// 0: none.
     ohc_code: u8,
-    other_coverage: bool,
+    flags: u8,
 }
+
+/// Bits of [`SegmentRow::flags`].
+const OTHER_COVERAGE: u8 = 1;
+const HOSPICE: u8 = 2;
 
 /// A member as looked up.
 #[derive(Clone, Copy)]
@@ -84,6 +88,8 @@ pub struct Coverage {
     pub other_coverage_code: Option<OhcCode>,
     /// When the plan learned of the segment (retroactive eligibility, DOMAIN B2 E4).
     pub added_on: Option<NaiveDate>,
+    /// The member has elected a hospice (DOMAIN D2).
+    pub is_in_hospice: bool,
 }
 
 impl Coverage {
@@ -215,9 +221,10 @@ impl SegmentRow {
             network: usize::from(self.network).checked_sub(1).and_then(|place| networks.get(place)).copied(),
             pcp_npi: self.pcp.get(),
             share_of_cost: Money::from_cents(i64::from(self.share_of_cost_cents)),
-            has_other_coverage: self.other_coverage,
+            has_other_coverage: self.flags & OTHER_COVERAGE != 0,
             other_coverage_code: OhcCode::parse(&[self.ohc_code]).ok(),
             added_on: self.added_on.get(),
+            is_in_hospice: self.flags & HOSPICE != 0,
         }
     }
 }
@@ -268,9 +275,15 @@ fn read_row(row: &Row<'_>, networks: &mut Vec<NetworkId>) -> Result<(CinKey, Mem
                 _ => None,
             })?
             .unwrap_or(0),
-        other_coverage: row.optional(Column::other_coverage, "yes or no", parse_yes_no)?.unwrap_or(false),
+        flags: flag(row, Column::other_coverage, OTHER_COVERAGE)? | flag(row, Column::hospice, HOSPICE)?,
     };
     Ok((CinKey::of(&cin), member, segment))
+}
+
+/// The bit where the column says yes.
+fn flag(row: &Row<'_>, column: Column, bit: u8) -> Result<u8, LoadError> {
+    let is_set = row.optional(column, "yes or no", parse_yes_no)?.unwrap_or(false);
+    Ok(if is_set { bit } else { 0 })
 }
 
 fn two_bytes(aid_code: AidCode) -> [u8; 2] {
@@ -337,6 +350,7 @@ mod tests {
             has_other_coverage: false,
             other_coverage_code: None,
             added_on: None,
+            is_in_hospice: false,
         };
         let second = Coverage {
             from: day("2025-03-01"),
@@ -348,6 +362,7 @@ mod tests {
             has_other_coverage: true,
             other_coverage_code: None,
             added_on: Some(day("2025-04-02")),
+            is_in_hospice: false,
         };
         assert_eq!(member.coverage().collect::<Vec<_>>(), [first, second]);
         assert_eq!(members.find(&cin("91234567C")).unwrap().coverage().len(), 1);

@@ -15,6 +15,7 @@ pub mod members;
 pub mod mue;
 pub mod ncci;
 pub mod networks;
+pub mod outliers;
 mod packed;
 pub mod prior_auth_codes;
 pub mod providers;

@@ -94,6 +94,22 @@ pub enum RestrictionKind {
     OutOfNetwork,
     /// The fee schedule has a rate.
     FeeListed,
+    /// The provider's enrolment covers the service dates.
+    Enrolled(EnrolledRole),
+    /// No stay at the same facility that was paid for ended within so many days before the admission.
+    Readmission {
+        days: u16,
+    },
+    /// The member has not elected a hospice, or the hospice itself bills, or a modifier says that the
+    /// service is its own matter.
+    Hospice {
+        unless_modifier: Vec<Modifier>,
+    },
+}
+
+vocabulary! {
+    /// Whose enrolment is asked for.
+    EnrolledRole { Billing = "billing", Rendering = "rendering" }
 }
 
 /// A condition on the line's modifiers.
@@ -205,7 +221,10 @@ impl RestrictionKind {
             | RestrictionKind::Span { .. }
             | RestrictionKind::AidCode(_)
             | RestrictionKind::OutOfNetwork
-            | RestrictionKind::FeeListed => false,
+            | RestrictionKind::FeeListed
+            | RestrictionKind::Enrolled(_)
+            | RestrictionKind::Readmission { .. }
+            | RestrictionKind::Hospice { .. } => false,
         }
     }
 }

@@ -8,13 +8,16 @@ use super::code_columns::{CodeType, parse_typed_code};
 use super::members::Sex;
 use super::prior_auth_codes::parse_place;
 use super::restriction_kind::{
-    AdmissionCondition, AidCodeCondition, CalendarPart, CodeRanges, ModifierCondition, NdcCondition, Referral, ReferralRole, RestrictionKind,
+    AdmissionCondition, AidCodeCondition, CalendarPart, CodeRanges, EnrolledRole, ModifierCondition, NdcCondition, Referral, ReferralRole, RestrictionKind,
     TelehealthCondition,
 };
 use crate::ids::{Code, Modifier};
 use crate::money::Quantity;
 use crate::tables::code_range::CodeRange;
 use crate::tables::csv_table::{Problem, vocabulary};
+
+/// Longer ago no stay counts as the one before.
+const READMISSION_DAYS_MAX: u16 = 366;
 
 vocabulary! {
     KindWord {
@@ -47,6 +50,9 @@ vocabulary! {
         AidCode = "aid_code",
         OutOfNetwork = "out_of_network",
         FeeListed = "fee_listed",
+        Enrolled = "enrolled",
+        Readmission = "readmission",
+        Hospice = "hospice",
     }
 }
 
@@ -76,6 +82,9 @@ impl KindWord {
             KindWord::PresentOnAdmission => r#"{"require":true} or {"forbid":["N","U"]}"#,
             KindWord::Span => r#"{"within":"month"} or {"within":"year"}"#,
             KindWord::AidCode => r#"{"allow":["M1"]} or {"forbid":["M1"]}"#,
+            KindWord::Enrolled => r#"{"role":"billing"} or {"role":"rendering"}"#,
+            KindWord::Readmission => r#"{"days":30}"#,
+            KindWord::Hospice => r#"{} or {"unless_modifier":["GV","GW"]}"#,
             KindWord::NonCovered | KindWord::Unlisted | KindWord::Clia | KindWord::OutOfNetwork | KindWord::FeeListed => "{}",
         }
     }
@@ -249,6 +258,17 @@ pub(super) fn read_kind(kind: KindWord, params: &str) -> Result<RestrictionKind,
         .map(RestrictionKind::AidCode),
         KindWord::OutOfNetwork => empty(params, RestrictionKind::OutOfNetwork),
         KindWord::FeeListed => empty(params, RestrictionKind::FeeListed),
+        KindWord::Enrolled => parse(params, |params: OfRole| Some(RestrictionKind::Enrolled(params.role))),
+        KindWord::Readmission => parse(params, |params: InDays| {
+            Some(RestrictionKind::Readmission {
+                days: Some(params.days).filter(|days| (1..=READMISSION_DAYS_MAX).contains(days))?,
+            })
+        }),
+        KindWord::Hospice => parse(or_empty(params), |params: UnlessModifier| {
+            Some(RestrictionKind::Hospice {
+                unless_modifier: params.unless_modifier.map_or(Some(Vec::new()), |modifiers| each(&modifiers, parse_modifier))?,
+            })
+        }),
     };
     parsed.ok_or(Problem::Unexpected { expected: kind.example() })
 }
@@ -411,6 +431,24 @@ struct WithControl {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct OfRole {
+    role: EnrolledRole,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InDays {
+    days: u16,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnlessModifier {
+    unless_modifier: Option<Vec<CompactString>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct MonthsAfter {
     months_after: u16,
 }
@@ -563,6 +601,10 @@ mod tests {
             (KindWord::AidCode, r#"{"allow":["M1"],"forbid":["M2"]}"#),
             (KindWord::AidCode, r#"{"allow":["M1M"]}"#),
             (KindWord::Span, ""),
+            (KindWord::Enrolled, r#"{"role":"attending"}"#),
+            (KindWord::Readmission, r#"{"days":0}"#),
+            (KindWord::Readmission, r#"{"days":367}"#),
+            (KindWord::Hospice, r#"{"unless_modifier":[]}"#),
         ] {
             assert!(read_kind(kind, params).is_err(), "{} {params}", kind.as_str());
         }

@@ -9,7 +9,7 @@ use super::code_columns::{CodeType, read_typed_code_range};
 use super::prior_auth_codes::LineOfBusiness;
 use super::reason_columns::{RowReason, read_reason};
 pub use super::restriction_kind::{
-    AdmissionCondition, AidCodeCondition, CalendarPart, CodeRanges, ModifierCondition, NdcCondition, Referral, ReferralRole, RestrictionKind,
+    AdmissionCondition, AidCodeCondition, CalendarPart, CodeRanges, EnrolledRole, ModifierCondition, NdcCondition, Referral, ReferralRole, RestrictionKind,
     TelehealthCondition,
 };
 use super::restriction_params::read_kind;
@@ -31,6 +31,8 @@ pub struct Restrictions {
     indexes: [RangeIndex<Restriction>; CodeType::ALL.len()],
     asks_who_referred: bool,
     counts_any: bool,
+    readmission_days: Option<u16>,
+    asks_for_hospice: bool,
 }
 
 /// One condition on a range of codes.
@@ -94,11 +96,19 @@ impl Restrictions {
         }
         let asks_who_referred = rows.iter().any(|row| matches!(row.kind, RestrictionKind::ReferringOrdering(_)));
         let counts_any = rows.iter().any(|row| matches!(row.kind, RestrictionKind::Frequency { .. }));
+        let readmission_days = rows.iter().filter_map(|row| match row.kind {
+            RestrictionKind::Readmission { days } => Some(days),
+            _ => None,
+        });
+        let readmission_days = readmission_days.max();
+        let asks_for_hospice = rows.iter().any(|row| matches!(row.kind, RestrictionKind::Hospice { .. }));
         Ok((
             Restrictions {
                 indexes,
                 asks_who_referred,
                 counts_any,
+                readmission_days,
+                asks_for_hospice,
             },
             digest,
         ))
@@ -107,6 +117,16 @@ impl Restrictions {
     /// Whether any row is about referring or ordering providers, so that they must be looked up.
     pub fn asks_who_referred(&self) -> bool {
         self.asks_who_referred
+    }
+
+    /// How far back stays before an admission count; `None` where no row asks.
+    pub fn readmission_days(&self) -> Option<u16> {
+        self.readmission_days
+    }
+
+    /// Whether any row is about members in a hospice.
+    pub fn asks_for_hospice(&self) -> bool {
+        self.asks_for_hospice
     }
 
     /// Whether any row counts units over months.
@@ -322,7 +342,7 @@ gone,non_covered,HCPCS,*,,,2024-12-31,{},deny,CO,96,N130"#,
                 "units",
                 "column kind: not one of age, sex, place_of_service, taxonomy, modifier, diagnosis, units_per_line, units_per_day, frequency, non_covered, \
                  bill_type, patient_status, referring_ordering, revenue_needs_procedure, bundled, mutually_exclusive, add_on, ndc, unlisted, attachment, \
-                 consent, newborn, clia, telehealth, present_on_admission, span, aid_code, out_of_network, fee_listed",
+                 consent, newborn, clia, telehealth, present_on_admission, span, aid_code, out_of_network, fee_listed, enrolled, readmission, hospice",
             ),
             ("HCPCS", "CPT", "column code_type: not one of HCPCS, REV, DX, DRG, TOB"),
             ("99382", "99380", "column code_to: ends before it begins"),

@@ -1,7 +1,9 @@
 //! From when on something is a sign of fraud (DOMAIN E5).
 
+use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::RuleError;
 use super::code_list::CodeList;
 use crate::tables::code_range::CodeKey;
 
@@ -17,6 +19,41 @@ pub struct FraudSignalRules {
     /// Services elsewhere on days between admission and discharge.
     #[serde(default)]
     pub during_stay: bool,
+    /// Visits billed higher than those of a provider's peers; over many claims, and outside every decision.
+    #[serde(default)]
+    pub upcoding: Option<UpcodingRules>,
+}
+
+/// When a provider's visits stand out from those of the peers (DOMAIN E5 UPCODE).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpcodingRules {
+    pub visits: CodeList,
+    /// Of them.
+    pub high: CodeList,
+    /// Of a provider, to be compared.
+    pub visits_at_least: u64,
+    /// Of a specialty, beside the provider.
+    pub peers_at_least: usize,
+    /// Above the mean of the peers, in times their standard deviation.
+    pub spread: Decimal,
+    /// Above the mean of the peers, in points of a hundred.
+    pub points_at_least: Decimal,
+}
+
+impl UpcodingRules {
+    pub(super) fn check(&self) -> Result<(), RuleError> {
+        let key = "fraud_signals.upcoding";
+        if self.visits.is_empty() || self.high.is_empty() {
+            return Err(RuleError::Empty { key });
+        }
+        let expected = "at least 2 peers, spread and points of 0 to 100";
+        let is_part = |value: Decimal| (Decimal::ZERO..=Decimal::ONE_HUNDRED).contains(&value);
+        match self.peers_at_least >= 2 && is_part(self.spread) && is_part(self.points_at_least) {
+            true => Ok(()),
+            false => Err(RuleError::OutOfRange { key, expected }),
+        }
+    }
 }
 
 /// Codes that are billed by time.

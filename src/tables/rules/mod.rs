@@ -11,6 +11,7 @@ mod pricing;
 mod prior_authorization;
 mod prompt_pay;
 mod screen;
+mod working_days;
 
 use std::sync::LazyLock;
 
@@ -20,14 +21,15 @@ use serde::Deserialize;
 
 pub use self::code_list::{CodeList, DiagnosisList};
 pub use self::exemptions::{EvidenceItem, EvidenceStrength, Exemption, Indicator, LineEvidence};
-pub use self::fraud_signals::{FraudSignalRules, TimedCodes};
+pub use self::fraud_signals::{FraudSignalRules, TimedCodes, UpcodingRules};
 pub use self::pricing::{LateFiling, MultipleProcedures, Multiplier, PricingRules};
 pub use self::prior_authorization::{EmergencyNotice, HealthAssessmentRule, OutOfNetwork, PriorAuthorizationRules, WheelchairRule};
-pub use self::prompt_pay::{EarlierPromptPay, Holiday, Penalty, PromptPayRules};
+pub use self::prompt_pay::{EarlierPromptPay, Forwarding, Penalty, PromptPayRules};
 use self::screen::Screen;
+pub use self::working_days::Holiday;
 use super::reasons::{AdjustmentGroup, ReasonError, Reasons};
 use super::refdata::RowReason;
-use crate::ids::{Carc, ContentDigest, Modifier, OhcCode, Qualifier, Rarc};
+use crate::ids::{AidCode, Carc, ContentDigest, Modifier, OhcCode, Qualifier, Rarc};
 
 /// A payer's rules with the digest that pins them to a decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,6 +92,22 @@ pub struct TimelyFilingRules {
     pub cob_days_min: u32,
     pub boundary: BoundaryRule,
     pub delay_reasons: Vec<DelayReason>,
+    /// A last day that is no working day moves to the next one.
+    #[serde(default)]
+    pub roll_to_business_day: bool,
+    /// Days that are no working days, beside Saturdays and Sundays.
+    #[serde(default)]
+    pub holidays: Vec<Holiday>,
+}
+
+impl TimelyFilingRules {
+    /// The last timely day, where it may move to the next working day.
+    pub fn rolled(&self, last_day: NaiveDate) -> NaiveDate {
+        match self.roll_to_business_day {
+            true => working_days::rolled(last_day, &self.holidays),
+            false => last_day,
+        }
+    }
 }
 
 /// The two readings of a year's limit, whose difference is reported (DOMAIN B1 B4).
@@ -160,6 +178,39 @@ pub struct EligibilityRules {
 pub struct CoordinationRules {
     /// Kinds of other coverage that the plan pays before, to recover it later.
     pub pay_and_chase: Vec<OhcCode>,
+    #[serde(default)]
+    pub qualified_beneficiaries: Option<QualifiedBeneficiaries>,
+}
+
+/// Qualified Medicare beneficiaries: what Medicare left to them is never theirs to pay (CARC 303).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QualifiedBeneficiaries {
+    /// Of their coverage.
+    pub aid_codes: Vec<AidCode>,
+    /// SBR09 of Medicare in loop 2320.
+    pub payers: Vec<Qualifier>,
+    /// What the plan does not pay of it.
+    pub not_owed: RowReason,
+    /// What is told of a deductible, a coinsurance and a copayment that Medicare left.
+    #[serde(default)]
+    pub deductible: Option<Rarc>,
+    #[serde(default)]
+    pub coinsurance: Option<Rarc>,
+    #[serde(default)]
+    pub copayment: Option<Rarc>,
+}
+
+impl QualifiedBeneficiaries {
+    fn check(&self) -> Result<(), RuleError> {
+        let key = "coordination.qualified_beneficiaries";
+        if self.aid_codes.is_empty() || self.payers.is_empty() {
+            return Err(RuleError::Empty { key });
+        }
+        check_reason(key, self.not_owed)?;
+        let remarks = [self.deductible, self.coinsurance, self.copayment];
+        check_remarks(remarks.into_iter().map(|remark| (key, remark)))
+    }
 }
 
 /// DOMAIN D1: what is said about money that the member paid or owes. A pack may leave each out; nothing is
@@ -328,6 +379,9 @@ impl Rules {
         )?;
         let minutes = signals.timed.iter().all(|timed| (1..=1440).contains(&timed.minutes));
         in_range(minutes, "fraud_signals.timed minutes", "1 to 1440")?;
+        if let Some(rule) = &signals.upcoding {
+            rule.check()?;
+        }
         if let Some(rule) = &self.prior_authorization.health_assessment {
             in_range((1..=3650).contains(&rule.days), "prior_authorization.health_assessment.days", "1 to 3650")?;
         }
@@ -347,6 +401,9 @@ impl Rules {
         }
         self.pricing.check()?;
         self.member_billing.check()?;
+        if let Some(qualified) = &self.coordination.qualified_beneficiaries {
+            qualified.check()?;
+        }
         match self.pricing.unpriced {
             UnpricedAction::Pend => Ok(()),
             UnpricedAction::Deny { group, carc, rarc } => check_reason("pricing.unpriced", RowReason { group, carc, rarc }),
@@ -356,17 +413,12 @@ impl Rules {
 
 impl MemberBillingRules {
     fn check(&self) -> Result<(), RuleError> {
-        let reasons = Reasons::embedded().map_err(|_| RuleError::ReasonTables)?;
-        let said = [
+        check_remarks([
             ("member_billing.patient_paid", self.patient_paid),
             ("member_billing.share_of_cost_differs", self.share_of_cost_differs),
             ("member_billing.share_of_cost_missing", self.share_of_cost_missing),
             ("member_billing.nothing_paid", self.nothing_paid),
-        ];
-        if let Some((key, _)) = said.iter().find(|(_, remark)| remark.is_some_and(|remark| reasons.rarc(&remark).is_none())) {
-            let error = ReasonError::RemarkUnknown;
-            return Err(RuleError::Reason { key, error });
-        }
+        ])?;
         match self.share_of_cost_unmet {
             Some(reason) => check_reason("member_billing.share_of_cost_unmet", reason),
             None => Ok(()),
@@ -375,6 +427,18 @@ impl MemberBillingRules {
 }
 
 /// The reason may be sent, and leaves nothing to the member (DOMAIN D1).
+fn check_remarks(said: impl IntoIterator<Item = (&'static str, Option<Rarc>)>) -> Result<(), RuleError> {
+    let reasons = Reasons::embedded().map_err(|_| RuleError::ReasonTables)?;
+    let is_unknown = |remark: Option<Rarc>| remark.is_some_and(|remark| reasons.rarc(&remark).is_none());
+    match said.into_iter().find(|(_, remark)| is_unknown(*remark)) {
+        Some((key, _)) => Err(RuleError::Reason {
+            key,
+            error: ReasonError::RemarkUnknown,
+        }),
+        None => Ok(()),
+    }
+}
+
 fn check_reason(key: &'static str, reason: RowReason) -> Result<(), RuleError> {
     let reasons = Reasons::embedded().map_err(|_| RuleError::ReasonTables)?;
     let checked = match reason.group {

@@ -1,10 +1,11 @@
 //! By when claims must be paid or denied, and what lateness costs (DOMAIN E7).
 
-use chrono::{Datelike, Days, NaiveDate, Weekday};
+use chrono::{Days, NaiveDate};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::{RuleError, toml_date};
+use super::working_days::working_day_after;
+use super::{Holiday, RuleError, toml_date};
 use crate::money::Money;
 
 /// DOMAIN E7.
@@ -25,6 +26,20 @@ pub struct PromptPayRules {
     /// Of interest that was owed and not paid with the claim.
     #[serde(default)]
     pub penalty: Option<Penalty>,
+    /// Claims that another entity answers for.
+    #[serde(default)]
+    pub forwarding: Option<Forwarding>,
+}
+
+/// By when a claim is passed on to who answers for it (28 CCR 1300.71(b)(2)(A)).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forwarding {
+    /// Of emergency services, from the day after receipt.
+    pub emergency_working_days: u32,
+    /// Days that are no working days, beside Saturdays and Sundays.
+    #[serde(default)]
+    pub holidays: Vec<Holiday>,
 }
 
 /// What held for claims received before [`PromptPayRules::received_from`], at the same rate.
@@ -41,11 +56,6 @@ pub struct EarlierPromptPay {
     pub emergency_yearly: Money,
 }
 
-/// A TOML date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Holiday(#[serde(deserialize_with = "toml_date")] pub NaiveDate);
-
 /// The greater of an amount and of a part of the interest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,7 +70,14 @@ impl PromptPayRules {
         if received_on >= self.received_from {
             return received_on.checked_add_days(Days::new(u64::from(self.days)));
         }
-        self.before.as_ref()?.last_day(received_on)
+        let before = self.before.as_ref()?;
+        working_day_after(received_on, before.working_days, &before.holidays)
+    }
+
+    /// The last day for passing on an emergency claim that another entity answers for.
+    pub fn forwarding_day(&self, received_on: NaiveDate) -> Option<NaiveDate> {
+        let forwarding = self.forwarding.as_ref()?;
+        working_day_after(received_on, forwarding.emergency_working_days, &forwarding.holidays)
     }
 
     pub(super) fn check(&self) -> Result<(), RuleError> {
@@ -74,24 +91,15 @@ impl PromptPayRules {
             let key = "prompt_pay.before emergency_yearly";
             in_range(!before.emergency_yearly.is_negative(), key, "0 or more")?;
         }
+        if let Some(forwarding) = &self.forwarding {
+            let key = "prompt_pay.forwarding emergency_working_days";
+            in_range((1..=366).contains(&forwarding.emergency_working_days), key, "1 to 366")?;
+        }
         if let Some(penalty) = &self.penalty {
             in_range(percent.contains(&penalty.percent), "prompt_pay.penalty percent", "0 to 100")?;
             in_range(!penalty.at_least.is_negative(), "prompt_pay.penalty at_least", "0 or more")?;
         }
         Ok(())
-    }
-}
-
-impl EarlierPromptPay {
-    fn last_day(&self, received_on: NaiveDate) -> Option<NaiveDate> {
-        let working = received_on.iter_days().skip(1).filter(|day| self.is_working_day(*day));
-        let place = usize::try_from(self.working_days).ok()?.checked_sub(1)?;
-        // No calendar of holidays is so dense that a year's working days are not in ten years.
-        working.take_while(|day| (*day - received_on).num_days() < 3650).nth(place)
-    }
-
-    fn is_working_day(&self, day: NaiveDate) -> bool {
-        !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) && !self.holidays.contains(&Holiday(day))
     }
 }
 
@@ -102,6 +110,7 @@ mod tests {
     fn pack(lines: &str) -> Result<RulePack, String> {
         let text = RulePack::EMBEDDED_TEXT
             .replace("penalty =", "# penalty =")
+            .replace("forwarding =", "# forwarding =")
             .replace("divisor_days = 365\n", &format!("divisor_days = 365\n{lines}\n"));
         RulePack::parse(&text).map_err(|error| error.to_string())
     }
@@ -134,6 +143,10 @@ mod tests {
             (
                 "before = { working_days = 30, emergency_yearly = \"-1\" }",
                 "prompt_pay.before emergency_yearly is out of range, expected 0 or more",
+            ),
+            (
+                "forwarding = { emergency_working_days = 0 }",
+                "prompt_pay.forwarding emergency_working_days is out of range, expected 1 to 366",
             ),
             (
                 "penalty = { at_least = \"15\", percent = \"101\" }",
