@@ -197,7 +197,7 @@ impl<'j> Object<'j> {
     }
 
     fn day_or_null(&mut self, name: &'static str, value: Option<NaiveDate>) {
-        match value.map(|day| text_form::day::text(day)) {
+        match value.map(text_form::day::text) {
             Some(day) => self.text(name, &day),
             None => self.text_or_null(name, None),
         }

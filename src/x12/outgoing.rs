@@ -182,7 +182,7 @@ pub fn simple(value: &str) -> Cow<'_, str> {
     if trimmed.bytes().all(plain) {
         return Cow::Borrowed(trimmed);
     }
-    let blank = |character: char| u8::try_from(character).is_ok_and(plain).then_some(character).unwrap_or(' ');
+    let blank = |character: char| if u8::try_from(character).is_ok_and(plain) { character } else { ' ' };
     let replaced: String = trimmed.chars().map(blank).collect();
     Cow::Owned(replaced.trim_matches(' ').to_owned())
 }
