@@ -1,9 +1,10 @@
 //! The elements of one placed segment against their shape: SNIP 1 (length, type, characters, dates,
 //! separators) and SNIP 2 (usage, codes, dependencies). At most one finding an element.
 //!
-//! To the next editor: a clean segment takes the loop of [`check`] only; whatever builds a finding is
-//! cold. Bit `n - 1` of a mask means element `n`.
+//! To the next editor: a sound segment is let through by [`super::screen`]; what is not sound, or not quite usual,
+//! is looked at here. Bit `n - 1` of a mask means element `n`.
 
+use super::screen::passes;
 use super::value_check::value_fault;
 use crate::finding::{Check, ElementError, Finding, ReportCode, SegmentError};
 use crate::loop_id::LoopId;
@@ -15,8 +16,16 @@ use crate::x12::separators::Separators;
 /// Checks every element of a segment that stands in `slot` of `loop_id`.
 pub(super) fn check(guide: &Guide, slot: &Slot, segment: &Segment<'_>, loop_id: LoopId, findings: &mut Vec<Finding>) {
     let Some(shape) = guide.shape(slot.shape) else { return };
-    let count = segment.element_count();
     let clean = is_clean(segment.bytes, &segment.separators, shape.has_composites);
+    if clean && passes(guide, slot, shape, segment) {
+        return;
+    }
+    check_each(guide, slot, shape, segment, loop_id, (clean, findings));
+}
+
+#[cold]
+fn check_each(guide: &Guide, slot: &Slot, shape: &Shape, segment: &Segment<'_>, loop_id: LoopId, (clean, findings): (bool, &mut Vec<Finding>)) {
+    let count = segment.element_count();
     let mut checked = Checked {
         guide,
         segment,
@@ -239,7 +248,7 @@ fn character_fault(value: &[u8], separators: &Separators, simple: bool) -> Optio
 
 /// The element that a note finds at fault: the first missing one, or the one too many.
 #[inline]
-fn broken_note(note: Note, present: u64) -> Option<(usize, ElementError)> {
+pub(super) fn broken_note(note: Note, present: u64) -> Option<(usize, ElementError)> {
     let first = 1u64 << (note.first - 1);
     let there = present & note.places;
     let missing = match note.kind {
