@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -415,7 +416,9 @@ hex_ids! {
 impl ClaimId {
     /// `ordinal` counts CLM from 1 within the set whose ST starts at `st_byte`.
     pub fn derive(file: &FileDigest, st_byte: u64, ordinal: u32) -> ClaimId {
-        let mut hasher = blake3::Hasher::new_derive_key("claimstream claim id v1");
+        // The context is hashed once, not for each claim.
+        static OF_CLAIMS: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key("claimstream claim id v1"));
+        let mut hasher = OF_CLAIMS.clone();
         hasher.update(file.as_bytes()).update(&st_byte.to_be_bytes()).update(&ordinal.to_be_bytes());
         let mut id = [0; 16];
         hasher.finalize_xof().fill(&mut id);
@@ -429,9 +432,13 @@ pub const NUMBER_BYTES: usize = 9;
 impl PayerClaimNumber {
     /// `C` and 18 hex digits of the claim's id; the same on every run.
     pub fn of(claim: &ClaimId) -> PayerClaimNumber {
-        let mut number = claim.hex().to_ascii_uppercase();
-        number.truncate(2 * NUMBER_BYTES);
-        PayerClaimNumber::new(format!("C{number}"))
+        let (number, _) = claim.0.split_at(NUMBER_BYTES);
+        // 19 bytes stay within the text itself.
+        let mut text = CompactString::const_new("C");
+        // Writing to memory does not fail.
+        let _ = text_form::write_hex(number, &mut text);
+        text.make_ascii_uppercase();
+        PayerClaimNumber::new(text)
     }
 }
 

@@ -45,9 +45,9 @@
 //! | Tier | Modules | Kind |
 //! |---:|---|---|
 //! | 1 | `limits` `loop_id` `phi` `text_form` `word` | pure |
-//! | 1 | `clock` `failpoints` | rim |
+//! | 1 | `failpoints` | rim |
 //! | 2 | `ids` `money` `position` | pure |
-//! | 2 | `telemetry` | rim |
+//! | 2 | `clock` `telemetry` | rim |
 //! | 3 | `finding` | pure |
 //! | 3 | `durable` `sealing` | rim |
 //! | 4 | `config` | rim |

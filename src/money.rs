@@ -137,15 +137,34 @@ impl Money {
     }
 
     /// Sign, whole dollars, point and two digits of cents. Money is written a dozen times a claim.
-    fn text(self) -> CompactString {
+    pub(crate) fn text(self) -> CompactString {
         let Money(cents) = self;
-        let mut text = if cents < 0 { CompactString::const_new("-") } else { CompactString::default() };
-        text.push_str(&(cents.unsigned_abs() / 100).to_compact_string());
-        let digit = |number: u64| char::from(b'0' + (number % 10) as u8);
-        text.push('.');
-        text.push(digit(cents.unsigned_abs() / 10));
-        text.push(digit(cents.unsigned_abs()));
-        text
+        // The longest amount has 19 digits.
+        let (mut digits, mut length) = ([0; 24], 0);
+        let mut places = digits.iter_mut().rev();
+        let mut put = |byte: u8| {
+            if let Some(place) = places.next() {
+                *place = byte;
+                length += 1;
+            }
+        };
+        let digit = |number: u64| b'0' + (number % 10) as u8;
+        let mut dollars = cents.unsigned_abs() / 100;
+        put(digit(cents.unsigned_abs()));
+        put(digit(cents.unsigned_abs() / 10));
+        put(b'.');
+        loop {
+            put(digit(dollars));
+            dollars /= 10;
+            if dollars == 0 {
+                break;
+            }
+        }
+        if cents < 0 {
+            put(b'-');
+        }
+        let text = digits.get(digits.len() - length..).unwrap_or_default();
+        CompactString::from_utf8(text).unwrap_or_default()
     }
 }
 
@@ -342,7 +361,7 @@ impl fmt::Display for Quantity {
 
 impl Quantity {
     /// Without trailing zeros; whole ones, which nearly all are, without the way over a decimal.
-    fn text(self) -> CompactString {
+    pub(crate) fn text(self) -> CompactString {
         match (self.0.scale(), i64::try_from(self.0.mantissa())) {
             (0, Ok(whole)) => whole.to_compact_string(),
             _ => self.0.normalize().to_compact_string(),
