@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{text_form, word};
+use crate::text_form;
+use crate::word;
 
 /// Up to `N` bytes of printable ASCII, inline.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -15,7 +15,8 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits;
-use crate::{text_form, word};
+use crate::text_form;
+use crate::word;
 
 /// Why an X12 amount or quantity could not be read. Never carries the text itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

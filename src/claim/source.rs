@@ -40,7 +40,7 @@ impl SourceText {
 
     /// Keeps a segment; false when it is the first one beyond [`limits::CLAIM_TEXT_BYTES_MAX`], which is
     /// dropped as are all after it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, segment: &Segment<'_>, loop_id: Option<LoopId>, starts_loop: bool) -> bool {
         let (start, length) = (self.packed.len(), segment.bytes.len());
         let end = start + HEAD_BYTES + length;

@@ -138,17 +138,14 @@ impl<'g> Walker<'g> {
     }
 
     /// Takes the next segment of a set whose findings are known: where it stands, and no more.
-    #[inline]
+    #[inline(always)]
     pub fn place(&mut self, segment: &Segment<'_>) -> Place<'g> {
         self.closed.clear();
         self.findings.clear();
         self.broken = None;
         let (number, key_place) = match self.guide.tag(segment.tag()) {
             Some(TagEntry::Used { number, key }) if segment.id().len() <= 3 => (number, key),
-            entry => {
-                self.findings.push(unknown_tag(entry, segment));
-                return Place::default();
-            }
+            entry => return self.report_unknown(entry, segment),
         };
         let key = key_place.map(|place| key_of(segment, place));
         match self.row.and_then(|row| self.guide.step(row, number, key)) {
@@ -159,6 +156,12 @@ impl<'g> Walker<'g> {
             Some(Step { closes, place }) => self.step(closes, place, segment),
             None => self.search(number, key_place, key.unwrap_or(PackedCode::EMPTY), segment),
         }
+    }
+
+    #[cold]
+    fn report_unknown(&mut self, entry: Option<TagEntry>, segment: &Segment<'_>) -> Place<'g> {
+        self.findings.push(unknown_tag(entry, segment));
+        Place::default()
     }
 
     /// What most segments do: one more of the innermost loop, met for the first time, and nothing missed before it.
@@ -184,6 +187,7 @@ impl<'g> Walker<'g> {
     }
 
     /// The segment takes a slot of the loop that is the innermost when so many have ended.
+    #[inline(never)]
     fn step(&mut self, closes: u8, place: u8, segment: &Segment<'_>) -> Place<'g> {
         let depth = self.open.len().saturating_sub(1 + usize::from(closes));
         let around = self.open.get(depth).map(|open| open.guide);
@@ -193,6 +197,7 @@ impl<'g> Walker<'g> {
         }
     }
 
+    #[inline(never)]
     fn search(&mut self, number: TagNumber, key_place: Option<KeyPlace>, key: PackedCode, segment: &Segment<'_>) -> Place<'g> {
         match (self.find(number, key), key_place) {
             (Found::InPlace(depth, place, slot), _) => self.enter(depth, place, slot, segment, true),
@@ -458,13 +463,13 @@ fn key_of(segment: &Segment<'_>, place: KeyPlace) -> PackedCode {
             Some((word, length)) => PackedCode::at_start_of(word, length),
             None => PackedCode::of(segment.element(number)),
         },
-        component => {
-            let element = segment.element(number);
-            let separator = segment.separators.component;
-            let mut components = element.split(|byte| *byte == separator);
-            PackedCode::of(components.nth(usize::from(component) - 1).unwrap_or_default())
-        }
+        component => component_key(segment, number, component),
     }
+}
+
+#[inline(never)]
+fn component_key(segment: &Segment<'_>, number: usize, component: u8) -> PackedCode {
+    PackedCode::of(segment.components(number).nth(usize::from(component) - 1).unwrap_or_default())
 }
 
 /// A line, a claim or an HL: what the loops inside describe.
@@ -514,7 +519,6 @@ fn empty_segment(loop_id: Option<LoopId>, segment: &Segment<'_>) -> Finding {
     )
 }
 
-#[cold]
 fn unknown_tag(entry: Option<TagEntry>, segment: &Segment<'_>) -> Finding {
     let (check, error) = match entry {
         _ if segment.id().is_empty() => return empty_segment(None, segment),

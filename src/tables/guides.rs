@@ -235,6 +235,14 @@ impl TagTable {
 
     #[inline]
     pub(super) fn get(&self, tag: SegmentTag) -> Option<TagEntry> {
+        match self.places.get(usize::from(Self::first_probe(tag))) {
+            Some((packed, entry)) if *packed == tag.packed() => Some(*entry),
+            _ => self.get_elsewhere(tag),
+        }
+    }
+
+    #[inline(never)]
+    fn get_elsewhere(&self, tag: SegmentTag) -> Option<TagEntry> {
         for place in Self::probes(tag) {
             match self.places.get(usize::from(place)) {
                 Some((packed, entry)) if *packed == tag.packed() => return Some(*entry),
@@ -246,8 +254,12 @@ impl TagTable {
     }
 
     #[inline]
+    fn first_probe(tag: SegmentTag) -> u8 {
+        (tag.packed().wrapping_mul(0x9e37_79b1) >> 24) as u8
+    }
+
     fn probes(tag: SegmentTag) -> impl Iterator<Item = u8> {
-        let start = (tag.packed().wrapping_mul(0x9e37_79b1) >> 24) as u8;
+        let start = Self::first_probe(tag);
         (0..=u8::MAX).map(move |step| start.wrapping_add(step))
     }
 }

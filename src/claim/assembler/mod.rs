@@ -117,7 +117,7 @@ impl Assembler {
     /// kept as text only) and whether it starts that loop or a repeat of it.
     ///
     /// Returns the claim that this segment brings to an end: one that stands before a CLM, HL or SE.
-    #[inline]
+    #[inline(always)]
     pub fn accept(&mut self, segment: &Segment<'_>, loop_id: Option<LoopId>, starts_loop: bool) -> Option<Assembled> {
         let ended = match segment.tag() {
             tags::CLM | tags::HL | tags::SE => self.end_claim(segment),
@@ -145,6 +145,7 @@ impl Assembler {
         &self.header
     }
 
+    #[inline(never)]
     fn end_claim(&mut self, segment: &Segment<'_>) -> Option<Assembled> {
         match segment.id() {
             b"CLM" => self.ordinal = self.ordinal.saturating_add(1),
@@ -155,6 +156,7 @@ impl Assembler {
     }
 
     /// A loop starts: makes room for what its segments will say.
+    #[inline(never)]
     fn enter(&mut self, loop_id: LoopId, segment: &Segment<'_>) {
         match loop_id {
             LoopId::L2000A | LoopId::L2000B | LoopId::L2000C => self.parties.enter(loop_id),
@@ -168,7 +170,7 @@ impl Assembler {
     }
 
     /// Keeps the segment's text: with the open claim whatever its loop, else with the level it describes.
-    #[inline]
+    #[inline(always)]
     fn keep(&mut self, segment: &Segment<'_>, loop_id: Option<LoopId>, starts_loop: bool) {
         if let Some(OpenClaim { assembled, .. }) = &mut self.open {
             if !assembled.claim.text.push(segment, loop_id, starts_loop) {
@@ -181,7 +183,7 @@ impl Assembler {
         level.unwrap_or(&mut self.header.text).push(segment, loop_id, starts_loop);
     }
 
-    #[inline]
+    #[inline(never)]
     fn read(&mut self, segment: &Segment<'_>, loop_id: LoopId) {
         let action = Action::of(loop_id, segment.tag());
         if !loop_id.is_in_claim() {
