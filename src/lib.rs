@@ -44,7 +44,7 @@
 //!
 //! | Tier | Modules | Kind |
 //! |---:|---|---|
-//! | 1 | `limits` `loop_id` `phi` `text_form` | pure |
+//! | 1 | `limits` `loop_id` `phi` `text_form` `word` | pure |
 //! | 1 | `failpoints` | rim |
 //! | 2 | `ids` `money` `position` | pure |
 //! | 2 | `clock` `telemetry` | rim |
@@ -189,4 +189,5 @@ pub mod synthetic;
 pub mod tables;
 pub mod telemetry;
 pub mod text_form;
+pub mod word;
 pub mod x12;

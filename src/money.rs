@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits;
 use crate::text_form;
+use crate::word;
 
 /// Why an X12 amount or quantity could not be read. Never carries the text itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +51,18 @@ impl Money {
     /// # Errors
     /// [`DecimalError`] when the text is no decimal, has more than two significant decimals, or is
     /// beyond [`limits::MONEY_CENTS_MAX`].
+    #[inline]
     pub fn parse_x12(text: &[u8]) -> Result<Money, DecimalError> {
+        // Nearly all have at most eight characters and two decimals, and no sign.
+        match word::decimal(text) {
+            Some((number, _, 0)) => Ok(Money(i64::from(number) * 100)),
+            Some((number, _, 1)) => Ok(Money(i64::from(number) * 10)),
+            Some((number, _, 2)) => Ok(Money(i64::from(number))),
+            _ => Money::parse_x12_within_limit(text),
+        }
+    }
+
+    fn parse_x12_within_limit(text: &[u8]) -> Result<Money, DecimalError> {
         let amount = Money::parse_x12_total(text)?;
         if amount.0.unsigned_abs() > limits::MONEY_CENTS_MAX.unsigned_abs() {
             return Err(DecimalError::TooLarge);
@@ -258,7 +270,16 @@ impl Quantity {
     ///
     /// # Errors
     /// [`DecimalError`] when the text is no decimal or too large.
+    #[inline]
     pub fn parse_x12(text: &[u8]) -> Result<Quantity, DecimalError> {
+        // Nearly all are small whole numbers.
+        match word::number_of(text) {
+            Some(number) => Ok(Quantity(Decimal::from(number))),
+            None => Quantity::parse_x12_in_general(text),
+        }
+    }
+
+    fn parse_x12_in_general(text: &[u8]) -> Result<Quantity, DecimalError> {
         let value = parse_decimal(text)?;
         let most = limits::QUANTITY_MAX.saturating_mul(10i64.saturating_pow(value.scale));
         if value.mantissa.abs() > most {
