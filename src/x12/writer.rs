@@ -84,9 +84,10 @@ impl SegmentWriter {
         &self.out
     }
 
-    /// Hands out what was written and keeps counting.
+    /// Hands out what was written and keeps counting. The next piece has room for as much.
     pub fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.out)
+        let room = self.out.len();
+        std::mem::replace(&mut self.out, Vec::with_capacity(room))
     }
 }
 
