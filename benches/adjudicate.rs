@@ -54,7 +54,7 @@ fn workload(recipe: &Recipe) -> Vec<(Claim, String)> {
             return;
         };
         let placed = walker.accept(segment);
-        claims.extend(assembler.accept(segment, placed.loop_id, placed.starts_loop).map(|assembled| assembled.claim));
+        claims.extend(assembler.accept(segment, placed.loop_id, placed.starts_loop).map(|assembled| *assembled.claim));
     })
     .unwrap();
     let mut rows = csv::Reader::from_reader(key.as_slice());

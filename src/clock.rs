@@ -1,8 +1,10 @@
 //! Time, as values. Nothing below the pipeline reads a clock; it is handed a [`Timestamp`].
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+
+use crate::text_form;
 
 /// An instant in UTC with second precision, as events print it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,7 +34,16 @@ impl Timestamp {
     }
 
     pub fn to_rfc3339(self) -> String {
-        self.utc().to_rfc3339_opts(SecondsFormat::Secs, true)
+        let instant = self.utc();
+        let (day, second) = (instant.date_naive(), instant.num_seconds_from_midnight());
+        let digit = |number: u32| char::from(b'0' + (number % 10) as u8);
+        let mut text = String::with_capacity(20);
+        text.push_str(&text_form::day::text(day));
+        for (before, number) in [('T', second / 3_600), (':', second / 60 % 60), (':', second % 60)] {
+            text.extend([before, digit(number / 10), digit(number)]);
+        }
+        text.push('Z');
+        text
     }
 
     pub fn utc(self) -> DateTime<Utc> {

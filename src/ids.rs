@@ -4,11 +4,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::text_form;
+use crate::word;
 
 /// Up to `N` bytes of printable ASCII, inline.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,18 +30,23 @@ impl<const N: usize> Code<N> {
     /// # Errors
     /// [`CodeError`] when the text is empty, longer than `N`, or has a byte outside 0x21–0x7E
     /// (inner spaces are allowed).
+    #[inline]
     pub fn parse(text: &[u8]) -> Result<Code<N>, CodeError> {
         let error = CodeError { longest: N };
-        let length = u8::try_from(text.len()).map_err(|_| error)?;
         if text.is_empty() || text.len() > N {
             return Err(error);
         }
-        let mut bytes = [0; N];
-        for (to, from) in bytes.iter_mut().zip(text) {
-            if !(0x20..0x7f).contains(from) {
+        let length = u8::try_from(text.len()).map_err(|_| error)?;
+        let (mut bytes, mut rest) = ([0; N], text);
+        for places in bytes.chunks_mut(8) {
+            let eight = word::of(rest);
+            if !word::is_printable(eight, rest.len()) {
                 return Err(error);
             }
-            *to = *from;
+            for (to, from) in places.iter_mut().zip(eight.to_le_bytes()) {
+                *to = from;
+            }
+            rest = rest.get(8..).unwrap_or_default();
         }
         Ok(Code { bytes, length })
     }
@@ -110,6 +117,7 @@ macro_rules! code_types {
         impl $name {
             /// # Errors
             /// [`CodeError`] when the text does not fit this code.
+            #[inline]
             pub fn parse(text: &[u8]) -> Result<Self, CodeError> {
                 Code::parse(text).map(Self)
             }
@@ -191,25 +199,21 @@ impl Npi {
     /// # Errors
     /// [`NpiError`] unless the text is ten digits, first 1 or 2, Luhn-correct.
     pub fn parse(text: &[u8]) -> Result<Npi, NpiError> {
-        if text.len() != 10 || !matches!(text.first(), Some(b'1' | b'2')) || !text.iter().all(u8::is_ascii_digit) {
+        let [b'1' | b'2', .., ninth, check] = *text else { return Err(NpiError) };
+        let (Some(digits), true) = (
+            word::digits(word::of(text)),
+            text.len() == 10 && ninth.is_ascii_digit() && check.is_ascii_digit(),
+        ) else {
             return Err(NpiError);
-        }
-        // 24 is the Luhn sum of the constant prefix 80840.
-        let sum: u32 = 24
-            + text
-                .iter()
-                .rev()
-                .enumerate()
-                .map(|(place, byte)| {
-                    let digit = u32::from(byte - b'0');
-                    match (place % 2, digit) {
-                        (0, digit) => digit,
-                        (_, digit) if digit < 5 => digit * 2,
-                        (_, digit) => digit * 2 - 9,
-                    }
-                })
-                .sum::<u32>();
-        if !sum.is_multiple_of(10) {
+        };
+        // Luhn: every second digit twice, from the ninth on towards the first, and of two digits their sum. 24 is the
+        // sum of the constant prefix 80840.
+        let (twice, once) = (digits & 0x00ff_00ff_00ff_00ff, digits >> 8 & 0x00ff_00ff_00ff_00ff);
+        let nines = (twice + 0x007b_007b_007b_007b) >> 7 & 0x0001_0001_0001_0001;
+        let eight = (2 * twice - 9 * nines + once).wrapping_mul(0x0001_0001_0001_0001) >> 48;
+        let (ninth, check) = (u64::from(ninth - b'0'), u64::from(check - b'0'));
+        let ninth = if ninth < 5 { 2 * ninth } else { 2 * ninth - 9 };
+        if !(24 + eight + ninth + check).is_multiple_of(10) {
             return Err(NpiError);
         }
         Code::parse(text).map(Npi).map_err(|_| NpiError)
@@ -260,7 +264,7 @@ impl Cin {
         let (nine, rest) = text.split_at_checked(9).ok_or(CinError)?;
         let (digits, letter) = nine.split_at(8);
         let well_formed =
-            digits.first() == Some(&b'9') && digits.iter().all(u8::is_ascii_digit) && letter.iter().all(|letter| b"ACDEFGHMNTUVWXYZ".contains(letter));
+            digits.first() == Some(&b'9') && word::number_of(digits).is_some() && letter.iter().all(|letter| b"ACDEFGHMNTUVWXYZ".contains(letter));
         let rest_well_formed = match rest.len() {
             0 | 1 => rest.iter().all(u8::is_ascii_digit),
             5 => {
@@ -413,7 +417,9 @@ hex_ids! {
 impl ClaimId {
     /// `ordinal` counts CLM from 1 within the set whose ST starts at `st_byte`.
     pub fn derive(file: &FileDigest, st_byte: u64, ordinal: u32) -> ClaimId {
-        let mut hasher = blake3::Hasher::new_derive_key("claimstream claim id v1");
+        // The context is hashed once, not for each claim.
+        static OF_CLAIMS: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key("claimstream claim id v1"));
+        let mut hasher = OF_CLAIMS.clone();
         hasher.update(file.as_bytes()).update(&st_byte.to_be_bytes()).update(&ordinal.to_be_bytes());
         let mut id = [0; 16];
         hasher.finalize_xof().fill(&mut id);
@@ -427,9 +433,13 @@ pub const NUMBER_BYTES: usize = 9;
 impl PayerClaimNumber {
     /// `C` and 18 hex digits of the claim's id; the same on every run.
     pub fn of(claim: &ClaimId) -> PayerClaimNumber {
-        let mut number = claim.hex().to_ascii_uppercase();
-        number.truncate(2 * NUMBER_BYTES);
-        PayerClaimNumber::new(format!("C{number}"))
+        let (number, _) = claim.0.split_at(NUMBER_BYTES);
+        // 19 bytes stay within the text itself.
+        let mut text = CompactString::const_new("C");
+        // Writing to memory does not fail.
+        let _ = text_form::write_hex(number, &mut text);
+        text.make_ascii_uppercase();
+        PayerClaimNumber::new(text)
     }
 }
 

@@ -22,6 +22,10 @@ pub const READ_BYTES: usize = 256 * 1024;
 /// Bytes read first: all of a small file, for which a large buffer would only be cleared.
 pub const FIRST_READ_BYTES: usize = 16 * 1024;
 
+/// Bytes whose delimiters are found at once: they and their delimiters stay in the nearest cache until they
+/// are read.
+pub const MARKED_BYTES: usize = 8 * 1024;
+
 /// Bytes skipped between interchanges (line ends, padding) before it is called foreign content.
 pub const FILLER_BYTES_MAX: usize = 64 * 1024;
 
@@ -86,6 +90,10 @@ pub const CLAIM_TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// for one after it: larger ones double what they have.
 pub const CLAIM_TEXT_BYTES_TYPICAL: usize = 1000;
 pub const CLAIM_TEXT_ROOM_MAX: usize = 16 * 1024;
+
+/// Diagnoses, providers and lines that room is made for when a claim begins, at most: as many as the claims before
+/// it had.
+pub const CLAIM_PARTS_ROOM_MAX: usize = 16;
 
 /// Providers of one claim (TR3: 7) or one line (TR3: 9), with room for a sender's repeats.
 pub const PROVIDERS_MAX: usize = 16;

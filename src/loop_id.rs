@@ -46,6 +46,11 @@ impl LoopId {
         )
     }
 
+    /// Whether the loop is a claim or part of one (2300 … 2440).
+    pub fn is_in_claim(self) -> bool {
+        (LoopId::L2300..=LoopId::L2440).contains(&self)
+    }
+
     /// Whether the loop is a service line or describes one (2400 … 2440).
     pub fn is_in_line(self) -> bool {
         (LoopId::L2400..=LoopId::L2440).contains(&self)

@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits;
 use crate::text_form;
+use crate::word;
 
 /// Why an X12 amount or quantity could not be read. Never carries the text itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +51,18 @@ impl Money {
     /// # Errors
     /// [`DecimalError`] when the text is no decimal, has more than two significant decimals, or is
     /// beyond [`limits::MONEY_CENTS_MAX`].
+    #[inline]
     pub fn parse_x12(text: &[u8]) -> Result<Money, DecimalError> {
+        // Nearly all have at most eight characters and two decimals, and no sign.
+        match word::decimal(text) {
+            Some((number, _, 0)) => Ok(Money(i64::from(number) * 100)),
+            Some((number, _, 1)) => Ok(Money(i64::from(number) * 10)),
+            Some((number, _, 2)) => Ok(Money(i64::from(number))),
+            _ => Money::parse_x12_within_limit(text),
+        }
+    }
+
+    fn parse_x12_within_limit(text: &[u8]) -> Result<Money, DecimalError> {
         let amount = Money::parse_x12_total(text)?;
         if amount.0.unsigned_abs() > limits::MONEY_CENTS_MAX.unsigned_abs() {
             return Err(DecimalError::TooLarge);
@@ -126,15 +138,34 @@ impl Money {
     }
 
     /// Sign, whole dollars, point and two digits of cents. Money is written a dozen times a claim.
-    fn text(self) -> CompactString {
+    pub(crate) fn text(self) -> CompactString {
         let Money(cents) = self;
-        let mut text = if cents < 0 { CompactString::const_new("-") } else { CompactString::default() };
-        text.push_str(&(cents.unsigned_abs() / 100).to_compact_string());
-        let digit = |number: u64| char::from(b'0' + (number % 10) as u8);
-        text.push('.');
-        text.push(digit(cents.unsigned_abs() / 10));
-        text.push(digit(cents.unsigned_abs()));
-        text
+        // The longest amount has 19 digits.
+        let (mut digits, mut length) = ([0; 24], 0);
+        let mut places = digits.iter_mut().rev();
+        let mut put = |byte: u8| {
+            if let Some(place) = places.next() {
+                *place = byte;
+                length += 1;
+            }
+        };
+        let digit = |number: u64| b'0' + (number % 10) as u8;
+        let mut dollars = cents.unsigned_abs() / 100;
+        put(digit(cents.unsigned_abs()));
+        put(digit(cents.unsigned_abs() / 10));
+        put(b'.');
+        loop {
+            put(digit(dollars));
+            dollars /= 10;
+            if dollars == 0 {
+                break;
+            }
+        }
+        if cents < 0 {
+            put(b'-');
+        }
+        let text = digits.get(digits.len() - length..).unwrap_or_default();
+        CompactString::from_utf8(text).unwrap_or_default()
     }
 }
 
@@ -239,7 +270,16 @@ impl Quantity {
     ///
     /// # Errors
     /// [`DecimalError`] when the text is no decimal or too large.
+    #[inline]
     pub fn parse_x12(text: &[u8]) -> Result<Quantity, DecimalError> {
+        // Nearly all are small whole numbers.
+        match word::number_of(text) {
+            Some(number) => Ok(Quantity(Decimal::from(number))),
+            None => Quantity::parse_x12_in_general(text),
+        }
+    }
+
+    fn parse_x12_in_general(text: &[u8]) -> Result<Quantity, DecimalError> {
         let value = parse_decimal(text)?;
         let most = limits::QUANTITY_MAX.saturating_mul(10i64.saturating_pow(value.scale));
         if value.mantissa.abs() > most {
@@ -322,7 +362,7 @@ impl fmt::Display for Quantity {
 
 impl Quantity {
     /// Without trailing zeros; whole ones, which nearly all are, without the way over a decimal.
-    fn text(self) -> CompactString {
+    pub(crate) fn text(self) -> CompactString {
         match (self.0.scale(), i64::try_from(self.0.mantissa())) {
             (0, Ok(whole)) => whole.to_compact_string(),
             _ => self.0.normalize().to_compact_string(),

@@ -83,15 +83,18 @@ fn digits(day: NaiveDate) -> Option<[u8; 8]> {
 /// of the time.
 pub mod day {
     use chrono::NaiveDate;
-    use serde::{Deserializer, Serialize, Serializer};
+    use compact_str::CompactString;
+    use serde::{Deserializer, Serializer};
 
     pub fn serialize<S: Serializer>(day: &NaiveDate, serializer: S) -> Result<S::Ok, S::Error> {
-        match super::digits(*day) {
-            Some([a, b, c, d, e, f, g, h]) => {
-                let text = [a, b, c, d, b'-', e, f, b'-', g, h];
-                serializer.serialize_str(str::from_utf8(&text).unwrap_or_default())
-            }
-            None => day.serialize(serializer),
+        serializer.serialize_str(&text(*day))
+    }
+
+    /// `CCYY-MM-DD`.
+    pub fn text(day: NaiveDate) -> CompactString {
+        match super::digits(day) {
+            Some([a, b, c, d, e, f, g, h]) => CompactString::from_utf8([a, b, c, d, b'-', e, f, b'-', g, h]).unwrap_or_default(),
+            None => day.to_string().into(),
         }
     }
 

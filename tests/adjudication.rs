@@ -41,7 +41,7 @@ fn claims(file: &[u8]) -> Vec<(Claim, bool)> {
         let placed = walker.accept(segment);
         if let Some(assembled) = assembler.accept(segment, placed.loop_id, placed.starts_loop) {
             let is_encounter = assembler.header().claim_kind.is_some_and(|kind| kind.as_bytes() == b"RP");
-            claims.push((assembled.claim, is_encounter));
+            claims.push((*assembled.claim, is_encounter));
         }
     })
     .unwrap();

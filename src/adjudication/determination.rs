@@ -27,6 +27,18 @@ pub enum LineOutcome {
     Recorded,
 }
 
+impl LineOutcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LineOutcome::Paid => "paid",
+            LineOutcome::Denied => "denied",
+            LineOutcome::Pended => "pended",
+            LineOutcome::Forwarded => "forwarded",
+            LineOutcome::Recorded => "recorded",
+        }
+    }
+}
+
 /// What happened to a claim (INTERFACE 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

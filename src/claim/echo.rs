@@ -122,16 +122,25 @@ impl ClaimEcho {
 impl LineEcho {
     /// `HC:99214` or `NU:0120`: the composite medical procedure identifier without modifiers.
     pub fn code(&self) -> String {
-        match (self.procedure, self.revenue) {
-            (Some(procedure), _) => format!("HC:{procedure}"),
-            (None, Some(revenue)) => format!("NU:{revenue}"),
-            (None, None) => String::new(),
-        }
+        let (qualifier, code) = match (&self.procedure, &self.revenue) {
+            (Some(procedure), _) => ("HC:", procedure.as_str()),
+            (None, Some(revenue)) => ("NU:", revenue.as_str()),
+            (None, None) => ("", ""),
+        };
+        // With room for four modifiers.
+        let mut text = String::with_capacity(24);
+        text.push_str(qualifier);
+        text.push_str(code);
+        text
     }
 
     /// `HC:99214:25` or `NU:0120`: the same with its modifiers, as SVC01 repeats it.
     pub fn code_with_modifiers(&self) -> String {
-        let modifiers = self.modifiers.iter().flatten().filter(|_| self.procedure.is_some());
-        modifiers.fold(self.code(), |code, modifier| format!("{code}:{modifier}"))
+        let mut text = self.code();
+        for modifier in self.modifiers.iter().flatten().filter(|_| self.procedure.is_some()) {
+            text.push(':');
+            text.push_str(modifier.as_str());
+        }
+        text
     }
 }

@@ -40,7 +40,7 @@ impl SourceText {
 
     /// Keeps a segment; false when it is the first one beyond [`limits::CLAIM_TEXT_BYTES_MAX`], which is
     /// dropped as are all after it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, segment: &Segment<'_>, loop_id: Option<LoopId>, starts_loop: bool) -> bool {
         let (start, length) = (self.packed.len(), segment.bytes.len());
         let end = start + HEAD_BYTES + length;
@@ -49,9 +49,16 @@ impl SourceText {
         }
         let loop_number = loop_id.map_or(UNPLACED, |loop_id| loop_id as u8);
         let place = u64::from(segment.at.ordinal) | (length as u64 & 0xffff) << 32 | u64::from(loop_number) << 48 | u64::from(starts_loop) << 56;
-        self.packed.extend_from_slice(&segment.at.byte.to_le_bytes());
-        self.packed.extend_from_slice(&place.to_le_bytes());
-        self.packed.extend_from_slice(segment.bytes);
+        let head = u128::from(segment.at.byte) | u128::from(place) << 64;
+        self.packed.extend_from_slice(&head.to_le_bytes());
+        match segment.block() {
+            // To copy more than is wanted and cut it off takes a third of asking how much is wanted.
+            Some(block) if length <= block.len() && start + HEAD_BYTES + block.len() <= self.packed.capacity() => {
+                self.packed.extend_from_slice(block);
+                self.packed.truncate(end);
+            }
+            _ => self.packed.extend_from_slice(segment.bytes),
+        }
         self.separators = Some(segment.separators);
         true
     }

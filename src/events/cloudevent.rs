@@ -4,25 +4,22 @@
 //! stand only in `*_at` fields and keyed values only in `*_token` fields.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use chrono::NaiveDate;
 use compact_str::CompactString;
 use serde::{Serialize, Serializer};
 
+use super::adjudicated::claim_adjudicated;
 use super::fact::{AckBuilt, Answer, ClaimCounts, Fact, FileCompleted, FileDuplicate, FileReceived, FileRejected};
 use super::remits::{remit_acknowledged, remit_built, remit_delivered, remit_sent};
 use super::reversals::claim_reversed;
-use crate::adjudication::adjustment::Adjustment;
 use crate::adjudication::decision::{ClaimSource, Decision, Rejection};
-use crate::adjudication::determination::{ClaimOutcome, Exempted, LineDetermination, LineOutcome, PendReason, Raised, Signal};
+use crate::adjudication::determination::{Raised, Signal};
 use crate::adjudication::fraud_signals::Suspicion;
-use crate::adjudication::trace::Evidence;
-use crate::claim::echo::LineEcho;
 use crate::clock::Timestamp;
 use crate::finding::{Check, Finding, Severity, SnipLevel};
-use crate::ids::{ClaimId, ContentDigest, ControlNumber, FileDigest, Form, Modifier, Npi, PartnerId, PayerClaimNumber, Qualifier, Rarc, Token};
-use crate::money::{Money, Quantity};
-use crate::tables::rules::{EvidenceItem, EvidenceStrength};
+use crate::ids::{ClaimId, ControlNumber, FileDigest, Form, Npi, PartnerId, Token};
+use crate::money::Money;
 use crate::text_form;
 
 /// The topics, without the configurable prefix.
@@ -392,165 +389,6 @@ fn claim_rejected(rejection: &Rejection) -> CloudEvent {
     }
 }
 
-fn claim_adjudicated(decision: &Decision) -> CloudEvent {
-    #[derive(Serialize)]
-    struct View<'a> {
-        claim_id: ClaimId,
-        version: u16,
-        form: Form,
-        source: Source<'a>,
-        payer_claim_number: &'a PayerClaimNumber,
-        received_at: At,
-        decided_at: At,
-        member_token: Token,
-        pcn_token: Token,
-        billing_npi: Option<Npi>,
-        payee_npi: Option<Npi>,
-        frequency: Option<Qualifier>,
-        outcome: ClaimOutcome,
-        pend_reason: Option<PendReason>,
-        charge: Money,
-        paid: Money,
-        patient_responsibility: Money,
-        forward_to: Option<&'a str>,
-        adjustments: [(); 0],
-        lines: Vec<LineView<'a>>,
-        findings: Vec<FindingView>,
-        rules: ContentDigest,
-        refdata: ContentDigest,
-        run: &'static str,
-    }
-    let (claim, determination, echo) = (&decision.source, &decision.determination, &decision.echo);
-    let echo_of = |line: &LineDetermination| echo.lines.iter().find(|echo| echo.number == line.number());
-    CloudEvent {
-        topic: Topic::Decisions,
-        key: decision.claim_id.to_string(),
-        kind: "claims.claim.adjudicated.v1",
-        id: event_id(&claim.file, claim.st_byte, claim.ordinal, "claim.adjudicated", decision.version, ""),
-        time: decision.decided_at,
-        value: json(&View {
-            claim_id: decision.claim_id,
-            version: decision.version,
-            form: echo.form,
-            source: source(claim),
-            payer_claim_number: &decision.payer_claim_number,
-            received_at: At(decision.received_at),
-            decided_at: At(decision.decided_at),
-            member_token: decision.member_token,
-            pcn_token: decision.pcn_token,
-            billing_npi: echo.billing_npi,
-            payee_npi: echo.billing_npi,
-            frequency: echo.frequency,
-            outcome: determination.outcome(),
-            pend_reason: determination.pend_reason(),
-            charge: determination.charge(),
-            paid: determination.paid(),
-            patient_responsibility: determination.patient_responsibility(),
-            forward_to: determination.forward_to(),
-            adjustments: [],
-            lines: determination.lines().iter().map(|line| LineView::of(line, echo_of(line))).collect(),
-            findings: decision.findings.iter().map(FindingView::of).collect(),
-            rules: decision.rules,
-            refdata: decision.refdata,
-            run: "live",
-        }),
-    }
-}
-
-#[derive(Serialize)]
-struct LineView<'a> {
-    number: u16,
-    code: Option<String>,
-    modifiers: Vec<Modifier>,
-    units: Option<Quantity>,
-    #[serde(with = "text_form::optional_day")]
-    service_from: Option<NaiveDate>,
-    #[serde(with = "text_form::optional_day")]
-    service_to: Option<NaiveDate>,
-    outcome: LineOutcome,
-    charge: Money,
-    allowed: Option<Money>,
-    paid: Money,
-    adjustments: Vec<AdjustmentView<'a>>,
-    rule: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exempted: Option<ExemptedView<'a>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    sensitivity: &'a [CompactString],
-}
-
-/// Why the line needed no authorization: what shows it, never its value.
-#[derive(Serialize)]
-struct ExemptedView<'a> {
-    name: &'a str,
-    strength: EvidenceStrength,
-    evidence: EvidenceItem,
-    element: String,
-    byte: u64,
-}
-
-impl<'a> ExemptedView<'a> {
-    fn of(exempted: &'a Exempted) -> ExemptedView<'a> {
-        let place = Evidence {
-            loop_id: None,
-            segment: exempted.at,
-            element: exempted.element,
-            component: exempted.component,
-        };
-        ExemptedView {
-            name: &exempted.name,
-            strength: exempted.strength,
-            evidence: exempted.item,
-            element: place.name(),
-            byte: exempted.at.byte,
-        }
-    }
-}
-
-impl<'a> LineView<'a> {
-    fn of(line: &'a LineDetermination, echo: Option<&LineEcho>) -> LineView<'a> {
-        let service = echo.and_then(|echo| echo.service);
-        LineView {
-            number: line.number(),
-            code: echo.map(LineEcho::code),
-            modifiers: echo.map(|echo| echo.modifiers.iter().flatten().copied().collect()).unwrap_or_default(),
-            units: echo.map(|echo| echo.units),
-            service_from: service.map(|service| service.from),
-            service_to: service.map(|service| service.through),
-            outcome: line.outcome(),
-            charge: line.charge(),
-            allowed: (line.outcome() == LineOutcome::Paid).then(|| line.allowed()),
-            paid: line.amount_paid(),
-            adjustments: line.adjustments().iter().map(AdjustmentView::of).collect(),
-            rule: line.rule().as_str(),
-            exempted: line.exempted().map(ExemptedView::of),
-            sensitivity: line.sensitivity(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct AdjustmentView<'a> {
-    group: &'static str,
-    carc: &'a str,
-    amount: Money,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    quantity: Option<Quantity>,
-    rarc: &'a [Rarc],
-}
-
-impl<'a> AdjustmentView<'a> {
-    fn of(adjustment: &'a Adjustment) -> AdjustmentView<'a> {
-        AdjustmentView {
-            group: adjustment.group.code(),
-            carc: adjustment.carc.as_str(),
-            amount: adjustment.amount,
-            quantity: adjustment.quantity,
-            rarc: &adjustment.rarcs,
-        }
-    }
-}
-
 #[derive(Serialize)]
 struct FoundBeside<'a> {
     claim_id: ClaimId,
@@ -601,7 +439,7 @@ fn told_beside(decision: &Decision, kind: &'static str, finding: &'static str, l
 }
 
 #[derive(Serialize)]
-struct FindingView {
+pub(super) struct FindingView {
     check: Check,
     snip: SnipLevel,
     severity: Severity,
@@ -615,7 +453,7 @@ struct FindingView {
 }
 
 impl FindingView {
-    fn of(finding: &Finding) -> FindingView {
+    pub(super) fn of(finding: &Finding) -> FindingView {
         FindingView {
             check: finding.check,
             snip: finding.check.snip(),
@@ -633,7 +471,7 @@ impl FindingView {
 
 /// `ce_id`: a hash of what the event is about, never of when it was rendered.
 pub(super) fn event_id(file: &FileDigest, st_byte: u64, ordinal: u32, kind: &str, version: u16, discriminator: &str) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("claimstream event id v1");
+    let mut hasher = event_hasher();
     hasher.update(file.as_bytes()).update(&st_byte.to_be_bytes()).update(&ordinal.to_be_bytes());
     hasher
         .update(kind.as_bytes())
@@ -641,6 +479,12 @@ pub(super) fn event_id(file: &FileDigest, st_byte: u64, ordinal: u32, kind: &str
         .update(&version.to_be_bytes())
         .update(discriminator.as_bytes());
     hex_128(&hasher)
+}
+
+/// Hashes what an event is about; the context is hashed once, not for each event.
+pub(super) fn event_hasher() -> blake3::Hasher {
+    static OF_EVENTS: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key("claimstream event id v1"));
+    OF_EVENTS.clone()
 }
 
 pub(super) fn hex_128(hasher: &blake3::Hasher) -> String {

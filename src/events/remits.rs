@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::cloudevent::{At, CloudEvent, Topic, event_id, hex_128, json};
+use super::cloudevent::{At, CloudEvent, Topic, event_hasher, event_id, hex_128, json};
 use super::fact::{AnsweredBy, RemitAcknowledged, RemitBuilt, RemitDelivered, RemitSent, RemitVerdict};
 use crate::clock::Timestamp;
 use crate::ids::{FileDigest, Npi, PartnerId, TraceNumber};
@@ -129,7 +129,7 @@ pub(super) fn remit_acknowledged(fact: &RemitAcknowledged) -> CloudEvent {
 
 /// `ce_id` of what happens once to each 835.
 fn remit_id(trace: &str, kind: &str) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("claimstream event id v1");
+    let mut hasher = event_hasher();
     hasher.update(kind.as_bytes()).update(&[0]).update(trace.as_bytes());
     hex_128(&hasher)
 }

@@ -1,9 +1,10 @@
 //! The elements of one placed segment against their shape: SNIP 1 (length, type, characters, dates,
 //! separators) and SNIP 2 (usage, codes, dependencies). At most one finding an element.
 //!
-//! To the next editor: a clean segment takes the loop of [`check`] only; whatever builds a finding is
-//! cold. Bit `n - 1` of a mask means element `n`.
+//! To the next editor: a sound segment is let through by [`super::screen`]; what is not sound, or not quite usual,
+//! is looked at here. Bit `n - 1` of a mask means element `n`.
 
+use super::screen::passes;
 use super::value_check::value_fault;
 use crate::finding::{Check, ElementError, Finding, ReportCode, SegmentError};
 use crate::loop_id::LoopId;
@@ -15,8 +16,16 @@ use crate::x12::separators::Separators;
 /// Checks every element of a segment that stands in `slot` of `loop_id`.
 pub(super) fn check(guide: &Guide, slot: &Slot, segment: &Segment<'_>, loop_id: LoopId, findings: &mut Vec<Finding>) {
     let Some(shape) = guide.shape(slot.shape) else { return };
-    let count = segment.element_count();
     let clean = is_clean(segment.bytes, &segment.separators, shape.has_composites);
+    if clean && passes(guide, slot, shape, segment) {
+        return;
+    }
+    check_each(guide, slot, shape, segment, loop_id, (clean, findings));
+}
+
+#[cold]
+fn check_each(guide: &Guide, slot: &Slot, shape: &Shape, segment: &Segment<'_>, loop_id: LoopId, (clean, findings): (bool, &mut Vec<Finding>)) {
+    let count = segment.element_count();
     let mut checked = Checked {
         guide,
         segment,
@@ -239,7 +248,7 @@ fn character_fault(value: &[u8], separators: &Separators, simple: bool) -> Optio
 
 /// The element that a note finds at fault: the first missing one, or the one too many.
 #[inline]
-fn broken_note(note: Note, present: u64) -> Option<(usize, ElementError)> {
+pub(super) fn broken_note(note: Note, present: u64) -> Option<(usize, ElementError)> {
     let first = 1u64 << (note.first - 1);
     let there = present & note.places;
     let missing = match note.kind {
@@ -260,6 +269,53 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::guide::slot::slot_of;
+    use crate::ids::Form;
+    use crate::tables::guides::guide;
+    use crate::x12::tokenizer::for_each_segment;
+
+    const SOUND: [(Form, LoopId, &str); 14] = [
+        (Form::Professional, LoopId::L2010AA, "NM1*85*2*CLINIC*****XX*1234567893"),
+        (Form::Professional, LoopId::L2010BA, "NM1*IL*1*DOE*ANA*M***MI*91234567A"),
+        (Form::Professional, LoopId::L2010BA, "N4*ORANGE*CA*92868"),
+        (Form::Professional, LoopId::L2010BA, "DMG*D8*19900228*F"),
+        (Form::Professional, LoopId::L2300, "CLM*A1*225.5***11:B:1*Y*A*Y*Y"),
+        (Form::Professional, LoopId::L2300, "REF*G1*AUTH1"),
+        (Form::Professional, LoopId::L2300, "HI*ABK:E119*ABF:I10"),
+        (Form::Professional, LoopId::L2400, "LX*1"),
+        (Form::Professional, LoopId::L2400, "SV1*HC:99214:25*150.00*UN*1***1:2"),
+        (Form::Professional, LoopId::L2400, "DTP*472*RD8*20250101-20250104"),
+        (Form::Professional, LoopId::L2320, "CAS*PR*1*50**2*.5"),
+        (Form::Institutional, LoopId::L2300, "HI*BH:11:D8:20250101"),
+        (Form::Institutional, LoopId::L2300, "CL1*1*1*01"),
+        (Form::Institutional, LoopId::L2400, "SV2*0301*HC:80053*500.11*UN*1"),
+    ];
+
+    /// Whether the segment passes the screen, and whether it would have a finding; nothing when it has no slot.
+    fn looked_at((form, loop_id, text): (Form, LoopId, &str)) -> Option<(bool, bool)> {
+        const ISA: &str = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *260116*0930*^*00501*000000001*0*T*:~";
+        let (guide, mut told) = (guide(form).unwrap(), None);
+        for_each_segment(format!("{ISA}{text}~").as_bytes(), usize::MAX, |segment| {
+            if segment.at.byte == ISA.len() as u64
+                && let Some(slot) = slot_of(guide, loop_id, segment)
+                && let Some(shape) = guide.shape(slot.shape)
+            {
+                let clean = is_clean(segment.bytes, &segment.separators, shape.has_composites);
+                let mut findings = Vec::new();
+                check_each(guide, slot, shape, segment, loop_id, (clean, &mut findings));
+                told = Some((clean && passes(guide, slot, shape, segment), !findings.is_empty()));
+            }
+        })
+        .unwrap();
+        told
+    }
+
+    #[test]
+    fn sound_segments_pass_the_screen() {
+        for sound in SOUND {
+            assert_eq!(looked_at(sound), Some((true, false)), "{sound:?}");
+        }
+    }
 
     #[test]
     fn notes_name_the_element_at_fault() {
@@ -286,6 +342,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_passes_the_screen_has_no_finding(chosen in any::<proptest::sample::Index>(), changes in proptest::collection::vec((any::<proptest::sample::Index>(), 0u8..3, "[*: .0-9A-Z^-]"), 1..4)) {
+            let (form, loop_id, sound) = *chosen.get(&SOUND);
+            let mut text = sound.as_bytes().to_vec();
+            for (place, how, byte) in changes {
+                let (place, byte) = (place.index(text.len()), byte.as_bytes()[0]);
+                match how {
+                    0 => text[place] = byte,
+                    1 => text.insert(place, byte),
+                    _ => drop(text.remove(place)),
+                }
+            }
+            let text = String::from_utf8(text).unwrap();
+            if let Some((passes, has_findings)) = looked_at((form, loop_id, &text)) {
+                prop_assert!(!(passes && has_findings), "{text}");
+            }
+        }
+
         #[test]
         fn the_scan_finds_what_the_bytes_are(bytes in proptest::collection::vec(prop_oneof![8 => b' '..=b'~', 1 => any::<u8>()], 0..50), has_composites: bool) {
             let ours = Separators::OURS;

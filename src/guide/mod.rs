@@ -3,6 +3,7 @@
 mod element_check;
 mod hierarchy;
 pub mod masking;
+mod screen;
 pub mod slot;
 mod value_check;
 pub mod walker;

@@ -2,6 +2,7 @@
 
 use crate::finding::{Check, ElementError};
 use crate::tables::guides::{ElementKind, ElementShape, PackedCode};
+use crate::word;
 
 /// What is wrong with a value that is present. `before` is the element or component before it: the
 /// qualifier of a period.
@@ -51,6 +52,11 @@ fn number_fault(element: &ElementShape, value: &[u8], decimal: bool) -> Option<E
     length_fault(element, digits)
 }
 
+/// Whether a value is what its qualifier says.
+pub(super) fn is_period(qualifier: &[u8], value: &[u8]) -> bool {
+    period_fault(qualifier, value).is_none()
+}
+
 fn period_fault(qualifier: &[u8], value: &[u8]) -> Option<ElementError> {
     let (holds, error) = match qualifier {
         b"D8" => (is_date(value), ElementError::InvalidDate),
@@ -71,10 +77,9 @@ fn period_fault(qualifier: &[u8], value: &[u8]) -> Option<ElementError> {
 
 /// `CCYYMMDD` that exists. The quick twin of [`crate::x12::element::date`].
 #[inline]
-fn is_date(text: &[u8]) -> bool {
-    let (Some(year), Some(month), Some(day)) = (digits(text.get(..4)), digits(text.get(4..6)), digits(text.get(6..8))) else {
-        return false;
-    };
+pub(super) fn is_date(text: &[u8]) -> bool {
+    let Some(number) = word::number_of(text) else { return false };
+    let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
@@ -87,7 +92,7 @@ fn is_date(text: &[u8]) -> bool {
 
 /// `HHMM`, `HHMMSS`, `HHMMSSD` or `HHMMSSDD`. The quick twin of [`crate::x12::element::time`].
 #[inline]
-fn is_time(text: &[u8]) -> bool {
+pub(super) fn is_time(text: &[u8]) -> bool {
     let within = |range, most| digits(text.get(range)).is_some_and(|value| value <= most);
     match text.len() {
         4 => within(0..2, 23) && within(2..4, 59),

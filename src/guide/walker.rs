@@ -14,6 +14,7 @@ use crate::limits;
 use crate::loop_id::LoopId;
 use crate::position::Position;
 use crate::tables::guides::{Guide, GuideLoop, KeyPlace, LoopIndex, PackedCode, Slot, Step, TagEntry, TagNumber};
+use crate::word;
 use crate::x12::segment::Segment;
 
 /// Walks one transaction set. Hand it every segment from ST to SE; whether there is an SE, and what it
@@ -137,32 +138,66 @@ impl<'g> Walker<'g> {
     }
 
     /// Takes the next segment of a set whose findings are known: where it stands, and no more.
-    #[inline]
+    #[inline(always)]
     pub fn place(&mut self, segment: &Segment<'_>) -> Place<'g> {
         self.closed.clear();
         self.findings.clear();
         self.broken = None;
         let (number, key_place) = match self.guide.tag(segment.tag()) {
             Some(TagEntry::Used { number, key }) if segment.id().len() <= 3 => (number, key),
-            entry => {
-                self.findings.push(unknown_tag(entry, segment));
-                return Place::default();
-            }
+            entry => return self.report_unknown(entry, segment),
         };
-        let key = key_place.map_or(PackedCode::EMPTY, |place| key_of(segment, place));
+        let key = key_place.map(|place| key_of(segment, place));
         match self.row.and_then(|row| self.guide.step(row, number, key)) {
-            Some(Step { closes, place }) => {
-                let depth = self.open.len().saturating_sub(1 + usize::from(closes));
-                let around = self.open.get(depth).map(|open| open.guide);
-                match around.and_then(|guide| guide.slot(u32::from(place))) {
-                    Some(slot) => self.enter(depth, u32::from(place), slot, segment, true),
-                    None => Place::default(),
-                }
-            }
-            None => self.search(number, key_place, key, segment),
+            Some(Step { closes: 0, place }) => match self.stay(place) {
+                Some(place) => place,
+                None => self.step(0, place, segment),
+            },
+            Some(Step { closes, place }) => self.step(closes, place, segment),
+            None => self.search(number, key_place, key.unwrap_or(PackedCode::EMPTY), segment),
         }
     }
 
+    #[cold]
+    fn report_unknown(&mut self, entry: Option<TagEntry>, segment: &Segment<'_>) -> Place<'g> {
+        self.findings.push(unknown_tag(entry, segment));
+        Place::default()
+    }
+
+    /// What most segments do: one more of the innermost loop, met for the first time, and nothing missed before it.
+    /// `None`, and nothing done, when it is more than that.
+    #[inline]
+    fn stay(&mut self, place: u8) -> Option<Place<'g>> {
+        let open = self.open.last_mut()?;
+        let slot = open.guide.slot(u32::from(place))?;
+        let bit = 1u64.checked_shl(u32::from(place))?;
+        let missing = slot.passed & !open.met & !open.excused;
+        if missing != 0 || open.met & bit != 0 || slot.enters.is_some() || slot.counter.is_some() {
+            return None;
+        }
+        open.onwards = slot.onwards;
+        open.last = place;
+        open.met |= bit;
+        self.row = Some(open.guide.first_row + u16::from(place));
+        Some(Place {
+            loop_id: Some(open.guide.id),
+            starts_loop: place == 0,
+            slot: Some(slot),
+        })
+    }
+
+    /// The segment takes a slot of the loop that is the innermost when so many have ended.
+    #[inline(never)]
+    fn step(&mut self, closes: u8, place: u8, segment: &Segment<'_>) -> Place<'g> {
+        let depth = self.open.len().saturating_sub(1 + usize::from(closes));
+        let around = self.open.get(depth).map(|open| open.guide);
+        match around.and_then(|guide| guide.slot(u32::from(place))) {
+            Some(slot) => self.enter(depth, u32::from(place), slot, segment, true),
+            None => Place::default(),
+        }
+    }
+
+    #[inline(never)]
     fn search(&mut self, number: TagNumber, key_place: Option<KeyPlace>, key: PackedCode, segment: &Segment<'_>) -> Place<'g> {
         match (self.find(number, key), key_place) {
             (Found::InPlace(depth, place, slot), _) => self.enter(depth, place, slot, segment, true),
@@ -296,8 +331,7 @@ impl<'g> Walker<'g> {
         if self.open.len() <= depth + 1 {
             return;
         }
-        while self.open.len() > depth + 1 {
-            let Some(closed) = self.open.pop() else { return };
+        while let Some(closed) = self.open.get(depth + 1..).and_then(<[_]>::last) {
             let missing = closed.guide.required & !closed.met & !closed.excused;
             if missing != 0 {
                 report_missing(self.guide, closed.guide, missing, segment, self.line, &mut self.closed);
@@ -308,6 +342,7 @@ impl<'g> Walker<'g> {
             if closed.guide.id == LoopId::L2400 {
                 self.line = None;
             }
+            self.open.pop();
         }
         self.interrupting = self.interrupting.filter(|at| *at < self.open.len());
     }
@@ -428,13 +463,13 @@ fn key_of(segment: &Segment<'_>, place: KeyPlace) -> PackedCode {
             Some((word, length)) => PackedCode::at_start_of(word, length),
             None => PackedCode::of(segment.element(number)),
         },
-        component => {
-            let element = segment.element(number);
-            let separator = segment.separators.component;
-            let mut components = element.split(|byte| *byte == separator);
-            PackedCode::of(components.nth(usize::from(component) - 1).unwrap_or_default())
-        }
+        component => component_key(segment, number, component),
     }
+}
+
+#[inline(never)]
+fn component_key(segment: &Segment<'_>, number: usize, component: u8) -> PackedCode {
+    PackedCode::of(segment.components(number).nth(usize::from(component) - 1).unwrap_or_default())
 }
 
 /// A line, a claim or an HL: what the loops inside describe.
@@ -450,11 +485,7 @@ fn in_line(loop_id: LoopId) -> bool {
 }
 
 fn line_number(text: &[u8]) -> Option<u16> {
-    let digits = (1..=5).contains(&text.len()).then_some(text)?;
-    digits.iter().try_fold(0u16, |number, byte| {
-        let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
-    })
+    word::number_of(text).filter(|_| text.len() <= 5).and_then(|number| u16::try_from(number).ok())
 }
 
 /// One finding for each slot of `missing`, at the segment where its absence showed.
@@ -488,7 +519,6 @@ fn empty_segment(loop_id: Option<LoopId>, segment: &Segment<'_>) -> Finding {
     )
 }
 
-#[cold]
 fn unknown_tag(entry: Option<TagEntry>, segment: &Segment<'_>) -> Finding {
     let (check, error) = match entry {
         _ if segment.id().is_empty() => return empty_segment(None, segment),

@@ -26,6 +26,9 @@ use crate::x12::tokenizer::{Step, TokenError, Tokenizer};
 /// as there are threads.
 const FACTS_AT_ONCE: usize = 256;
 
+/// Claims of a set that a 277CA keeps between its two walks, some 8 MB; those beyond are read twice.
+const CLAIMS_KEPT: usize = 8_192;
+
 /// Why an answer is not written.
 #[derive(Debug, thiserror::Error)]
 pub enum AnswerError {
@@ -133,7 +136,7 @@ pub fn write_acknowledgement(claims: &impl ClaimFacts, config: &Config, ack: &Ac
     Ok(())
 }
 
-/// Two walks over the set's facts: the totals stand above the claims.
+/// Two walks over the set's claims: the totals stand above them.
 fn write_claim_status(
     claims: &impl ClaimFacts,
     config: &Config,
@@ -147,7 +150,8 @@ fn write_claim_status(
     let mut totals = StatusTotals::default();
     let mut runs: Vec<ProviderRun> = Vec::new();
     let mut received_at = ack.built_at;
-    for_each_claim_fact(claims, set, &mut |claim| {
+    let mut walk = ClaimWalk::new(claims, set);
+    walk.each(&mut |claim| {
         received_at = claim.received_at();
         totals.add(claim);
         if runs.last().is_none_or(|run| !is_same_provider(run, claim)) {
@@ -177,7 +181,7 @@ fn write_claim_status(
     }))?;
     let mut runs = runs.iter();
     let mut current: Option<&ProviderRun> = None;
-    for_each_claim_fact(claims, set, &mut |claim| {
+    walk.each(&mut |claim| {
         if current.is_none_or(|run| !is_same_provider(run, claim)) {
             current = runs.next();
             if let Some(run) = current {
@@ -212,40 +216,65 @@ impl SetInJournal {
     }
 }
 
-fn for_each_claim_fact(
-    claims: &impl ClaimFacts,
+/// Walks the claims of a set, more than once, and reads the first of them once.
+struct ClaimWalk<'a, C> {
+    claims: &'a C,
     set: SetInJournal,
-    each: &mut dyn FnMut(&AnsweredClaim<'_>) -> Result<(), AnswerError>,
-) -> Result<(), AnswerError> {
-    let mut from = set.first;
-    while from <= set.last {
-        let wanted = usize::try_from(set.last - from + 1).unwrap_or(usize::MAX).min(FACTS_AT_ONCE);
-        let facts = claims.claim_facts(from, wanted)?;
-        if facts.is_empty() {
-            return Err(AnswerError::NotAClaim);
-        }
-        from += facts.len() as u64;
-        let is_of_set = |fact: &&FactHead| fact.claim_source().is_some_and(|source| set.has(source));
-        for fact in facts.iter().map(|(_, fact)| fact).filter(is_of_set) {
-            match fact {
-                FactHead::ClaimAdjudicated(decision) => each(&AnsweredClaim::Accepted(decision))?,
-                FactHead::ClaimRejected(rejection) => each(&AnsweredClaim::Rejected(rejection))?,
-                FactHead::FileReceived
-                | FactHead::FileDuplicate
-                | FactHead::FileRejected
-                | FactHead::FileCompleted
-                | FactHead::AckBuilt
-                | FactHead::RemitBuilt
-                | FactHead::ClaimReversed
-                | FactHead::RemitDelivered
-                | FactHead::RemitSent
-                | FactHead::RemitAcknowledged
-                | FactHead::DeadLettered
-                | FactHead::Redriven => return Err(AnswerError::NotAClaim),
-            }
+    kept: Vec<FactHead>,
+    /// Where the facts behind those that are kept begin.
+    kept_to: Seq,
+}
+
+impl<'a, C: ClaimFacts> ClaimWalk<'a, C> {
+    fn new(claims: &'a C, set: SetInJournal) -> ClaimWalk<'a, C> {
+        ClaimWalk {
+            claims,
+            set,
+            kept: Vec::new(),
+            kept_to: set.first,
         }
     }
-    Ok(())
+
+    fn each(&mut self, each: &mut dyn FnMut(&AnsweredClaim<'_>) -> Result<(), AnswerError>) -> Result<(), AnswerError> {
+        self.kept.iter().try_for_each(|fact| answered_claim(fact).and_then(|claim| each(&claim)))?;
+        let mut from = self.kept_to;
+        while from <= self.set.last {
+            let wanted = usize::try_from(self.set.last - from + 1).unwrap_or(usize::MAX).min(FACTS_AT_ONCE);
+            let facts = self.claims.claim_facts(from, wanted)?;
+            if facts.is_empty() {
+                return Err(AnswerError::NotAClaim);
+            }
+            let keeps = from == self.kept_to && self.kept.len() + facts.len() <= CLAIMS_KEPT;
+            from += facts.len() as u64;
+            let facts = facts.into_iter().map(|(_, fact)| fact);
+            let of_set: Vec<FactHead> = facts.filter(|fact| fact.claim_source().is_some_and(|source| self.set.has(source))).collect();
+            of_set.iter().try_for_each(|fact| answered_claim(fact).and_then(|claim| each(&claim)))?;
+            if keeps {
+                self.kept.extend(of_set);
+                self.kept_to = from;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn answered_claim(fact: &FactHead) -> Result<AnsweredClaim<'_>, AnswerError> {
+    match fact {
+        FactHead::ClaimAdjudicated(decision) => Ok(AnsweredClaim::Accepted(decision)),
+        FactHead::ClaimRejected(rejection) => Ok(AnsweredClaim::Rejected(rejection)),
+        FactHead::FileReceived
+        | FactHead::FileDuplicate
+        | FactHead::FileRejected
+        | FactHead::FileCompleted
+        | FactHead::AckBuilt
+        | FactHead::RemitBuilt
+        | FactHead::ClaimReversed
+        | FactHead::RemitDelivered
+        | FactHead::RemitSent
+        | FactHead::RemitAcknowledged
+        | FactHead::DeadLettered
+        | FactHead::Redriven => Err(AnswerError::NotAClaim),
+    }
 }
 
 /// Writes an 835 through the release gate: every byte is read back and proven to balance before the

@@ -102,7 +102,7 @@ pub fn bench(bytes: &[u8], desk: &Desk<'_>) -> Result<BenchReport, InboundError>
             (
                 receipt(pending),
                 Facts::gather(&pending.assembled.claim, desk.reference, &|_| Quantity::ZERO, Vec::new(), Known::NotLoaded),
-                &pending.assembled.claim,
+                &*pending.assembled.claim,
             )
         })
         .collect();

@@ -185,7 +185,7 @@ fn read_claim(house: &House, source: &ClaimSource) -> Result<Option<ReadAgain>, 
         &mut |open, _, assembled, _| {
             if open.verdict.set.byte == source.st_byte && assembled.claim.ordinal == source.ordinal {
                 found = Some(ReadAgain {
-                    claim: assembled.claim,
+                    claim: *assembled.claim,
                     interchange_byte: open.interchange.byte,
                 });
             }

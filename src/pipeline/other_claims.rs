@@ -9,7 +9,7 @@ use crate::adjudication::other_claims::{Beside, ForLater};
 use crate::events::fact::Fact;
 use crate::ids::ClaimId;
 use crate::ledger::claim_index::NUMBER_BYTES;
-use crate::ledger::{Ledger, LedgerError, LineFingerprint, Seq};
+use crate::ledger::{Ledger, LedgerError, LineFingerprint};
 use crate::limits;
 use crate::sealing::Keys;
 
@@ -61,8 +61,7 @@ impl Places {
         for place in &self.0 {
             let standing = place.holders.iter().filter(|holder| Some(**holder) != but && !seen.is_reversed(holder));
             for holder in standing {
-                // Memory first: what leaves it is in the ledger before.
-                match seen.uncommitted(holder).map_or_else(|| find(holder), Ok) {
+                match seen.left(holder).map_or_else(|| find(holder), Ok) {
                     Ok(left) => others.add(place.beside, &left),
                     Err(error) => seen.fail(error),
                 }
@@ -85,7 +84,7 @@ pub fn for_later(ledger: &impl Ledger, seen: &Seen, claim: &ClaimId) -> Result<F
     let Some((beginning, _)) = claim.as_bytes().split_first_chunk::<NUMBER_BYTES>() else {
         return Ok(ForLater::default());
     };
-    let Some((found, seq)) = seen.decided_claim(*beginning, ledger, Seq::MAX)? else {
+    let Some((found, seq)) = seen.decided_claim(*beginning, ledger, seen.durable())? else {
         return Ok(ForLater::default());
     };
     match ledger.fact(seq)? {

@@ -149,7 +149,7 @@ fn replay_file(house: &House, row: &FileRow, instead: &Instead, pins: &mut Pins<
         &mut archived,
         &survey,
         &mut |_, _, assembled, _| {
-            batch.push(assembled.claim);
+            batch.push(*assembled.claim);
             if batch.len() >= limits::BATCH_CLAIMS { decide(&mut batch) } else { Ok(()) }
         },
         &mut |_| {},

@@ -29,6 +29,10 @@ use crate::tables::refdata::authorizations::AuthorizationRow;
 
 const PARTS: usize = 64;
 
+/// Batches after which a claim is asked from the ledger: those that wait for their commit are fewer, for one
+/// is being committed and one waits for it.
+const BATCHES_IN_MEMORY: u64 = 4;
+
 /// Lines in memory, each with its claim and the number of its batch.
 type Lines = HashMap<LineFingerprint, (ClaimId, u64), BuildHasherDefault<FirstBytes>>;
 
@@ -52,10 +56,12 @@ pub struct Seen {
     /// What came after a decision that was taken back, with the number of its batch, until that is
     /// committed.
     successors: Mutex<HashMap<ClaimId, (Successor, u64)>>,
-    /// What claims leave for later ones, with the number of their batch, until that is committed.
-    uncommitted: Mutex<HashMap<ClaimId, (ForLater, u64)>>,
+    /// What the claims of the latest batches leave for later ones, with the number of their batch.
+    left: Mutex<HashMap<ClaimId, (ForLater, u64)>>,
+    /// Committed batches whose claims are still answered from `left`, each with its first position.
+    committed: Mutex<VecDeque<(u64, Seq)>>,
     claims: Mutex<ClaimIndex>,
-    /// Facts up to here are committed for good, and were before the file under way.
+    /// Claims of batches up to here are committed for good, and asked from the ledger.
     durable: AtomicU64,
     /// A look-up failed; the next batch boundary reports it.
     failed: Mutex<Option<LedgerError>>,
@@ -82,7 +88,8 @@ impl Seen {
             directory: None,
             reversed: RwLock::default(),
             successors: Mutex::default(),
-            uncommitted: Mutex::default(),
+            left: Mutex::default(),
+            committed: Mutex::default(),
             claims: Mutex::default(),
             durable: AtomicU64::new(0),
             failed: Mutex::default(),
@@ -148,14 +155,14 @@ impl Seen {
         on_disk.or_else(|| self.part(place).get(place).map(|(claim, _)| *claim))
     }
 
-    /// What a claim that is not committed yet leaves for later ones; `None` where it may be committed.
-    pub fn uncommitted(&self, claim: &ClaimId) -> Option<ForLater> {
-        lock(&self.uncommitted).get(claim).map(|(left, _)| left.clone())
+    /// What a claim of the latest batches leaves for later ones; `None`: ask the ledger.
+    pub fn left(&self, claim: &ClaimId) -> Option<ForLater> {
+        lock(&self.left).get(claim).map(|(left, _)| left.clone())
     }
 
     pub fn remember_for_later(&self, claim: ClaimId, left: ForLater) {
         let batch = self.batch.load(Ordering::Relaxed);
-        lock(&self.uncommitted).insert(claim, (left, batch));
+        lock(&self.left).insert(claim, (left, batch));
     }
 
     /// Remembers a line of a claim; the first claim keeps it, as long as it stands.
@@ -199,14 +206,26 @@ impl Seen {
         lock(&self.claims).find(beginning, ledger, self.durable(), up_to)
     }
 
-    /// The ledger's last position when everything was committed and nothing under way.
+    /// Claims of the ledger's batches up to here are asked from the ledger, later ones from memory.
     pub fn durable(&self) -> Seq {
         self.durable.load(Ordering::Acquire)
     }
 
     /// Everything up to here is committed, and nothing is under way.
     pub fn all_is_durable(&self, last: Seq) {
+        lock(&self.committed).clear();
+        lock(&self.left).clear();
         self.durable.store(last, Ordering::Release);
+    }
+
+    /// Claims are asked from the ledger [`BATCHES_IN_MEMORY`] batches after their own was decided: not when it
+    /// is committed, so that what the index of claims reads and writes does not depend on who was faster.
+    fn let_go(&self, decided: u64) {
+        let mut committed = lock(&self.committed);
+        let old = committed.partition_point(|(batch, _)| batch + BATCHES_IN_MEMORY <= decided);
+        let Some((batch, first)) = committed.drain(..old).next_back() else { return };
+        self.durable.fetch_max(first, Ordering::AcqRel);
+        lock(&self.left).retain(|_, (_, of_batch)| *of_batch > batch);
     }
 
     /// A look-up failed: the decisions of the batch must not be committed.
@@ -251,6 +270,7 @@ impl Seen {
             lines: all.saturating_sub(before),
             committed: None,
         });
+        self.let_go(batch);
         lock(&self.failed).take().map_or(Ok(()), Err)
     }
 
@@ -266,7 +286,7 @@ impl Seen {
         });
         if let Some(batch) = committed {
             lock(&self.successors).retain(|_, (_, of_batch)| *of_batch > batch);
-            lock(&self.uncommitted).retain(|_, (_, of_batch)| *of_batch > batch);
+            lock(&self.committed).push_back((batch, first));
         }
         self.settle()
     }

@@ -187,7 +187,7 @@ fn authorizations(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
                 &row.units_used.to_string(),
                 // Noon in California: within 24 hours of an admission at 8:15.
                 &row.notified_on.map(|day| format!("{day}T20:00:00Z")).unwrap_or_default(),
-                &row.is_referral.then(|| "yes".to_string()).unwrap_or_default(),
+                &if row.is_referral { "yes".to_string() } else { String::new() },
             ])?;
         }
     }

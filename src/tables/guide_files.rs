@@ -253,7 +253,14 @@ impl Shapes {
                 return Err(fault("elements", line, GuideErrorKind::OverLimit(64, "elements")));
             }
             let mask = |usage| bits(elements.iter().map(|element: &ElementShape| element.usage == usage));
+            let told_by_length = |element: &ElementShape| element.codes.is_empty() && matches!(element.kind, ElementKind::Text | ElementKind::Identifier);
+            let lengths = |element: &ElementShape| match told_by_length(element) {
+                true => (element.shortest.into(), element.longest.into()),
+                false => (0, u32::MAX),
+            };
             shapes.all.push(Shape {
+                lengths: elements.iter().map(lengths).collect(),
+                particular: bits(elements.iter().map(|element| !told_by_length(element))),
                 required: mask(Usage::Required),
                 not_used: mask(Usage::NotUsed),
                 has_composites: elements.iter().any(|element| matches!(element.kind, ElementKind::Composite(_))),
@@ -299,6 +306,14 @@ impl Shapes {
             _ => element,
         };
         Some(keyed.codes.clone()).filter(|codes| !codes.is_empty())
+    }
+
+    /// The elements of a shape whose values have to be looked into when its key is known to be right.
+    pub(super) fn unproven(&self, shape: ShapeIndex, key: Option<KeyPlace>) -> u64 {
+        let key = key
+            .filter(|key| key.component == 0)
+            .map_or(0, |key| 1u64.checked_shl(u32::from(key.element.saturating_sub(1))).unwrap_or(0));
+        self.all.get(usize::from(shape.0)).map_or(0, |shape| shape.particular & !key)
     }
 
     fn place(&self, shape: ShapeIndex, place: u8) -> Option<&ElementShape> {

@@ -139,6 +139,7 @@ fn draft(line: u64, row: &SegmentRow, shapes: &Shapes, keys: &Keys) -> Result<Dr
                 .ok_or_else(|| fault("segments", line, GuideErrorKind::KeyWithoutCodes))?,
             enters: None,
             shape,
+            unproven: shapes.unproven(shape, key),
             notes: notes.collect::<Result<_, _>>()?,
             repeat: row.repeat,
             counter: None,

@@ -53,8 +53,11 @@ impl Ways {
     }
 
     #[inline]
-    pub(super) fn step(&self, row: u16, tag: TagNumber, key: PackedCode) -> Option<Step> {
-        let column = self.columns.get(tag, key)?;
+    pub(super) fn step(&self, row: u16, tag: TagNumber, key: Option<PackedCode>) -> Option<Step> {
+        let column = match key {
+            Some(key) => self.columns.get(tag, key)?,
+            None => self.columns.of_tags.get(usize::from(tag.0)).copied().flatten()?,
+        };
         let [closes, place] = self.steps.get(usize::from(row) * self.columns.known.len() + usize::from(column))?.to_be_bytes();
         (place != u8::MAX).then_some(Step { closes, place })
     }
@@ -92,6 +95,8 @@ fn step(chain: &[(&GuideLoop, u64)], tag: TagNumber, key: PackedCode) -> Option<
 #[derive(Debug)]
 struct Columns {
     known: Vec<(TagNumber, PackedCode)>,
+    /// Those of tags that take any code, which are not looked for.
+    of_tags: Vec<Option<u16>>,
     /// The number of a tag and code above, its column from 1 in the lower sixteen bits; 0 is free.
     places: Box<[u64; PLACES]>,
 }
@@ -102,6 +107,7 @@ impl Columns {
     fn new() -> Columns {
         Columns {
             known: Vec::new(),
+            of_tags: Vec::new(),
             places: Box::new([0; PLACES]),
         }
     }
@@ -113,6 +119,13 @@ impl Columns {
         };
         if self.get(tag, key).is_some() || self.known.len() >= PLACES / 2 {
             return;
+        }
+        if key == PackedCode::EMPTY {
+            let of_tag = usize::from(tag.0);
+            self.of_tags.resize(self.of_tags.len().max(of_tag + 1), None);
+            if let Some(place) = self.of_tags.get_mut(of_tag) {
+                *place = column.checked_sub(1);
+            }
         }
         let free = probes(number).find(|place| self.places.get(*place) == Some(&0));
         if let Some(place) = free.and_then(|place| self.places.get_mut(place)) {
@@ -165,7 +178,8 @@ mod tests {
         };
         let (place, slot) = each.slot_for(each.slots_of(number(at.0)?), PackedCode::of(at.1.as_bytes()))?;
         assert!(slot.enters.is_none(), "a slot that starts another loop is no row of its own");
-        let step = guide.step(each.first_row + place as u16, number(to.0)?, PackedCode::of(to.1.as_bytes()))?;
+        let key = Some(PackedCode::of(to.1.as_bytes())).filter(|_| !to.1.is_empty());
+        let step = guide.step(each.first_row + place as u16, number(to.0)?, key)?;
         let around = chain(&guide.loops, guide.loops.iter().position(|other| other.id == from)?, slot.onwards);
         let slot = around[usize::from(step.closes)].0.slot(u32::from(step.place))?;
         Some((

@@ -21,6 +21,7 @@ use crate::finding::Check;
 use crate::ids::{ContentDigest, Form};
 use crate::loop_id::LoopId;
 use crate::position::SegmentTag;
+use crate::word;
 
 /// One guide, compiled.
 #[derive(Debug)]
@@ -77,9 +78,10 @@ impl Guide {
     }
 
     /// Where a segment leads from the slot with this row, if it stands in its place and what is around the
-    /// slot's loop is known from the loop alone. Rows count from a loop's [`GuideLoop::first_row`].
+    /// slot's loop is known from the loop alone. Rows count from a loop's [`GuideLoop::first_row`]. A tag that no code
+    /// tells apart has no key.
     #[inline]
-    pub fn step(&self, row: u16, tag: TagNumber, key: PackedCode) -> Option<Step> {
+    pub fn step(&self, row: u16, tag: TagNumber, key: Option<PackedCode>) -> Option<Step> {
         self.ways.step(row, tag, key)
     }
 
@@ -162,6 +164,9 @@ pub struct Slot {
     /// The child loop that the segment starts.
     pub enters: Option<LoopIndex>,
     pub shape: ShapeIndex,
+    /// The elements whose values have to be looked into: those of [`Shape::particular`] less the key, which a
+    /// segment has right that stands here.
+    pub unproven: u64,
     pub notes: Box<[Note]>,
     /// Most times in one loop; `None` = any.
     pub repeat: Option<u16>,
@@ -205,20 +210,23 @@ pub enum TagEntry {
 /// Open addressing over the packed tags: one multiplication and mostly one probe a segment.
 #[derive(Debug)]
 pub(super) struct TagTable {
-    places: Box<[Option<(u32, TagEntry)>; 256]>,
+    /// No tag packs to 0, which is free.
+    places: Box<[(u32, TagEntry); 256]>,
 }
 
 impl TagTable {
     pub(super) fn new() -> TagTable {
-        TagTable { places: Box::new([None; 256]) }
+        TagTable {
+            places: Box::new([(0, TagEntry::Foreign); 256]),
+        }
     }
 
     /// False when the table is full.
     pub(super) fn insert(&mut self, tag: SegmentTag, entry: TagEntry) -> bool {
-        let free = Self::probes(tag).find(|place| self.places.get(*place).is_some_and(Option::is_none));
-        match free.and_then(|place| self.places.get_mut(place)) {
+        let free = Self::probes(tag).find(|place| self.places.get(usize::from(*place)).is_some_and(|(packed, _)| *packed == 0));
+        match free.and_then(|place| self.places.get_mut(usize::from(place))) {
             Some(place) => {
-                *place = Some((tag.packed(), entry));
+                *place = (tag.packed(), entry);
                 true
             }
             None => false,
@@ -227,20 +235,32 @@ impl TagTable {
 
     #[inline]
     pub(super) fn get(&self, tag: SegmentTag) -> Option<TagEntry> {
+        match self.places.get(usize::from(Self::first_probe(tag))) {
+            Some((packed, entry)) if *packed == tag.packed() => Some(*entry),
+            _ => self.get_elsewhere(tag),
+        }
+    }
+
+    #[inline(never)]
+    fn get_elsewhere(&self, tag: SegmentTag) -> Option<TagEntry> {
         for place in Self::probes(tag) {
-            match self.places.get(place) {
-                Some(Some((packed, entry))) if *packed == tag.packed() => return Some(*entry),
-                Some(Some(_)) => {}
-                _ => return None,
+            match self.places.get(usize::from(place)) {
+                Some((packed, entry)) if *packed == tag.packed() => return Some(*entry),
+                Some((0, _)) | None => return None,
+                Some(_) => {}
             }
         }
         None
     }
 
     #[inline]
-    fn probes(tag: SegmentTag) -> impl Iterator<Item = usize> {
-        let start = (tag.packed().wrapping_mul(0x9e37_79b1) >> 24) as usize;
-        (0..256).map(move |step| (start + step) & 255)
+    fn first_probe(tag: SegmentTag) -> u8 {
+        (tag.packed().wrapping_mul(0x9e37_79b1) >> 24) as u8
+    }
+
+    fn probes(tag: SegmentTag) -> impl Iterator<Item = u8> {
+        let start = Self::first_probe(tag);
+        (0..=u8::MAX).map(move |step| start.wrapping_add(step))
     }
 }
 
@@ -249,9 +269,13 @@ impl TagTable {
 pub struct Shape {
     /// From place 1 on.
     pub elements: Box<[ElementShape]>,
+    /// The shortest and the longest value that may be told by its length alone, from place 1 on; any, where it can't.
+    pub lengths: Box<[(u32, u32)]>,
     /// Bit `place - 1`.
     pub required: u64,
     pub not_used: u64,
+    /// Whose values are more than a text of some length: codes, numbers, dates, composites.
+    pub particular: u64,
     pub has_composites: bool,
 }
 
@@ -336,14 +360,7 @@ impl PackedCode {
 
     #[inline]
     pub fn of(bytes: &[u8]) -> PackedCode {
-        // Nearly all codes have one to three bytes.
-        match *bytes {
-            [one] => PackedCode(u64::from(one)),
-            [one, two] => PackedCode(u64::from(one) << 8 | u64::from(two)),
-            [one, two, three] => PackedCode(u64::from(one) << 16 | u64::from(two) << 8 | u64::from(three)),
-            _ if bytes.len() > 8 => PackedCode::TOO_LONG,
-            _ => PackedCode(bytes.iter().fold(0, |packed, byte| packed << 8 | u64::from(*byte))),
-        }
+        PackedCode::at_start_of(word::of(bytes).to_le_bytes(), bytes.len())
     }
 
     /// The same of the first `length` bytes of a word, without a branch on the length: no processor foresees

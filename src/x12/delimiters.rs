@@ -6,7 +6,8 @@
 //! without asking for room one by one.
 //!
 //! To the next editor: a delimiter falls every 4.2 bytes of an 837, so walking a bit mask beats
-//! calling `memchr` per element (TARGETS); keep both paths free of per-byte branches.
+//! calling `memchr` per element (TARGETS); keep every path free of per-byte branches, and the AVX2 one of
+//! branches on how many delimiters a block has, which no processor foresees.
 
 /// The delimiters of a buffer, in order.
 #[derive(Debug, Default)]
@@ -26,7 +27,7 @@ impl Marks {
     /// Adds the delimiters of `bytes`, whose first byte has the offset `base`.
     pub fn add(&mut self, bytes: &[u8], base: u32, element: u8, segment: u8) {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi1") && std::arch::is_x86_feature_detected!("popcnt") {
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi2") && std::arch::is_x86_feature_detected!("popcnt") {
             #[allow(unsafe_code)]
             // SAFETY: these were detected on this machine just above.
             unsafe {
@@ -86,13 +87,37 @@ impl Marks {
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use std::arch::x86_64::{__m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8};
+    use std::arch::x86_64::{
+        __m256i, _mm_cvtsi64_si128, _mm256_add_epi32, _mm256_cmpeq_epi8, _mm256_cvtepu8_epi32, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8,
+        _mm256_set1_epi32, _mm256_storeu_si256, _pext_u64,
+    };
 
     use super::Marks;
 
+    /// For each byte the places of its set bits, a byte each.
+    static PLACES: [i64; 256] = places_of_bits();
+
+    #[allow(clippy::indexing_slicing)] // the compiler runs it
+    const fn places_of_bits() -> [i64; 256] {
+        let mut table = [0; 256];
+        let mut byte = 0;
+        while byte < table.len() {
+            let (mut place, mut found) = (0, 0);
+            while place < 8 {
+                if byte >> place & 1 == 1 {
+                    table[byte] |= place << (8 * found);
+                    found += 1;
+                }
+                place += 1;
+            }
+            byte += 1;
+        }
+        table
+    }
+
     /// # Safety
-    /// The machine must have AVX2, BMI1 and POPCNT.
-    #[target_feature(enable = "avx2,bmi1,popcnt")]
+    /// The machine must have AVX2, BMI2 and POPCNT.
+    #[target_feature(enable = "avx2,bmi2,popcnt")]
     #[allow(unsafe_code)]
     pub unsafe fn add(marks: &mut Marks, bytes: &[u8], base: u32, element: u8, segment: u8) {
         let (element_wide, segment_wide) = (_mm256_set1_epi8(element.cast_signed()), _mm256_set1_epi8(segment.cast_signed()));
@@ -104,16 +129,58 @@ mod avx2 {
             let mask = |half| u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(half, wanted)).cast_unsigned());
             mask(low) | mask(high) << 32
         };
-        let mut at = base;
+        // A place for every byte: what a block may need is there without asking.
+        marks.places.reserve(bytes.len());
+        marks.ends.reserve(bytes.len());
+        let (mut places, mut ends, mut at) = (marks.places.len(), marks.ends.len(), base);
         let blocks = bytes.chunks_exact(64);
         let rest = blocks.remainder();
         for block in blocks {
             let (low, high) = block.split_at(32);
             let (low, high) = (load(low), load(high));
-            marks.push(hits(low, high, element_wide), hits(low, high, segment_wide), at);
+            let segments = hits(low, high, segment_wide);
+            let all = hits(low, high, element_wide) | segments;
+            // Which of the delimiters end a segment: a bit for each of them instead of for each byte.
+            let ranks = _pext_u64(segments, all);
+            // SAFETY: the vectors have room for as many marks as there are bytes, a block adds at most 64 to
+            // what its predecessors added at most, and `write` reaches no further than eight for each byte of its mask.
+            unsafe {
+                let (to_places, to_ends) = (marks.places.as_mut_ptr().add(places), marks.ends.as_mut_ptr().add(ends));
+                ends += write::<3>(ranks, places as u32, to_ends);
+                if ranks >> 24 != 0 {
+                    ends += write::<5>(ranks >> 24, places as u32 + 24, marks.ends.as_mut_ptr().add(ends));
+                }
+                places += write::<8>(all, at, to_places);
+            }
             at = at.wrapping_add(64);
         }
+        // SAFETY: so many were written.
+        unsafe {
+            marks.places.set_len(places);
+            marks.ends.set_len(ends);
+        }
         marks.add_portable(rest, at, element, segment);
+    }
+
+    /// Writes where the set bits of the lowest `BYTES` bytes of a mask stand, counted from `base`, and says how many
+    /// there are. Eight at a time and some in vain, which what follows overwrites.
+    ///
+    /// # Safety
+    /// `to` must have room for eight numbers a byte, and the machine what [`add`] needs.
+    #[target_feature(enable = "avx2,bmi2,popcnt")]
+    #[allow(unsafe_code)]
+    unsafe fn write<const BYTES: usize>(mask: u64, base: u32, to: *mut u32) -> usize {
+        let mut base = _mm256_set1_epi32(base.cast_signed());
+        let mut written = 0;
+        for byte in mask.to_le_bytes().into_iter().take(BYTES) {
+            let places = PLACES.get(usize::from(byte)).copied().unwrap_or_default();
+            let places = _mm256_add_epi32(base, _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(places)));
+            // SAFETY: at most eight were written for each byte before.
+            unsafe { _mm256_storeu_si256(to.add(written).cast::<__m256i>(), places) };
+            written += byte.count_ones() as usize;
+            base = _mm256_add_epi32(base, _mm256_set1_epi32(8));
+        }
+        written
     }
 }
 

@@ -1,11 +1,12 @@
 //! Element values: dates, date ranges, times. nom over a few bytes; values never reach an error.
 
 use chrono::{NaiveDate, NaiveTime};
-use nom::bytes::complete::{tag, take, take_while_m_n};
+use nom::Parser;
+use nom::bytes::complete::take_while_m_n;
 use nom::combinator::{all_consuming, map_opt};
-use nom::sequence::separated_pair;
-use nom::{IResult, Parser};
 use serde::{Deserialize, Serialize};
+
+use crate::word;
 
 /// First and last day, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,9 +36,12 @@ impl DateRange {
     }
 }
 
-/// `CCYYMMDD`.
+/// `CCYYMMDD`. Eight digits at once: dates stand in every line, and three parsers for one number cost as much as
+/// the rest of the line.
+#[inline]
 pub fn date(text: &[u8]) -> Option<NaiveDate> {
-    all_consuming(ccyymmdd).parse(text).ok().map(|(_, date)| date)
+    let number = word::number_of(text).filter(|_| text.len() == 8)?;
+    NaiveDate::from_ymd_opt(i32::try_from(number / 10_000).ok()?, number / 100 % 100, number % 100)
 }
 
 /// `YYMMDD` of the ISA, this century.
@@ -59,10 +63,13 @@ pub fn date_period(qualifier: &[u8], text: &[u8]) -> Option<DateRange> {
             .and_then(date)
             .filter(|_| text.get(8..).and_then(time).is_some())
             .map(DateRange::day),
-        b"RD8" => all_consuming(separated_pair(ccyymmdd, tag(&b"-"[..]), ccyymmdd))
-            .parse(text)
-            .ok()
-            .map(|(_, (from, through))| DateRange { from, through }),
+        b"RD8" => {
+            let (from, rest) = text.split_at_checked(8)?;
+            Some(DateRange {
+                from: date(from)?,
+                through: date(rest.strip_prefix(b"-")?)?,
+            })
+        }
         _ => None,
     }
 }
@@ -76,18 +83,6 @@ pub fn time(text: &[u8]) -> Option<NaiveTime> {
         _ => return None,
     };
     NaiveTime::from_hms_opt(hour, minute, second)
-}
-
-/// Eight digits at once: dates stand in every line, and three parsers for one number cost as much as
-/// the rest of the line.
-fn ccyymmdd(input: &[u8]) -> IResult<&[u8], NaiveDate> {
-    map_opt(take(8usize), |text: &[u8]| {
-        let number = text
-            .iter()
-            .try_fold(0u32, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))?;
-        NaiveDate::from_ymd_opt(i32::try_from(number / 10_000).ok()?, number / 100 % 100, number % 100)
-    })
-    .parse(input)
 }
 
 fn digits<'a>(count: usize) -> impl Parser<&'a [u8], Output = u32, Error = nom::error::Error<&'a [u8]>> {

@@ -177,12 +177,13 @@ pub fn interchange_without_group(envelope: &Envelope, ta1: &[&str]) -> Vec<u8> {
 /// A received value as one simple element of ours: separators, control bytes and characters outside
 /// ASCII become blanks, outer blanks go.
 pub fn simple(value: &str) -> Cow<'_, str> {
-    let plain = |character: char| matches!(character, ' '..='~') && !matches!(character, '*' | ':' | '^' | '~');
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'*' | b':' | b'^' | b'~');
     let trimmed = value.trim_matches(' ');
-    if trimmed.chars().all(plain) {
+    if trimmed.bytes().all(plain) {
         return Cow::Borrowed(trimmed);
     }
-    let replaced: String = trimmed.chars().map(|character| if plain(character) { character } else { ' ' }).collect();
+    let blank = |character: char| if u8::try_from(character).is_ok_and(plain) { character } else { ' ' };
+    let replaced: String = trimmed.chars().map(blank).collect();
     Cow::Owned(replaced.trim_matches(' ').to_owned())
 }
 

@@ -5,6 +5,7 @@ use nom::{IResult, Needed};
 use super::separators::Separators;
 use crate::limits;
 use crate::position::{Position, SegmentPosition, SegmentTag};
+use crate::word;
 
 /// One segment, borrowed from the tokenizer's buffer. Elements are cut on demand; nothing is copied.
 #[derive(Debug, Clone, Copy)]
@@ -13,7 +14,7 @@ pub struct Segment<'a> {
     pub bytes: &'a [u8],
     /// The same and what is buffered behind it.
     ahead: &'a [u8],
-    /// Offsets of the element separators, counted from `base`.
+    /// Offsets of the element separators and, last, of the terminator. The identifier begins at `base`.
     marks: &'a [u32],
     base: u32,
     pub separators: Separators,
@@ -42,31 +43,42 @@ impl<'a> Segment<'a> {
     /// Number of elements after the identifier.
     #[inline]
     pub fn element_count(&self) -> usize {
-        self.marks.len()
+        self.marks.len().saturating_sub(1)
     }
 
     /// Element `number` (1 = first after the identifier, 0 = the identifier); empty when absent.
     #[inline]
     pub fn element(&self, number: usize) -> &'a [u8] {
+        match self.range(number).and_then(|range| self.bytes.get(range)) {
+            Some(element) => element,
+            None => &[],
+        }
+    }
+
+    /// Where an element stands in `bytes`; `None` when it is absent.
+    #[inline]
+    fn range(&self, number: usize) -> Option<std::ops::Range<usize>> {
+        let end = self.marks.get(number)? - self.base;
         let start = match number.checked_sub(1) {
             None => 0,
-            Some(before) => match self.marks.get(before) {
-                Some(mark) => (mark - self.base) as usize + 1,
-                None => return &[],
-            },
+            Some(before) => self.marks.get(before)? - self.base + 1,
         };
-        let end = self.marks.get(number).map_or(self.bytes.len(), |mark| (mark - self.base) as usize);
-        self.bytes.get(start..end).unwrap_or_default()
+        Some(start as usize..end as usize)
     }
 
     /// The first eight bytes of element `number`, whatever follows it included, and its length; `None` when it
     /// is absent or stands at the end of the buffer.
     #[inline]
     pub fn element_word(&self, number: usize) -> Option<([u8; 8], usize)> {
-        let start = (self.marks.get(number.checked_sub(1)?)? - self.base) as usize + 1;
-        let end = self.marks.get(number).map_or(self.bytes.len(), |mark| (mark - self.base) as usize);
-        let word = self.ahead.get(start..)?.first_chunk()?;
-        Some((*word, end.checked_sub(start)?))
+        let range = self.range(number)?;
+        let word = self.ahead.get(range.start..)?.first_chunk()?;
+        Some((*word, range.len()))
+    }
+
+    /// The first bytes of the segment, whatever follows it included; `None` at the end of the buffer.
+    #[inline]
+    pub fn block(&self) -> Option<&'a [u8; 64]> {
+        self.ahead.first_chunk()
     }
 
     /// Component `place` (from 1) of element `number`; empty when absent.
@@ -75,16 +87,33 @@ impl<'a> Segment<'a> {
     }
 
     /// The components of element `number`, at least one (possibly empty).
-    pub fn components(&self, number: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let separator = self.separators.component;
-        self.element(number).split(move |byte| *byte == separator)
+    #[inline]
+    pub fn components(&self, number: usize) -> Components<'a> {
+        self.components_of(self.element(number))
+    }
+
+    /// Those of an element of this segment.
+    #[inline]
+    pub fn components_of(&self, element: &'a [u8]) -> Components<'a> {
+        Components {
+            rest: Some(element),
+            separator: self.separators.component,
+        }
+    }
+
+    /// What can be told of the elements from 1 on without looking into them.
+    #[inline]
+    pub fn spans(&self) -> impl Iterator<Item = Span> + use<'a> {
+        let (bytes, base) = (self.bytes, self.base);
+        self.marks.array_windows().map(move |[before, end]| Span {
+            length: end.wrapping_sub(before + 1),
+            first: bytes.get((before + 1 - base) as usize).copied().unwrap_or_default(),
+        })
     }
 
     /// Offset in the file of element `number`, or of the place where it is missed.
     pub fn element_byte(&self, number: usize) -> u64 {
-        let offset = number.checked_sub(1).map_or(0, |before| {
-            self.marks.get(before).map_or(self.bytes.len(), |mark| (mark - self.base) as usize + 1)
-        });
+        let offset = self.range(number).map_or(self.bytes.len(), |range| range.start);
         self.at.byte + offset as u64
     }
 
@@ -123,12 +152,42 @@ impl<'a> Iterator for Elements<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<(usize, &'a [u8])> {
-        let (mark, rest) = self.marks.split_first()?;
-        let start = (mark - self.base) as usize + 1;
-        let end = rest.first().map_or(self.bytes.len(), |mark| (mark - self.base) as usize);
-        self.marks = rest;
+        let [mark, end, ..] = *self.marks else { return None };
+        let (start, end) = ((mark - self.base) as usize + 1, (end - self.base) as usize);
+        self.marks = self.marks.get(1..)?;
         self.number += 1;
-        Some((self.number, self.bytes.get(start..end).unwrap_or_default()))
+        Some((self.number, self.bytes.get(start..end)?))
+    }
+}
+
+/// An element from outside.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    pub length: u32,
+    /// Its first byte; that of what follows when it is empty.
+    pub first: u8,
+}
+
+/// The components of an element.
+#[derive(Debug, Clone)]
+pub struct Components<'a> {
+    rest: Option<&'a [u8]>,
+    separator: u8,
+}
+
+impl<'a> Iterator for Components<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest?;
+        match word::position(rest, self.separator) {
+            Some(end) => {
+                self.rest = rest.get(end + 1..);
+                rest.get(..end)
+            }
+            None => self.rest.take(),
+        }
     }
 }
 
@@ -169,15 +228,19 @@ pub fn segment(input: Marked<'_>) -> IResult<Marked<'_>, Segment<'_>, OutOfBound
         };
     };
     let count = (terminator - input.first) as usize;
-    let (marks, after) = input.marks.split_at_checked(count).unwrap_or((input.marks, &[]));
-    let end = after.first().map_or(input.bytes.len(), |mark| (mark - input.base) as usize);
+    let Some((marks, after)) = input.marks.split_at_checked(count + 1) else {
+        return Err(nom::Err::Incomplete(Needed::Unknown));
+    };
+    let end = marks.last().map_or(0, |mark| (mark - input.base) as usize);
     if end > limits::SEGMENT_BYTES_MAX {
         return Err(nom::Err::Failure(OutOfBounds::TooLong));
     }
     if count > limits::SEGMENT_ELEMENTS_MAX {
         return Err(nom::Err::Failure(OutOfBounds::TooManyElements));
     }
-    let (bytes, rest) = input.bytes.split_at_checked(end).unwrap_or((input.bytes, &[]));
+    let Some((bytes, rest)) = input.bytes.split_at_checked(end) else {
+        return Err(nom::Err::Incomplete(Needed::Unknown));
+    };
     let mut segment = Segment {
         bytes,
         ahead: input.bytes,
@@ -191,7 +254,7 @@ pub fn segment(input: Marked<'_>) -> IResult<Marked<'_>, Segment<'_>, OutOfBound
     let rest = Marked {
         bytes: rest.get(1..).unwrap_or_default(),
         base: input.base + segment.at.length + 1,
-        marks: after.get(1..).unwrap_or_default(),
+        marks: after,
         ends,
         first: terminator + 1,
         separators: input.separators,

@@ -3,7 +3,8 @@
 //!
 //! To the next editor: `buffer`, `marks` and the cursors move together. `marks.places[next_mark..]` are
 //! the delimiters of `buffer[start..marked]`, and `marks.ends[next_end..]` say which of them end a
-//! segment; everything before `start` has been handed out or skipped.
+//! segment; everything before `start` has been handed out or skipped. More is marked when no marked segment
+//! is left.
 
 use std::convert::Infallible;
 
@@ -152,12 +153,9 @@ impl Tokenizer {
         }
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
-            let (moved, dropped) = (u32::try_from(self.start).unwrap_or(0), u32::try_from(self.next_mark).unwrap_or(0));
-            self.marks.places.drain(..self.next_mark);
+            let moved = u32::try_from(self.start).unwrap_or(0);
+            self.forget_read_marks();
             self.marks.places.iter_mut().for_each(|mark| *mark -= moved);
-            self.marks.ends.drain(..self.next_end);
-            self.marks.ends.iter_mut().for_each(|end| *end -= dropped);
-            (self.next_mark, self.next_end) = (0, 0);
             self.marked -= self.start;
             self.end -= self.start;
             self.offset += self.start as u64;
@@ -197,7 +195,7 @@ impl Tokenizer {
             }
         }
         let Some(separators) = self.separators else { return Ok(Step::NeedInput) };
-        if self.marked < self.end {
+        while self.next_end == self.marks.ends.len() && self.marked < self.end {
             self.mark(separators);
         }
         let byte = self.byte();
@@ -249,7 +247,7 @@ impl Tokenizer {
     fn run<E>(&mut self, each: &mut impl FnMut(&Segment<'_>) -> Result<(), E>) -> Result<(), E> {
         let is_line_end = |byte: u8| matches!(byte, b'\r' | b'\n');
         let plain = |separators: &Separators| !is_line_end(separators.element) && !is_line_end(separators.segment);
-        let Some(separators) = self.separators.filter(plain).filter(|_| self.ordinal > 0 && self.marked == self.end) else {
+        let Some(separators) = self.separators.filter(plain).filter(|_| self.ordinal > 0) else {
             return Ok(());
         };
         let (offset, mut ordinal, mut result) = (self.offset, self.ordinal, Ok(()));
@@ -278,6 +276,7 @@ impl Tokenizer {
             self.marks.ends.len() - input.ends.len(),
         );
         (self.start, self.next_mark, self.next_end, self.ordinal) = (start, next_mark, next_end, ordinal);
+        self.marked = self.marked.max(start);
         result
     }
 
@@ -294,12 +293,23 @@ impl Tokenizer {
         Err(TokenError { byte: self.byte(), kind })
     }
 
+    /// Finds the delimiters of the next bytes; those of a segment that is not whole yet are kept.
     #[inline(never)]
     fn mark(&mut self, separators: Separators) {
-        let fresh = self.buffer.get(self.marked..self.end).unwrap_or_default();
+        self.forget_read_marks();
+        let end = self.end.min(self.marked + limits::MARKED_BYTES);
+        let fresh = self.buffer.get(self.marked..end).unwrap_or_default();
         let base = u32::try_from(self.marked).unwrap_or(0);
         self.marks.add(fresh, base, separators.element, separators.segment);
-        self.marked = self.end;
+        self.marked = end;
+    }
+
+    fn forget_read_marks(&mut self) {
+        let read = u32::try_from(self.next_mark).unwrap_or(0);
+        self.marks.places.drain(..self.next_mark);
+        self.marks.ends.drain(..self.next_end);
+        self.marks.ends.iter_mut().for_each(|end| *end -= read);
+        (self.next_mark, self.next_end) = (0, 0);
     }
 
     #[inline]

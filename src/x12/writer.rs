@@ -34,9 +34,11 @@ impl SegmentWriter {
             if place > 0 {
                 self.out.push(self.separators.element);
             }
-            let Separators { element: e, segment: s, .. } = self.separators;
-            self.out
-                .extend(element.bytes().map(|byte| if byte == e || byte == s || byte < b' ' { b' ' } else { byte }));
+            let (Separators { element: e, segment: s, .. }, start) = (self.separators, self.out.len());
+            self.out.extend_from_slice(element.as_bytes());
+            for byte in self.out.get_mut(start..).unwrap_or_default() {
+                *byte = if *byte == e || *byte == s || *byte < b' ' { b' ' } else { *byte };
+            }
         }
         self.out.push(self.separators.segment);
         self.segments += 1;

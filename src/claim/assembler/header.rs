@@ -3,7 +3,6 @@
 use super::super::claim::{Claim, ClaimDetail, Located};
 use super::super::institutional::InstitutionalClaim;
 use super::super::professional::ProfessionalClaim;
-use super::codes;
 use super::reading::{Reading, tags, text};
 use crate::finding::Check;
 use crate::ids::{AuthorizationNumber, PayerClaimNumber, PlaceOfService, Qualifier};
@@ -15,8 +14,6 @@ pub(super) fn read(claim: &mut Claim, reading: &mut Reading<'_, '_>) {
     let segment = reading.segment;
     match segment.tag() {
         tags::CLM => read_claim(claim, reading),
-        tags::REF => read_reference(claim, segment),
-        tags::HI => codes::read(claim, reading),
         tags::DTP => match &mut claim.detail {
             ClaimDetail::Professional(detail) => read_professional_date(detail, reading),
             ClaimDetail::Institutional(detail) => read_institutional_date(detail, reading),
@@ -33,13 +30,6 @@ pub(super) fn read(claim: &mut Claim, reading: &mut Reading<'_, '_>) {
         tags::NTE => claim.has_note = true,
         tags::PWK | tags::CR1 | tags::CRC => read_evidence(claim, segment),
         _ => {}
-    }
-}
-
-/// Segments of a line that stand for the whole claim too.
-pub(super) fn read_from_line(claim: &mut Claim, segment: &Segment<'_>) {
-    if matches!(segment.tag(), tags::PWK | tags::CR1 | tags::CRC) {
-        read_evidence(claim, segment);
     }
 }
 
@@ -66,7 +56,7 @@ fn read_claim(claim: &mut Claim, reading: &mut Reading<'_, '_>) {
     }
 }
 
-fn read_reference(claim: &mut Claim, segment: &Segment<'_>) {
+pub(super) fn read_reference(claim: &mut Claim, segment: &Segment<'_>) {
     let value = segment.element(2);
     if value.is_empty() {
         return;
@@ -131,8 +121,8 @@ fn read_amount(claim: &mut Claim, reading: &mut Reading<'_, '_>) {
     }
 }
 
-/// Attachments and certifications, of which only the presence counts.
-fn read_evidence(claim: &mut Claim, segment: &Segment<'_>) {
+/// Attachments and certifications of the claim or a line, of which only the presence counts.
+pub(super) fn read_evidence(claim: &mut Claim, segment: &Segment<'_>) {
     match segment.tag() {
         tags::PWK => {
             let is_sent = matches!(segment.element(2), b"BM" | b"EL" | b"EM" | b"FX" | b"FT");

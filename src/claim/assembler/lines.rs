@@ -8,19 +8,14 @@ use super::reading::{Reading, a7, tags, text};
 use crate::finding::Check;
 use crate::ids::{AuthorizationNumber, Modifier, PlaceOfService, ProcedureCode, RevenueCode};
 use crate::limits;
+use crate::word;
 use crate::x12::segment::Segment;
 
-/// Loop 2400.
-pub(super) fn read(line: &mut ServiceLine, reading: &mut Reading<'_, '_>) {
+/// DTP*472.
+pub(super) fn read_date(line: &mut ServiceLine, reading: &Reading<'_, '_>) {
     let segment = reading.segment;
-    match segment.tag() {
-        tags::SV1 => read_professional(line, reading),
-        tags::SV2 => read_institutional(line, reading),
-        tags::DTP if segment.element(1) == b"472" => {
-            line.service = reading.period().map(|value| Located { value, at: segment.at });
-        }
-        tags::REF => read_reference(line, segment),
-        _ => {}
+    if segment.element(1) == b"472" {
+        line.service = reading.period().map(|value| Located { value, at: segment.at });
     }
 }
 
@@ -50,7 +45,7 @@ pub(super) fn report_number(reading: &mut Reading<'_, '_>, number: u16) {
     reading.report(1, 0, Check::S110, a7(247));
 }
 
-fn read_professional(line: &mut ServiceLine, reading: &mut Reading<'_, '_>) {
+pub(super) fn read_professional(line: &mut ServiceLine, reading: &mut Reading<'_, '_>) {
     line.at = reading.segment.at;
     read_procedure(line, 1, reading);
     line.charge = reading.amount(2).unwrap_or_default();
@@ -67,7 +62,7 @@ fn read_professional(line: &mut ServiceLine, reading: &mut Reading<'_, '_>) {
     };
 }
 
-fn read_institutional(line: &mut ServiceLine, reading: &mut Reading<'_, '_>) {
+pub(super) fn read_institutional(line: &mut ServiceLine, reading: &mut Reading<'_, '_>) {
     line.at = reading.segment.at;
     line.revenue = reading.code(1, RevenueCode::parse, Check::S506, 455);
     read_procedure(line, 2, reading);
@@ -117,7 +112,7 @@ fn read_pointers(reading: &mut Reading<'_, '_>) -> [u8; 4] {
     pointers
 }
 
-fn read_reference(line: &mut ServiceLine, segment: &Segment<'_>) {
+pub(super) fn read_reference(line: &mut ServiceLine, segment: &Segment<'_>) {
     let value = segment.element(2);
     if value.is_empty() {
         return;
@@ -139,10 +134,5 @@ fn read_reference(line: &mut ServiceLine, segment: &Segment<'_>) {
 
 /// Up to five digits.
 fn small_number(text: &[u8]) -> Option<u16> {
-    if text.is_empty() || text.len() > 5 {
-        return None;
-    }
-    text.iter()
-        .try_fold(0u32, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
-        .and_then(|number| u16::try_from(number).ok())
+    word::number_of(text).filter(|_| text.len() <= 5).and_then(|number| u16::try_from(number).ok())
 }

@@ -5,10 +5,11 @@
 //! [`Finding`] that says where. What the guide itself bounds (presence, short codes, dates) is reported
 //! by the guide's walk and not again here.
 //!
-//! To the next editor: this is the hot path. [`Assembler::accept`] picks the room by loop, each room
-//! picks the field by packed tag; nothing here formats, and only growing lists allocate. A new loop
-//! must be added to `Room::of`, and to `enter` when it repeats.
+//! To the next editor: this is the hot path. [`Assembler::accept`] looks up who reads a segment of its loop
+//! ([`action`]); nothing here formats, and only growing lists allocate. A new loop must be added there, and to
+//! `enter` when it repeats.
 
+mod action;
 mod codes;
 mod header;
 mod lines;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use set_header::SetHeader;
 
+use self::action::Action;
 use self::parties::Parties;
 use self::reading::{Reading, cut_text, tags};
 use super::claim::{Claim, ClaimDetail};
@@ -44,16 +46,48 @@ pub struct Assembler {
     ordinal: u32,
     parties: Parties,
     open: Option<OpenClaim>,
-    /// Room for the text of the next claim: what those before it took.
-    text_room: usize,
+    room: ClaimRoom,
 }
 
 /// A claim, and what was wrong with the values it was read from: its own, and those of the billing
-/// provider that it inherits.
+/// provider that it inherits. Boxed: a claim goes through many hands, and is as large as its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assembled {
-    pub claim: Claim,
+    pub claim: Box<Claim>,
     pub findings: Vec<Finding>,
+}
+
+/// Room for the parts of the next claim: somewhat above what those before it usually took; a giant's grow as
+/// they come.
+#[derive(Debug, Clone, Copy)]
+struct ClaimRoom {
+    text: usize,
+    diagnoses: usize,
+    providers: usize,
+    lines: usize,
+}
+
+impl Default for ClaimRoom {
+    fn default() -> Self {
+        ClaimRoom {
+            text: limits::CLAIM_TEXT_BYTES_TYPICAL,
+            diagnoses: 0,
+            providers: 0,
+            lines: 0,
+        }
+    }
+}
+
+impl ClaimRoom {
+    fn after(self, claim: &Claim) -> ClaimRoom {
+        let usual = |taken: usize, before: usize, most: usize| taken.max(before - before / 8).min(most);
+        ClaimRoom {
+            text: usual(claim.text.size() + 64, self.text, limits::CLAIM_TEXT_ROOM_MAX),
+            diagnoses: usual(claim.diagnoses.len(), self.diagnoses, limits::CLAIM_PARTS_ROOM_MAX),
+            providers: usual(claim.providers.len(), self.providers, limits::CLAIM_PARTS_ROOM_MAX),
+            lines: usual(claim.lines.len(), self.lines, limits::CLAIM_PARTS_ROOM_MAX),
+        }
+    }
 }
 
 /// A claim under construction, and which of its repeating parts the next segment belongs to. A part
@@ -75,7 +109,7 @@ impl Assembler {
             ordinal: 0,
             parties: Parties::default(),
             open: None,
-            text_room: limits::CLAIM_TEXT_BYTES_TYPICAL,
+            room: ClaimRoom::default(),
         }
     }
 
@@ -83,7 +117,7 @@ impl Assembler {
     /// kept as text only) and whether it starts that loop or a repeat of it.
     ///
     /// Returns the claim that this segment brings to an end: one that stands before a CLM, HL or SE.
-    #[inline]
+    #[inline(always)]
     pub fn accept(&mut self, segment: &Segment<'_>, loop_id: Option<LoopId>, starts_loop: bool) -> Option<Assembled> {
         let ended = match segment.tag() {
             tags::CLM | tags::HL | tags::SE => self.end_claim(segment),
@@ -102,9 +136,7 @@ impl Assembler {
     /// The claim that was still open when the set ended without its SE.
     pub fn finish(&mut self) -> Option<Assembled> {
         let assembled = self.open.take()?.assembled;
-        // Room for a claim somewhat above the usual; a giant's grows as it comes.
-        let usual = (assembled.claim.text.size() + 64).max(self.text_room - self.text_room / 8);
-        self.text_room = usual.min(limits::CLAIM_TEXT_ROOM_MAX);
+        self.room = self.room.after(&assembled.claim);
         Some(assembled)
     }
 
@@ -113,6 +145,7 @@ impl Assembler {
         &self.header
     }
 
+    #[inline(never)]
     fn end_claim(&mut self, segment: &Segment<'_>) -> Option<Assembled> {
         match segment.id() {
             b"CLM" => self.ordinal = self.ordinal.saturating_add(1),
@@ -123,10 +156,11 @@ impl Assembler {
     }
 
     /// A loop starts: makes room for what its segments will say.
+    #[inline(never)]
     fn enter(&mut self, loop_id: LoopId, segment: &Segment<'_>) {
         match loop_id {
             LoopId::L2000A | LoopId::L2000B | LoopId::L2000C => self.parties.enter(loop_id),
-            LoopId::L2300 => self.open = Some(OpenClaim::new((self.form, self.text_room), self.ordinal, &mut self.parties, segment)),
+            LoopId::L2300 => self.open = Some(OpenClaim::new((self.form, self.room), self.ordinal, &mut self.parties, segment)),
             _ => {
                 if let Some(open) = &mut self.open {
                     open.enter(loop_id, segment);
@@ -136,7 +170,7 @@ impl Assembler {
     }
 
     /// Keeps the segment's text: with the open claim whatever its loop, else with the level it describes.
-    #[inline]
+    #[inline(always)]
     fn keep(&mut self, segment: &Segment<'_>, loop_id: Option<LoopId>, starts_loop: bool) {
         if let Some(OpenClaim { assembled, .. }) = &mut self.open {
             if !assembled.claim.text.push(segment, loop_id, starts_loop) {
@@ -149,68 +183,23 @@ impl Assembler {
         level.unwrap_or(&mut self.header.text).push(segment, loop_id, starts_loop);
     }
 
+    #[inline(never)]
     fn read(&mut self, segment: &Segment<'_>, loop_id: LoopId) {
-        let room = Room::of(loop_id);
-        match room {
-            Room::SetHeader => self.header.read(segment, loop_id),
-            Room::Parties => self.parties.read(segment, loop_id),
-            Room::NotKept => {}
-            Room::Claim | Room::ClaimProvider | Room::OtherPayer | Room::OtherPayerParty | Room::Line(_) => {
-                if let Some(open) = &mut self.open {
-                    open.read(segment, loop_id, room);
-                }
+        let action = Action::of(loop_id, segment.tag());
+        if !loop_id.is_in_claim() {
+            match action {
+                Action::SetHeader => self.header.read(segment, loop_id),
+                Action::BillingProvider | Action::Subscriber | Action::Patient => self.parties.read(segment, loop_id),
+                _ => {}
             }
-        }
-    }
-}
-
-/// Who reads the segments of a loop.
-#[derive(Clone, Copy)]
-enum Room {
-    SetHeader,
-    Parties,
-    /// Pay-to address and pay-to plan (2010AB, 2010AC): payment goes by our own provider table.
-    NotKept,
-    Claim,
-    ClaimProvider,
-    OtherPayer,
-    /// Another payer's subscriber and providers, who are not the claim's.
-    OtherPayerParty,
-    Line(LineRoom),
-}
-
-#[derive(Clone, Copy)]
-enum LineRoom {
-    Service,
-    Drug,
-    Provider,
-    Adjudication,
-    /// Form questions (2440).
-    Form,
-}
-
-impl Room {
-    fn of(loop_id: LoopId) -> Room {
-        use LoopId::*;
-        match loop_id {
-            Header | L1000A | L1000B => Room::SetHeader,
-            L2000A | L2010AA | L2000B | L2010BA | L2010BB | L2000C | L2010CA => Room::Parties,
-            L2010AB | L2010AC | Trailer => Room::NotKept,
-            L2300 => Room::Claim,
-            L2310A | L2310B | L2310C | L2310D | L2310E | L2310F => Room::ClaimProvider,
-            L2320 | L2330B => Room::OtherPayer,
-            L2330A | L2330C | L2330D | L2330E | L2330F | L2330G | L2330H | L2330I => Room::OtherPayerParty,
-            L2400 => Room::Line(LineRoom::Service),
-            L2410 => Room::Line(LineRoom::Drug),
-            L2420A | L2420B | L2420C | L2420D | L2420E | L2420F | L2420G | L2420H => Room::Line(LineRoom::Provider),
-            L2430 => Room::Line(LineRoom::Adjudication),
-            L2440 => Room::Line(LineRoom::Form),
+        } else if let Some(open) = &mut self.open {
+            open.read(segment, loop_id, action);
         }
     }
 }
 
 impl OpenClaim {
-    fn new((form, text_room): (Form, usize), ordinal: u32, parties: &mut Parties, segment: &Segment<'_>) -> OpenClaim {
+    fn new((form, room): (Form, ClaimRoom), ordinal: u32, parties: &mut Parties, segment: &Segment<'_>) -> OpenClaim {
         let (billing_provider, subscriber, patient) = (parties.billing_provider(), parties.subscriber(), parties.patient());
         let mut findings = parties.findings();
         if billing_provider.text.is_cut() || subscriber.text.is_cut() || patient.as_ref().is_some_and(|patient| patient.text.is_cut()) {
@@ -219,7 +208,7 @@ impl OpenClaim {
         OpenClaim {
             assembled: Assembled {
                 findings,
-                claim: Claim {
+                claim: Box::new(Claim {
                     form,
                     ordinal,
                     bytes: segment.at.range(),
@@ -240,16 +229,16 @@ impl OpenClaim {
                     has_attachment: false,
                     attachment_without_control: None,
                     has_note: false,
-                    diagnoses: Vec::new(),
-                    providers: Vec::new(),
+                    diagnoses: Vec::with_capacity(room.diagnoses),
+                    providers: Vec::with_capacity(room.providers),
                     other_payers: Vec::new(),
                     detail: match form {
                         Form::Professional => ClaimDetail::Professional(Default::default()),
                         Form::Institutional => ClaimDetail::Institutional(Default::default()),
                     },
-                    lines: Vec::new(),
-                    text: SourceText::with_room(text_room),
-                },
+                    lines: Vec::with_capacity(room.lines),
+                    text: SourceText::with_room(room.text),
+                }),
             },
             line: false,
             provider: false,
@@ -300,39 +289,45 @@ impl OpenClaim {
         }
     }
 
-    fn read(&mut self, segment: &Segment<'_>, loop_id: LoopId, room: Room) {
+    #[inline]
+    fn read(&mut self, segment: &Segment<'_>, loop_id: LoopId, action: Action) {
         let Assembled { claim, findings } = &mut self.assembled;
-        claim.bytes = ByteRange::new(claim.bytes.start, segment.at.range().end);
+        let end = segment.at.range().end;
+        claim.bytes = ByteRange::new(claim.bytes.start, end);
         let mut reading = Reading::new(segment, loop_id, findings);
-        match room {
-            Room::Claim => header::read(claim, &mut reading),
-            Room::ClaimProvider => providers::read(&mut claim.providers, &mut self.provider, &mut reading),
-            Room::OtherPayer => {
-                if let Some(payer) = open_part(self.other_payer, &mut claim.other_payers) {
-                    other_payers::read_claim_level(payer, &mut reading);
-                }
-            }
-            Room::Line(room) => {
-                if matches!(room, LineRoom::Service) {
-                    header::read_from_line(claim, segment);
-                }
-                if let Some(line) = open_part(self.line, &mut claim.lines) {
-                    line.bytes = ByteRange::new(line.bytes.start, segment.at.range().end);
-                    reading.on_line(line.number);
-                    match room {
-                        LineRoom::Service => lines::read(line, &mut reading),
-                        LineRoom::Drug => lines::read_drug(line, &reading),
-                        LineRoom::Provider => providers::read(&mut line.providers, &mut self.provider, &mut reading),
-                        LineRoom::Adjudication => {
-                            if let Some(adjudication) = open_part(self.adjudication, &mut line.other_payers) {
-                                other_payers::read_line_level(adjudication, &mut reading);
-                            }
-                        }
-                        LineRoom::Form => {}
+        if !loop_id.is_in_line() {
+            return match action {
+                Action::Claim => header::read(claim, &mut reading),
+                Action::ClaimCodes => codes::read(claim, &mut reading),
+                Action::ClaimReference => header::read_reference(claim, segment),
+                Action::ClaimProvider => providers::read(&mut claim.providers, &mut self.provider, &mut reading),
+                Action::OtherPayer => {
+                    if let Some(payer) = open_part(self.other_payer, &mut claim.other_payers) {
+                        other_payers::read_claim_level(payer, &mut reading);
                     }
                 }
+                _ => {}
+            };
+        }
+        if action == Action::LineEvidence {
+            header::read_evidence(claim, segment);
+        }
+        let Some(line) = open_part(self.line, &mut claim.lines) else { return };
+        line.bytes = ByteRange::new(line.bytes.start, end);
+        reading.on_line(line.number);
+        match action {
+            Action::ProfessionalService => lines::read_professional(line, &mut reading),
+            Action::InstitutionalService => lines::read_institutional(line, &mut reading),
+            Action::LineDate => lines::read_date(line, &reading),
+            Action::LineReference => lines::read_reference(line, segment),
+            Action::Drug => lines::read_drug(line, &reading),
+            Action::LineProvider => providers::read(&mut line.providers, &mut self.provider, &mut reading),
+            Action::LineAdjudication => {
+                if let Some(adjudication) = open_part(self.adjudication, &mut line.other_payers) {
+                    other_payers::read_line_level(adjudication, &mut reading);
+                }
             }
-            Room::OtherPayerParty | Room::SetHeader | Room::Parties | Room::NotKept => {}
+            _ => {}
         }
     }
 }

@@ -28,14 +28,31 @@ pub(super) struct Parties {
 #[derive(Debug, Default)]
 struct Level<T> {
     draft: T,
+    /// The draft says something: a new level has to clear it.
+    is_begun: bool,
     shared: Option<Arc<T>>,
 }
 
 impl<T: Default> Level<T> {
+    fn draft(&mut self) -> &mut T {
+        self.is_begun = true;
+        &mut self.draft
+    }
+
     /// The finished level. Segments that come after the first claim can't change it any more.
     fn share(&mut self) -> Arc<T> {
-        let draft = &mut self.draft;
-        Arc::clone(self.shared.get_or_insert_with(|| Arc::new(std::mem::take(draft))))
+        let Level { draft, is_begun, shared } = self;
+        Arc::clone(shared.get_or_insert_with(|| {
+            *is_begun = false;
+            Arc::new(std::mem::take(draft))
+        }))
+    }
+
+    fn begin_anew(&mut self) {
+        self.shared = None;
+        if std::mem::take(&mut self.is_begun) {
+            self.draft = T::default();
+        }
     }
 }
 
@@ -47,7 +64,10 @@ impl Parties {
         }
         self.innermost = Some(level);
         match level {
-            LoopId::L2000B => (self.subscriber, self.patient) = (Level::default(), None),
+            LoopId::L2000B => {
+                self.subscriber.begin_anew();
+                self.patient = None;
+            }
             LoopId::L2000C => self.patient = Some(Level::default()),
             _ => {}
         }
@@ -73,9 +93,9 @@ impl Parties {
     /// The text of the level that is being described; `None` before the first HL.
     pub fn text(&mut self) -> Option<&mut SourceText> {
         match (self.innermost?, &mut self.patient) {
-            (LoopId::L2000A, _) => Some(&mut self.billing_provider.draft.text),
-            (LoopId::L2000C, Some(patient)) => Some(&mut patient.draft.text),
-            _ => Some(&mut self.subscriber.draft.text),
+            (LoopId::L2000A, _) => Some(&mut self.billing_provider.draft().text),
+            (LoopId::L2000C, Some(patient)) => Some(&mut patient.draft().text),
+            _ => Some(&mut self.subscriber.draft().text),
         }
     }
 
@@ -83,12 +103,12 @@ impl Parties {
         match loop_id {
             LoopId::L2000A | LoopId::L2010AA => {
                 let mut reading = Reading::new(segment, loop_id, &mut self.findings);
-                read_billing_provider(&mut self.billing_provider.draft, loop_id, &mut reading);
+                read_billing_provider(self.billing_provider.draft(), loop_id, &mut reading);
             }
-            LoopId::L2000B | LoopId::L2010BA | LoopId::L2010BB => read_subscriber(&mut self.subscriber.draft, segment, loop_id),
+            LoopId::L2000B | LoopId::L2010BA | LoopId::L2010BB => read_subscriber(self.subscriber.draft(), segment, loop_id),
             _ => {
                 if let Some(patient) = &mut self.patient {
-                    read_patient(&mut patient.draft, segment);
+                    read_patient(patient.draft(), segment);
                 }
             }
         }

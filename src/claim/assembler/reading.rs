@@ -16,7 +16,10 @@ pub(super) mod tags {
     use crate::position::SegmentTag;
 
     macro_rules! tags {
-        ($($tag:ident)*) => { $(pub const $tag: SegmentTag = SegmentTag::of(stringify!($tag));)* };
+        ($($tag:ident)*) => {
+            $(pub const $tag: SegmentTag = SegmentTag::of(stringify!($tag));)*
+            pub const READ: &[SegmentTag] = &[$($tag),*];
+        };
     }
     tags! { AMT BHT CAS CL1 CLM CR1 CRC CTP DMG DTP HI HL LIN N3 N4 NM1 NTE PAT PRV PWK REF SBR SE SV1 SV2 SVD }
 }

@@ -199,7 +199,7 @@ fn one(form: Form, body: &str) -> (Set, Claim) {
     assert_eq!(set.claims.len(), 1);
     assert_eq!(set.claims[0].findings, []);
     let claim = set.claims[0].claim.clone();
-    (set, claim)
+    (set, *claim)
 }
 
 fn day(year: i32, month: u32, day: u32) -> NaiveDate {

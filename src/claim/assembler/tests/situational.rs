@@ -11,7 +11,7 @@ const INSTITUTIONAL: &str = include_str!("../../../../fixtures/valid/837i--every
 fn first(form: Form, file: &str) -> Claim {
     let set = Set::read_bytes(form, file.as_bytes().to_vec());
     assert_eq!(set.claims.len(), 2);
-    set.claims[0].claim.clone()
+    *set.claims[0].claim.clone()
 }
 
 fn shown(qualifier: Option<Qualifier>) -> String {
