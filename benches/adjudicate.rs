@@ -92,7 +92,7 @@ fn fill_members(text: &mut String) {
     // 7 and ten million have no common factor: the numbers are spread and differ.
     let numbers = (0..).map(|number: usize| format!("9{:07}Z", number * 7 % 10_000_000));
     for cin in numbers.filter(|cin| !known.contains(cin)).take(MEMBERS) {
-        text.push_str(&format!("{cin},1980-05-05,F,2020-01-01,,M1,CCN,,0,,no,\n"));
+        text.push_str(&format!("{cin},1980-05-05,F,2020-01-01,,M1,CCN,,0,,no,,,\n"));
     }
 }
 
@@ -100,14 +100,14 @@ fn fill_authorizations(text: &mut String) {
     for number in 0..AUTHORIZATIONS {
         let cin = format!("9{:07}Z", number * 7 % 10_000_000);
         text.push_str(&format!(
-            "B{number:09},{cin},approved,service,2026-01-01,2026-12-31,1234567893,951234567,97112,97112,,12,unit,0,\n"
+            "B{number:09},{cin},approved,service,2026-01-01,2026-12-31,1234567893,951234567,97112,97112,,12,unit,0,,\n"
         ));
     }
 }
 
 fn fill_rates(text: &mut String) {
     for number in 0..RATES {
-        text.push_str(&format!("HCPCS,V{number:05},,fee,12.34,,\n"));
+        text.push_str(&format!("HCPCS,V{number:05},,fee,12.34,,,,,,,\n"));
     }
 }
 

@@ -128,14 +128,13 @@
 //!   changes of eligibility or rates have no way in yet. A payee's balance waits for its next payment.
 //! - **Reference data** is parsed from its sealed CSV at every start; a binary snapshot or an index on
 //!   disk is what a start in 100 ms with 900,000 members needs.
-//! - **Restrictions and correct coding edits** look within a claim, but for `frequency`: its services
-//!   are read from the whole journal at each start (`pipeline::services`), by the id on the claim and not across
-//!   merged ids; runs on disk like those of lines are what a large journal needs. Pairs and units by day see no
-//!   other claim of the member. Whether a provider was enrolled is a sign of fraud, and denies nothing.
-//! - **What no rule decides yet:** lines that are nearly duplicates of an earlier claim's, services split over
-//!   claims, visits billed higher than those of a provider's peers, care during a stay elsewhere, readmission, a share
-//!   of cost over the claims of a month, qualified Medicare beneficiaries, weights of DRGs and outliers, per diems by
-//!   group of revenue codes, last days that fall on a weekend, responsibility that is split by code.
+//! - **Other claims of a member** are asked for `frequency`, whose services are read from the whole journal at
+//!   each start (`pipeline::services`), by the id on the claim and not across merged ids; runs on disk like those
+//!   of lines are what a large journal needs. Pairs, units of a day, suspect duplicates, readmissions and stays are
+//!   found by the index of lines (`pipeline::other_claims`), among claims that were decided since it has them.
+//! - **What no rule decides yet:** small interest is paid with its claim and never gathered by the month; a claim
+//!   that is the plan's in part is not passed on to the network for the rest, but sent back; a readmission is one to
+//!   the same facility; the peers of a provider are those of one taxonomy, and are compared when somebody asks.
 //! - **Rule packs of before** lack keys that exemptions have since: under one, prenatal care is not paid before other
 //!   coverage (`pay_and_chase`).
 //! - **Code sets** are read by `tables::code_sets`, and no command loads them yet; `edits::CodeLookup` is

@@ -162,6 +162,12 @@ pub(super) fn for_each_diagnosis(claim: &Claim, line: &ServiceLine, until: &mut 
     }
 }
 
+/// Whether `is_meant` holds for a diagnosis of the claim, whatever its kind.
+pub(super) fn any_diagnosis(claim: &Claim, is_meant: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    let mut diagnoses = claim.diagnoses.iter();
+    diagnoses.any(|diagnosis| is_meant(diagnosis.code.expose_for(Purpose::Adjudicate).as_bytes()))
+}
+
 /// Units of this code that earlier lines of the claim are paid for on the same days.
 pub(super) fn same_day_units(case: &Case<'_>, line: &OpenLine<'_>, so_far: &SoFar<'_>) -> Quantity {
     let same = so_far.standing(case.claim).filter(|(earlier, _)| {

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use compact_str::CompactString;
 
 use super::authorization_needs::{Need, is_repair, repair_total};
-use super::billing_restrictions::for_each_diagnosis;
+use super::billing_restrictions::{any_diagnosis, for_each_diagnosis};
 use super::case::{Case, OpenLine};
 use super::determination::{Exempted, LineDetermination};
 use super::evidence::item_place;
@@ -87,6 +87,9 @@ pub(super) fn from_any_network(case: &Case<'_>, line: &OpenLine<'_>) -> bool {
 /// The lines with every sensitive service that they show, whatever became of them (DOMAIN C3, last
 /// paragraph).
 pub(super) fn marked(case: &Case<'_>, lines: Vec<LineDetermination>) -> Vec<LineDetermination> {
+    if !may_be_sensitive(case) {
+        return lines;
+    }
     let of_claim = OfClaim::new(case);
     let mark = |(decided, line)| {
         // A line without a date is looked at as of the day of receipt.
@@ -98,6 +101,33 @@ pub(super) fn marked(case: &Case<'_>, lines: Vec<LineDetermination>) -> Vec<Line
         LineDetermination::with_sensitivity(decided, shown)
     };
     lines.into_iter().zip(&case.claim.lines).map(mark).collect()
+}
+
+/// A quick no for the claim as a whole: most have nothing that shows a sensitive service.
+fn may_be_sensitive(case: &Case<'_>) -> bool {
+    let (screen, claim) = (case.tables.rules.sensitive_screen(), case.claim);
+    let is_given = |is_given: bool, indicator: Indicator| is_given && screen.holds_indicator(indicator);
+    let pregnant = claim.patient.as_ref().map_or(claim.subscriber.pregnant, |patient| patient.pregnant);
+    let referred = claim.professional().is_some_and(|claim| claim.has_epsdt_referral);
+    let coverage = || case.facts.member.found().into_iter().flat_map(|member| &member.coverage);
+    let line_may = |line: &ServiceLine| {
+        let professional = &line.professional;
+        screen.holds_code(
+            line.procedure.as_ref().map(|code| code.as_bytes()),
+            line.revenue.as_ref().map(|code| code.as_bytes()),
+        ) || line.modifiers().any(|modifier| screen.holds_modifier(modifier))
+            || is_given(professional.is_emergency, Indicator::Emergency)
+            || is_given(professional.is_epsdt, Indicator::Epsdt)
+            || is_given(professional.is_family_planning, Indicator::FamilyPlanning)
+    };
+    !screen.is_of_codes()
+        || is_given(pregnant, Indicator::Pregnancy)
+        || is_given(referred, Indicator::EpsdtReferral)
+        || any_diagnosis(claim, &mut |code| screen.holds_diagnosis(CodeKey::of(code)))
+        || coverage()
+            .filter_map(|coverage| coverage.aid_code)
+            .any(|aid_code| screen.holds_aid_code(aid_code))
+        || claim.lines.iter().any(line_may)
 }
 
 /// P1 and P2: visits and preventive care by the member's assigned provider of the day, or by that

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::{Case, OpenLine};
 use super::determination::LineDetermination;
-use super::facts::{Known, Stay};
+use super::facts::{Known, ProviderFacts, Stay};
 use super::rule_id::RuleId;
 use super::telling::{Told, Trace};
 use super::trace::{Rule, StepResult};
@@ -191,6 +191,9 @@ fn is_repeat(decided: &LineDetermination) -> bool {
 
 /// Each provider once, on the first line of a day on which the provider was not enrolled.
 fn of_enrolment(case: &Case<'_>, noticed: &mut Noticed) {
+    if are_all_enrolled(case) {
+        return;
+    }
     let mut told: Vec<Npi> = Vec::new();
     for line in &case.claim.lines {
         let (Some(dates), (Some(npi), Some(provider))) = (case.claim.service_dates(line), case.rendering(line)) else {
@@ -202,6 +205,18 @@ fn of_enrolment(case: &Case<'_>, noticed: &mut Noticed) {
             noticed.add(FraudSignal::InactiveProvider, line.number, dates.at);
         }
     }
+}
+
+/// A quick look: every provider of the claim was enrolled from its first to its last day.
+fn are_all_enrolled(case: &Case<'_>) -> bool {
+    let mut days: Option<(NaiveDate, NaiveDate)> = None;
+    for dates in case.claim.lines.iter().filter_map(|line| case.claim.service_dates(line)) {
+        let (from, through) = days.unwrap_or((dates.value.from, dates.value.through));
+        days = Some((from.min(dates.value.from), through.max(dates.value.through)));
+    }
+    let is_enrolled = |provider: &ProviderFacts, (from, through)| provider.enrolled.covers(from) && provider.enrolled.covers(through);
+    let mut providers = case.facts.providers.iter().filter_map(|(_, known)| known.found());
+    days.is_none_or(|days| providers.all(|provider| is_enrolled(provider, days)))
 }
 
 /// Minutes of one provider over equal days, on the line with which they become too many. A line that

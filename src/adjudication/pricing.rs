@@ -177,6 +177,47 @@ mod tests {
     }
 
     #[test]
+    fn a_stay_is_paid_by_the_weight_of_its_group_and_what_it_cost_beyond() {
+        let header = "code_type,code,modifier,method,amount,effective_from,effective_to,weight,cost_percent,outlier_threshold,outlier_percent";
+        let rows = "DRG,560,,case,6500.00,,,0.4321,,,\nDRG,871,,case,6500.00,,,2,30,40000,60\nREV,*,,percent,40,,,,,,\nREV,012x,,per_diem,1500,,,,,,";
+        let plan = plan()
+            .with_table(ReferenceTable::FeeSchedule, format!("{header}\n{rows}\n").as_bytes())
+            .unwrap();
+        for (group, charges, result) in [
+            ("560", ["5000", "100"], "paid 2808.65 CO-45 2191.35; denied CO-97/M80 100.00"),
+            ("560", ["2000", "1000"], "paid 2000.00; paid 808.65 CO-45 191.35"),
+            // It cost 52,999.80: rate and threshold hold 53,000.00.
+            ("871", ["176666", "0"], "paid 13000.00 CO-45 163666.00; denied"),
+            // 60,000.00, of which 7,000.00 lie above.
+            ("871", ["199000", "1000"], "paid 17200.00 CO-45 181800.00; denied CO-97/M80 1000.00"),
+            ("999", ["100", "90"], "paid 40.00 CO-45 60.00; paid 36.00 CO-45 54.00"),
+        ] {
+            let lines = charges.map(|charge| line("0250", 1, charge, "2025-01-01")).to_vec();
+            let claim = stay("2025-01-01/2025-01-03", lines).with(|claim| claim.institutional_mut().drg = group.parse().ok());
+            assert_eq!(outcome(&decided(&claim, &plan)), result, "{group} {charges:?}");
+        }
+        let room = stay("2025-01-01/2025-01-03", vec![line("0129", 2, "4000", "2025-01-01")]);
+        assert_eq!(outcome(&decided(&room, &plan)), "paid 3000.00 CO-45 1000.00");
+    }
+
+    #[test]
+    fn a_hospital_has_rates_of_its_own_and_what_they_hold() {
+        let header = "code_type,code,modifier,method,amount,effective_from,effective_to,form";
+        let rows = "HCPCS,99214,,fee,122.05,,,\nHCPCS,99214,,fee,140,,,hospital\nHCPCS,93000,,fee,16.25,,,\nHCPCS,93000,,packaged,,,,hospital";
+        let plan = plan()
+            .with_table(ReferenceTable::FeeSchedule, format!("{header}\n{rows}\n").as_bytes())
+            .unwrap();
+        let lines = || vec![line("99214", 1, "150", "2025-01-20"), line("93000", 1, "20", "2025-01-20")];
+        let hospital = stay("2025-01-20/2025-01-20", lines()).with(|claim| claim.institutional_mut().facility_type = qualifier("13"));
+        for (claim, result) in [
+            (claim(lines()), "paid 122.05 CO-45 27.95; paid 16.25 CO-45 3.75"),
+            (hospital, "paid 140.00 CO-45 10.00; denied CO-97/N19 20.00"),
+        ] {
+            assert_eq!(outcome(&decided(&claim, &plan)), result);
+        }
+    }
+
+    #[test]
     fn without_a_rate_the_rule_pack_decides() {
         let unpriced = claim(vec![line("99999", 1, "150", "2025-01-20")]);
         let pack = RulePack::EMBEDDED_TEXT.replace(

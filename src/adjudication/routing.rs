@@ -84,9 +84,11 @@ fn answering<'a>(case: &Case<'a>, general: Option<&'a NetworkRow>) -> Answering<
     answering
 }
 
-/// Whether the tables set services of networks apart by their codes.
+/// Whether the tables set services of the member's network apart by their codes.
 fn splits(case: &Case<'_>) -> bool {
-    case.tables.reference.networks.as_ref().is_some_and(|networks| networks.has_codes())
+    let network = case.coverage.and_then(|coverage| coverage.network);
+    let networks = case.tables.reference.networks.as_ref();
+    networks.zip(network).is_some_and(|(networks, network)| networks.sets_apart(network))
 }
 
 /// The row that sets the line's service apart, else the network's own.

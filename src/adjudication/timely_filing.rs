@@ -215,10 +215,13 @@ fn elapsed(service: NaiveDate, received: NaiveDate, last_day: NaiveDate) -> Note
 
 #[cfg(test)]
 mod tests {
+    use super::super::rule_id::RuleId;
     use super::super::testing::*;
     use super::super::trace::Rule;
+    use super::super::{Tables, adjudicate};
     use crate::claim::other_payer::OtherPayer;
     use crate::tables::refdata::ReferenceTable;
+    use crate::tables::rules::RulePack;
 
     const TIMELY: &str = "paid 122.05 CO-45 27.95";
     const DENIED: &str = "denied CO-29 150.00";
@@ -381,6 +384,34 @@ mod tests {
             for (received, result) in [("2026-01-20", "paid 40.00 CO-45 60.00"), ("2026-01-21", "denied CO-29 100.00")] {
                 assert_eq!(outcome(&decided_on(&bill, received, &plan())), result, "{frequency} {received}");
             }
+        }
+    }
+
+    /// DOMAIN B9. 2026-01-10 is a Saturday, the 365th day from 2025-01-10.
+    #[test]
+    fn a_last_day_on_a_weekend_moves_where_the_pack_says_so() {
+        let boundary = "boundary = { days = 365, years = 1 }";
+        let rolls = "roll_to_business_day = true";
+        let with_holiday = "roll_to_business_day = true\nholidays = [2026-01-12]";
+        for (service, lines, received_on, result) in [
+            ("2025-01-10", "", "2026-01-12", DENIED),
+            ("2025-01-10", rolls, "2026-01-12", TIMELY),
+            ("2025-01-10", rolls, "2026-01-13", DENIED),
+            ("2025-01-10", with_holiday, "2026-01-13", TIMELY),
+            // A Friday.
+            ("2025-01-09", rolls, "2026-01-12", DENIED),
+        ] {
+            let text = RulePack::EMBEDDED_TEXT.replace(boundary, &format!("{boundary}\n{lines}"));
+            let (pack, plan) = (RulePack::parse(&text).unwrap(), plan());
+            let tables = Tables {
+                rules: &pack,
+                reference: &plan,
+            };
+            let visit = claim(vec![line("99214", 1, "150", service)]);
+            let determination = adjudicate(&visit, &received(received_on), &facts(&visit, &plan), &tables);
+            assert_eq!(outcome(&determination), result, "{service} {lines} {received_on}");
+            let told = determination.trace().iter().any(|step| step.id == RuleId::FilingRolled);
+            assert_eq!(told, result == TIMELY, "{service} {lines} {received_on}");
         }
     }
 }

@@ -238,6 +238,15 @@ impl Line {
 }
 
 impl Decision {
+    /// The other payer left the whole rest to the patient: what the plan does not pay of it is no difference of
+    /// the plan's, but not owed.
+    fn relieve(&mut self) {
+        let difference = self.adjustments.iter().position(|(reason, _)| *reason == "CO-45");
+        if let Some((_, amount)) = difference.map(|place| self.adjustments.remove(place)) {
+            self.adjustments.push(("CO-303", amount));
+        }
+    }
+
     /// Takes as much of `left` off what is paid as it holds.
     fn take_off(&mut self, reason: &'static str, left: &mut Money) {
         let taken = self.paid.min(*left);
@@ -269,6 +278,9 @@ impl Claim {
             };
             for (reason, left) in [("OA-23", &mut prior), ("PR-142", &mut of_patient)] {
                 line.decision.take_off(reason, left);
+            }
+            if self.scenario == Scenario::QualifiedBeneficiary {
+                line.decision.relieve();
             }
         }
         self

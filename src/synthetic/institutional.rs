@@ -2,16 +2,16 @@
 
 use chrono::Days;
 
-use super::claim::{Claim, Line, Setting, Stay, StayKind};
+use super::claim::{Claim, Line, Price, Setting, Stay, StayKind};
 use super::maker::{Subject, Visit};
 use super::plan::Purpose;
 use super::providers::{Role, other_organization};
 use super::restricted;
 use super::scenario::Scenario;
 use super::services::{
-    ADMISSIONS, ANCILLARIES, DELIVERY_DIAGNOSIS, DELIVERY_OUTCOME, DELIVERY_ROOM, DIAGNOSES, EMERGENCY_DIAGNOSES, EMERGENCY_PROCEDURE, EMERGENCY_VISITS,
-    FOR_NEWBORNS, FOR_WOMEN, INPATIENT_LABORATORY, LISTED_PROCEDURES, LISTED_THERAPY, MATERNITY_ROOM, NOT_COVERED, PHARMACY, PROCEDURE_DIAGNOSES, Procedure,
-    RESPIRATORY, ROOM, RevenueRate, RevenueService, SUPPLIES, UNPRICED, VISITS,
+    ADMISSIONS, ANCILLARIES, COSTLY_GROUP, DELIVERY_DIAGNOSIS, DELIVERY_OUTCOME, DELIVERY_ROOM, DIAGNOSES, EMERGENCY_DIAGNOSES, EMERGENCY_PROCEDURE,
+    EMERGENCY_VISITS, FOR_NEWBORNS, FOR_WOMEN, INPATIENT_LABORATORY, LISTED_PROCEDURES, LISTED_THERAPY, MATERNITY_ROOM, NOT_COVERED, OF_HOSPITAL, PACKAGED,
+    PHARMACY, PROCEDURE_DIAGNOSES, Procedure, RESPIRATORY, ROOM, RevenueRate, RevenueService, SUPPLIES, UNPRICED, VISITS, WEIGHTED_GROUP,
 };
 use crate::money::{Money, Quantity};
 
@@ -63,6 +63,9 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         ProcedureMissing => procedure_missing(visit),
         IncludedInCase => delivery(visit, IncludedInCase),
         EstimateBilled | HospitalPatientPaid => with_amount(visit, scenario),
+        GroupRate | CostlyStay => by_group(visit, scenario),
+        HospitalRate => beside_a_visit(visit, scenario, &OF_HOSPITAL),
+        Packaged => beside_a_visit(visit, scenario, &PACKAGED),
         SeveralMonths => several_months(visit),
         ConditionOnAdmission | StayUnauthorized | OtherLevelOfCare | NoticeLate => inpatient(visit, scenario),
         PairedProcedure | PartedPair | UnitsOfLine | UnitsOfDay => under_coding_edits(visit, scenario),
@@ -103,6 +106,19 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | DelayRefused
         | DelayExcused
         | CapitatedGroup
+        | HospiceElected
+        | NotEnrolled
+        | OnlySoOften
+        | ServiceOfNetwork
+        | QualifiedBeneficiary
+        | ChasedCoverage
+        | RetroactiveCoverage
+        | ContractLimit
+        | ForwardedEmergency
+        | ChildPreventive
+        | HealthCenter
+        | IndianHealth
+        | CheapRepair
         | Outpatient
         | OfficeVisit
         | Therapy
@@ -285,6 +301,28 @@ fn inpatient(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
     let more = visit.several(DIAGNOSES, 2);
     let diagnoses = [diagnosis].into_iter().chain(more).collect();
     visit.claim(scenario, Role::Attending, setting, diagnoses, lines, subject)
+}
+
+/// An emergency stay of one line, whose group has a rate. What a costly one cost beyond it, half of its charge,
+/// is paid for three fifths above 10,000.00.
+fn by_group(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
+    let more = i64::try_from(visit.draw.below(400)).unwrap_or(0);
+    let ((group, cents), charge_cents) = match scenario {
+        Scenario::CostlyStay => (COSTLY_GROUP, 10_000_000 + 10_000 * more),
+        _ => (WEIGHTED_GROUP, 900_000 + 1_000 * more),
+    };
+    let above = match scenario {
+        Scenario::CostlyStay => (charge_cents / 2 - cents - 1_000_000) * 3 / 5,
+        _ => 0,
+    };
+    let days = visit.units(5);
+    let setting = stay_setting(&visit, StayKind::EmergencyInpatient { group }, days);
+    let line = Line {
+        price: Price::Whole(Money::from_cents(cents + above)),
+        ..Line::of_revenue(PHARMACY, 1, Money::from_cents(charge_cents), visit.date)
+    };
+    let diagnoses = visit.several(DIAGNOSES, 2);
+    visit.claim(scenario, Role::Attending, setting, diagnoses, vec![line], Subject::default())
 }
 
 /// An estimate of what the patient owes, or what a patient paid who owes nothing.

@@ -6,7 +6,7 @@ use super::claim::{Authorization, Claim, Line, Setting};
 use super::draw::{Draw, Stream};
 use super::members::{Member, Membership, member, unknown_cin};
 use super::plan::{Place, Plan, Purpose};
-use super::providers::{Organization, Practitioner, Role, billing, other_organization, uncontracted, with_wrong_check_digit};
+use super::providers::{Organization, Practitioner, Role, billing, lapsed, other_organization, uncontracted, with_wrong_check_digit};
 use super::recipe::Recipe;
 use super::restricted::{COLUMN_ONE, COLUMN_TWO, FEW_OF_A_DAY, FEW_OF_A_LINE};
 use super::scenario::{Defect, Grant, Scenario, defect};
@@ -110,7 +110,14 @@ impl<'a> Maker<'a> {
         // Beyond every filing limit here, and again a day that only this claim of the member has.
         let late_date = self.recipe.days_before(415 + day);
         let date = match defect.map(|defect| defect.scenario) {
-            Some(Scenario::LateClaim | Scenario::DelayUnproved | Scenario::DelayRefused | Scenario::DelayExcused) => late_date,
+            Some(
+                Scenario::LateClaim
+                | Scenario::DelayUnproved
+                | Scenario::DelayRefused
+                | Scenario::DelayExcused
+                | Scenario::RetroactiveCoverage
+                | Scenario::ContractLimit,
+            ) => late_date,
             Some(Scenario::FutureDate) => self.recipe.anchor().checked_add_days(Days::new(3 * 365 + day)).unwrap_or(NaiveDate::MAX),
             Some(_) | None => self.recipe.days_before(day),
         };
@@ -123,7 +130,10 @@ impl<'a> Maker<'a> {
             member,
             member_id,
             organization: match defect.map(|defect| defect.scenario) {
-                Some(Scenario::OutOfNetwork | Scenario::OutsideNetwork) => uncontracted(self.recipe, place.form),
+                Some(Scenario::OutOfNetwork | Scenario::OutsideNetwork | Scenario::HealthCenter | Scenario::IndianHealth) => {
+                    uncontracted(self.recipe, place.form)
+                }
+                Some(Scenario::NotEnrolled) => lapsed(self.recipe, place.form),
                 Some(_) | None => billing(self.recipe, place.form, place.of_form),
             },
             date,

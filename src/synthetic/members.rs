@@ -31,6 +31,11 @@ pub(super) struct Member {
     pub is_insured: bool,
     /// A month.
     pub share_of_cost: Money,
+    /// The other payer is asked later.
+    pub ohc_code: &'static str,
+    pub is_in_hospice: bool,
+    /// When the plan heard of the coverage; `None`: when it began.
+    pub added_on: Option<NaiveDate>,
 }
 
 /// City and five-digit ZIP in Orange County.
@@ -165,7 +170,7 @@ pub(super) fn unknown_cin(recipe: &Recipe, membership: Membership, occurrence: u
 pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Member {
     let class = membership.class(number);
     let mut draw = Draw::new(recipe.seed(), Stream::Member, number);
-    let is_child = class == MemberClass::Regular && draw.one_in(5);
+    let is_child = class == MemberClass::Child || (class == MemberClass::Regular && draw.one_in(5));
     let age_days = if is_child {
         3 * 366 + draw.below(13 * 365)
     } else {
@@ -184,6 +189,8 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
         MemberClass::OfGroup => "AMVI",
         MemberClass::Assigned => "CCN",
         MemberClass::Direct => "COD",
+        MemberClass::OfSplitNetwork => "SPLT",
+        MemberClass::OfShortLimit => "NNTY",
         MemberClass::Regular
         | MemberClass::NotYetCovered
         | MemberClass::NoLongerCovered
@@ -194,6 +201,11 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
         | MemberClass::Mother
         | MemberClass::Sharing
         | MemberClass::Consenting
+        | MemberClass::InHospice
+        | MemberClass::Qualified
+        | MemberClass::Chased
+        | MemberClass::Retroactive
+        | MemberClass::Child
         | MemberClass::Adult => own_network,
     };
     let birth_date = recipe.days_before(age_days);
@@ -207,13 +219,17 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
         town: draw.pick(TOWNS),
         aid_code: match class {
             MemberClass::Consenting => "7M",
+            MemberClass::Qualified => "80",
             _ if is_child => "P5",
             _ => "M1",
         },
         network,
         pcp: (network != "COD").then(|| draw.below(primary_care_providers(recipe))),
         coverage: coverage(recipe, class, birth_date, &mut draw),
-        is_insured: class == MemberClass::Insured,
+        is_insured: matches!(class, MemberClass::Insured | MemberClass::Qualified | MemberClass::Chased),
+        ohc_code: if class == MemberClass::Chased { "A" } else { "" },
+        is_in_hospice: class == MemberClass::InHospice,
+        added_on: (class == MemberClass::Retroactive).then(|| recipe.days_before(10)),
         share_of_cost: if class == MemberClass::Sharing { SHARE_OF_COST } else { Money::ZERO },
         death_date: (class == MemberClass::Deceased).then(|| recipe.days_before(200 + draw.below(150))),
     }
@@ -244,6 +260,13 @@ fn coverage(recipe: &Recipe, class: MemberClass, birth_date: NaiveDate, draw: &m
         | MemberClass::Consenting
         | MemberClass::Assigned
         | MemberClass::Direct
+        | MemberClass::InHospice
+        | MemberClass::OfSplitNetwork
+        | MemberClass::OfShortLimit
+        | MemberClass::Qualified
+        | MemberClass::Chased
+        | MemberClass::Retroactive
+        | MemberClass::Child
         | MemberClass::OfGroup
         | MemberClass::Capitated
         | MemberClass::Delegated

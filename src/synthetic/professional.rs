@@ -8,7 +8,7 @@ use super::restricted::{self, Company};
 use super::scenario::Scenario;
 use super::services::{
     ANCILLARIES, CONSULT, DIAGNOSES, DRUG, EMERGENCY_DIAGNOSES, EMERGENCY_PROCEDURE, EMERGENCY_VISITS, FOR_NEWBORNS, FOR_WOMEN, INJECTION, LISTED_PROCEDURES,
-    LISTED_THERAPY, MANUAL_THERAPY, NOT_AT_HOME, NOT_COVERED, PROCEDURE_DIAGNOSES, Procedure, THERAPY, UNPRICED, VISITS,
+    LISTED_THERAPY, MANUAL_THERAPY, NOT_AT_HOME, NOT_COVERED, OF_NETWORK, PROCEDURE_DIAGNOSES, Procedure, THERAPY, UNPRICED, VISITS,
 };
 use super::special;
 use crate::money::Money;
@@ -57,6 +57,7 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         WrongAge => beside_a_visit(visit, scenario, &FOR_NEWBORNS, OFFICE),
         WrongPlace => beside_a_visit(visit, scenario, &NOT_AT_HOME, HOME),
         NotCovered => beside_a_visit(visit, scenario, &NOT_COVERED, OFFICE),
+        ServiceOfNetwork => beside_a_visit(visit, scenario, &OF_NETWORK, OFFICE),
         Unpriced => beside_a_visit(visit, scenario, &UNPRICED, OFFICE),
         ReferrerMissing
         | DrugCodeMissing
@@ -79,6 +80,9 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | UnitsCut
         | ForReview
         | OnlyTold
+        | HospiceElected
+        | NotEnrolled
+        | OnlySoOften
         | NotOnSchedule => restricted(visit, scenario),
         ShareOfCostPaid | ShareOfCostDiffers | ShareOfCostUnsaid => special::share_of_cost(visit, scenario),
         SameLine => same_line(visit),
@@ -104,6 +108,13 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | HighLevelUnauthorized
         | FollowUp
         | HoursBeyondDay
+        | QualifiedBeneficiary
+        | ChasedCoverage
+        | ForwardedEmergency
+        | ChildPreventive
+        | HealthCenter
+        | IndianHealth
+        | CheapRepair
         | OtherPayerPaid => match special::made(visit.clone(), scenario) {
             Some(claim) => claim,
             None => office_visit(visit, scenario, 1),
@@ -144,6 +155,12 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | DelayRefused
         | DelayExcused
         | CapitatedGroup
+        | RetroactiveCoverage
+        | ContractLimit
+        | GroupRate
+        | CostlyStay
+        | HospitalRate
+        | Packaged
         | IncludedInCase
         | EstimateBilled
         | HospitalPatientPaid

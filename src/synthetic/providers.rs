@@ -76,6 +76,11 @@ pub(super) fn uncontracted(recipe: &Recipe, form: Form) -> Organization {
     organization(form, organizations(recipe, form))
 }
 
+/// The one behind that, whose enrolment has ended.
+pub(super) fn lapsed(recipe: &Recipe, form: Form) -> Organization {
+    organization(form, organizations(recipe, form) + 1)
+}
+
 pub(super) fn organization(form: Form, number: u64) -> Organization {
     let (first, tin, taxonomy, name) = match form {
         Form::Professional => (CLINICS, 951_000_000, "261QM1300X", "SYNTHETIC CLINIC"),

@@ -10,8 +10,12 @@ use super::members::{Member, Membership, member, primary_care_providers};
 use super::providers::{Organization, organization, organizations, primary_care, routing_number};
 use super::recipe::Recipe;
 use super::restricted::{COLUMN_ONE, COLUMN_TWO, FEW_OF_A_DAY, FEW_OF_A_LINE, NEEDS_PROCEDURE, RESTRICTED};
-use super::services::{FOR_NEWBORNS, FOR_WOMEN, NOT_AT_HOME, NOT_COVERED, REFERRED, REVENUE_SERVICES, WRAPPED, listed_procedures, priced_procedures};
+use super::services::{
+    COSTLY_GROUP, FOR_NEWBORNS, FOR_WOMEN, NOT_AT_HOME, NOT_COVERED, OF_HOSPITAL, OF_NETWORK, PACKAGED, REFERRED, REVENUE_SERVICES, WEIGHTED_GROUP, WRAPPED,
+    listed_procedures, priced_procedures,
+};
 use crate::ids::Form;
+use crate::money::Money;
 
 /// One CSV file of the reference data directory.
 #[derive(Clone, Copy)]
@@ -46,7 +50,7 @@ type Rows<'a> = csv::Writer<&'a mut dyn Write>;
 pub const REFERENCE_FILES: &[ReferenceFile] = &[
     ReferenceFile {
         file_name: "members.csv",
-        columns: "cin,birth_date,sex,eligible_from,eligible_to,aid_code,network,pcp_npi,share_of_cost,death_date,other_coverage,added_on",
+        columns: "cin,birth_date,sex,eligible_from,eligible_to,aid_code,network,pcp_npi,share_of_cost,death_date,other_coverage,added_on,ohc_code,hospice",
         rows: members,
     },
     ReferenceFile {
@@ -71,12 +75,12 @@ pub const REFERENCE_FILES: &[ReferenceFile] = &[
     },
     ReferenceFile {
         file_name: "fee_schedule.csv",
-        columns: "code_type,code,modifier,method,amount,effective_from,effective_to",
+        columns: "code_type,code,modifier,method,amount,effective_from,effective_to,form,weight,cost_percent,outlier_threshold,outlier_percent",
         rows: fee_schedule,
     },
     ReferenceFile {
         file_name: "networks.csv",
-        columns: "network,name,service_category,effective_from,effective_to,responsible,forward_to,carc,rarc",
+        columns: "network,name,service_category,effective_from,effective_to,responsible,forward_to,carc,rarc,code_type,code_from,code_to",
         rows: networks,
     },
     ReferenceFile {
@@ -107,7 +111,7 @@ fn members(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn member_row(person: &Member, from: NaiveDate, to: Option<NaiveDate>) -> [String; 12] {
+fn member_row(person: &Member, from: NaiveDate, to: Option<NaiveDate>) -> [String; 14] {
     [
         person.cin.clone(),
         person.birth_date.to_string(),
@@ -120,41 +124,45 @@ fn member_row(person: &Member, from: NaiveDate, to: Option<NaiveDate>) -> [Strin
         person.share_of_cost.to_string(),
         iso(person.death_date),
         if person.is_insured { "yes" } else { "" }.to_string(),
-        from.to_string(),
+        person.added_on.unwrap_or(from).to_string(),
+        person.ohc_code.to_string(),
+        if person.is_in_hospice { "yes" } else { "" }.to_string(),
     ]
 }
 
 fn providers(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
     let since = in_force(recipe);
     let mut account = 0;
-    let mut row = |npi: &str, tin: &str, taxonomy: &str, kind: &str, contracted: &str| {
+    let ended = recipe.days_before(200).to_string();
+    let mut row = |npi: &str, tin: &str, taxonomy: &str, kind: &str, contracted: &str, until: &str| {
         account += 1;
         // Every eighth payee is paid by check.
         let (payment, routing, number) = match account % 8 {
             0 => ("check", String::new(), String::new()),
             _ => ("ach", routing_number(account), format!("{:010}", 7_000_000_000 + account)),
         };
-        out.write_record([npi, tin, tin, taxonomy, kind, contracted, &since, "", payment, &routing, &number])
+        out.write_record([npi, tin, tin, taxonomy, kind, contracted, &since, until, payment, &routing, &number])
     };
     for form in [Form::Professional, Form::Institutional] {
         let outsider = organizations(recipe, form);
-        for number in 0..=outsider {
+        for number in 0..=outsider + 1 {
             let place: Organization = organization(form, number);
+            let until = if number > outsider { &ended } else { "" };
             let contracted = if number == outsider { "no" } else { "yes" };
             let kind = match form {
                 Form::Professional => "other",
                 Form::Institutional => "facility",
             };
-            row(&place.npi, &place.tin, place.taxonomy, kind, contracted)?;
+            row(&place.npi, &place.tin, place.taxonomy, kind, contracted, until)?;
             for role in place.roles() {
                 let person = place.practitioner(*role);
-                row(&person.npi, &place.tin, person.taxonomy, person.kind, contracted)?;
+                row(&person.npi, &place.tin, person.taxonomy, person.kind, contracted, until)?;
             }
         }
     }
     for number in 0..primary_care_providers(recipe) {
         let (npi, tin) = primary_care(number);
-        row(&npi, &tin, "207Q00000X", "pcp", "yes")?;
+        row(&npi, &tin, "207Q00000X", "pcp", "yes", "")?;
     }
     Ok(())
 }
@@ -257,13 +265,22 @@ fn fee_schedule(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
     let since = in_force(recipe);
     for (procedure, modifiers) in priced_procedures() {
         for modifier in modifiers {
-            out.write_record(["HCPCS", procedure.code, modifier, "fee", &procedure.fee().to_string(), &since, ""])?;
+            let fee = procedure.fee().to_string();
+            out.write_record(["HCPCS", procedure.code, modifier, "fee", &fee, &since, "", "", "", "", "", ""])?;
         }
     }
     for service in REVENUE_SERVICES {
         let (method, amount) = service.rate.columns();
-        out.write_record(["REV", service.code, "", method, &amount, &since, ""])?;
+        out.write_record(["REV", service.code, "", method, &amount, &since, "", "", "", "", "", ""])?;
     }
+    let fee = OF_HOSPITAL.fee().to_string();
+    out.write_record(["HCPCS", OF_HOSPITAL.code, "", "fee", &fee, &since, "", "hospital", "", "", "", ""])?;
+    out.write_record(["HCPCS", PACKAGED.code, "", "packaged", "", &since, "", "hospital", "", "", "", ""])?;
+    // A weight that leaves the rate as it is known here.
+    let base = Money::from_cents(WEIGHTED_GROUP.1 / 5 * 4).to_string();
+    out.write_record(["DRG", WEIGHTED_GROUP.0, "", "case", &base, &since, "", "", "1.25", "", "", ""])?;
+    let rate = Money::from_cents(COSTLY_GROUP.1).to_string();
+    out.write_record(["DRG", COSTLY_GROUP.0, "", "case", &rate, &since, "", "", "", "50", "10000", "60"])?;
     Ok(())
 }
 
@@ -275,16 +292,22 @@ fn networks(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
         ("CHOC", "SYNTHETIC ALLIANCE", "network", "CHOC", ""),
         ("FCHS", "SYNTHETIC FAMILY NETWORK", "network", "", ""),
         ("AMVI", "SYNTHETIC CAPITATED GROUP", "network", "", "24"),
+        ("SPLT", "SYNTHETIC SPLIT NETWORK", "plan", "", ""),
+        ("NNTY", "SYNTHETIC NETWORK OF NINETY DAYS", "plan", "", ""),
     ] {
         for category in ["professional", "hospital"] {
-            out.write_record([network, name, category, &since, "", responsible, forward_to, carc, ""])?;
+            out.write_record([network, name, category, &since, "", responsible, forward_to, carc, "", "", "", ""])?;
         }
     }
+    let set_apart = ["HCPCS", OF_NETWORK.code, ""];
+    let row = ["SPLT", "SYNTHETIC SPLIT NETWORK", "professional", &since, "", "network", "", "24", ""];
+    out.write_record(row.iter().chain(&set_apart))?;
     Ok(())
 }
 
 fn filing_limits(_: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
     out.write_record(["*", "*", "", "", "days", "365", "0", "synthetic"])?;
+    out.write_record(["NNTY", "yes", "", "", "days", "90", "0", "synthetic"])?;
     Ok(())
 }
 

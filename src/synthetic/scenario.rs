@@ -173,6 +173,31 @@ scenarios! {
     PartedPair "parted-pair", Priced, Regular, Sound;
     UnitsOfLine "units-of-line", CutsUnits("CO-151/N362"), Regular, Sound;
     UnitsOfDay "units-of-day", CutsUnits("CO-151/N362"), Regular, Sound;
+    HospiceElected "hospice-elected", DeniesLine("CO-B9"), InHospice, Sound;
+    /// By an organisation whose enrolment has ended.
+    NotEnrolled "not-enrolled", DeniesLine("CO-299/N570"), Regular, Sound;
+    OnlySoOften "only-so-often", DeniesLine("CO-119/M90"), Regular, Sound;
+    /// A service that the member's network answers for, though the plan does for all others.
+    ServiceOfNetwork "service-of-network", DeniesLine("CO-24"), OfSplitNetwork, Sound;
+    /// Medicare paid a part, and the member owes nothing of the rest.
+    QualifiedBeneficiary "qualified-beneficiary", Priced, Qualified, Sound;
+    /// Other coverage of a kind that is asked later.
+    ChasedCoverage "chased-coverage", Priced, Chased, Sound;
+    /// Late, of a member whose coverage was posted lately.
+    RetroactiveCoverage "retroactive-coverage", Priced, Retroactive, Sound;
+    /// Late by the contract of the member's network.
+    ContractLimit "contract-limit", DeniesClaim("CO-29"), OfShortLimit, Sound;
+    ForwardedEmergency "forwarded-emergency", Forwarded("CO-B11"), Delegated, Sound;
+    ChildPreventive "child-preventive", Priced, Child, Missing;
+    /// Visits outside the network that need nobody's agreement there.
+    HealthCenter "health-center", Priced, Adult, Sound;
+    IndianHealth "indian-health", Priced, Adult, Sound;
+    CheapRepair "cheap-repair", Priced, Adult, Missing;
+    /// Stays that are paid by the weight of their group, and what one cost beyond.
+    GroupRate "group-rate", Priced, Regular, Sound;
+    CostlyStay "costly-stay", Priced, Regular, Sound;
+    HospitalRate "hospital-rate", Priced, Regular, Sound;
+    Packaged "packaged", DeniesLine("CO-97/N19"), Regular, Sound;
     ReplacementOfNothing "replacement-of-nothing", DeniesClaim("CO-16/M47/N152"), Regular, Sound;
     VoidOfNothing "void-of-nothing", DeniesClaim("CO-16/M47/N152"), Regular, Sound;
 
@@ -230,6 +255,18 @@ pub(super) enum MemberClass {
     Assigned,
     /// In the network where nobody has one.
     Direct,
+    InHospice,
+    /// In a network that answers for some services itself.
+    OfSplitNetwork,
+    /// In a network with a filing limit of its own.
+    OfShortLimit,
+    /// Under Medicare's protection from bills.
+    Qualified,
+    /// Covered by another payer that is asked later.
+    Chased,
+    /// Covered since long, as the plan heard lately.
+    Retroactive,
+    Child,
 }
 
 /// The authorization behind a claim that needs one (DOMAIN C4).
@@ -348,6 +385,19 @@ const PROFESSIONAL: &[Scenario] = &[
     Scenario::ForReview,
     Scenario::HoursBeyondDay,
     Scenario::OnlyTold,
+    Scenario::HospiceElected,
+    Scenario::NotEnrolled,
+    Scenario::OnlySoOften,
+    Scenario::ServiceOfNetwork,
+    Scenario::QualifiedBeneficiary,
+    Scenario::ChasedCoverage,
+    Scenario::RetroactiveCoverage,
+    Scenario::ContractLimit,
+    Scenario::ForwardedEmergency,
+    Scenario::ChildPreventive,
+    Scenario::HealthCenter,
+    Scenario::IndianHealth,
+    Scenario::CheapRepair,
 ];
 
 /// Defects of institutional claims, in the order they take turns.
@@ -402,6 +452,10 @@ const INSTITUTIONAL: &[Scenario] = &[
     Scenario::EstimateBilled,
     Scenario::CapitatedGroup,
     Scenario::HospitalPatientPaid,
+    Scenario::GroupRate,
+    Scenario::CostlyStay,
+    Scenario::HospitalRate,
+    Scenario::Packaged,
 ];
 
 /// The defects that take turns in a form.
@@ -447,9 +501,9 @@ mod tests {
 
     #[test]
     fn defects_are_as_many_as_asked_and_take_turns() {
-        let recipe = Recipe::new(Mix::Professional, 1_000, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
-        let defects: Vec<Defect> = (0..1_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
-        assert_eq!((defects.len(), PROFESSIONAL.len()), (100, 94));
+        let recipe = Recipe::new(Mix::Professional, 2_000, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
+        let defects: Vec<Defect> = (0..2_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
+        assert_eq!((defects.len(), PROFESSIONAL.len()), (200, 107));
         for scenario in PROFESSIONAL {
             let occurrences: Vec<u64> = defects
                 .iter()

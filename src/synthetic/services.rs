@@ -88,6 +88,16 @@ pub(super) const HIV_TEST: Procedure = laboratory("87389", 2_410, "0302");
 /// Listed for an authorization of its own kind, and for a referral.
 pub(super) const WRAPPED: Procedure = procedure("X9302", 4_500, "0510");
 pub(super) const REFERRED: Procedure = procedure("X9303", 5_500, "0510");
+/// A repair that is listed, and cheap.
+pub(super) const REPAIR: Procedure = procedure("K0739", 2_000, "0290");
+/// The network of some members answers for it.
+pub(super) const OF_NETWORK: Procedure = procedure("X9304", 3_500, "0510");
+/// Hospitals have a rate of their own, and are paid for another with what stands beside it.
+pub(super) const OF_HOSPITAL: Procedure = procedure("X9305", 6_400, "0510");
+pub(super) const PACKAGED: Procedure = procedure("X9306", 0, "0510");
+/// Groups of stays with their rates in cents: by weight, and for a stay that cost far more.
+pub(super) const WEIGHTED_GROUP: (&str, i64) = ("901", 812_350);
+pub(super) const COSTLY_GROUP: (&str, i64) = ("902", 800_000);
 /// A visit of the highest level, which needs an authorization where a specialist bills it (DOMAIN C2 P5).
 pub(super) const HIGH_LEVEL_VISIT: Procedure = procedure("99215", 17_110, "0510");
 
@@ -134,6 +144,8 @@ pub(super) fn priced_procedures() -> impl Iterator<Item = (&'static Procedure, &
         &WRAPPED,
         &REFERRED,
         &HIGH_LEVEL_VISIT,
+        &REPAIR,
+        &OF_NETWORK,
     ];
     VISITS
         .iter()
@@ -146,7 +158,9 @@ pub(super) fn priced_procedures() -> impl Iterator<Item = (&'static Procedure, &
 
 /// The procedures of `prior_auth_codes.csv`.
 pub(super) fn listed_procedures() -> impl Iterator<Item = &'static Procedure> {
-    LISTED_PROCEDURES.iter().chain([&LISTED_THERAPY, &EMERGENCY_PROCEDURE, &EXEMPTED, &HIV_TEST])
+    LISTED_PROCEDURES
+        .iter()
+        .chain([&LISTED_THERAPY, &EMERGENCY_PROCEDURE, &EXEMPTED, &HIV_TEST, &REPAIR])
 }
 
 /// How a revenue code without a procedure is priced.

@@ -6,7 +6,7 @@ use super::maker::{Subject, Visit};
 use super::providers::Role;
 use super::scenario::Scenario;
 use super::services::{
-    DIAGNOSES, EXEMPTED, FIRST_VISIT, HIGH_LEVEL_VISIT, HIV_TEST, LATER_VISIT, PROCEDURE_DIAGNOSES, Procedure, REFERRED, THERAPY, VISITS, WRAPPED,
+    DIAGNOSES, EXEMPTED, FIRST_VISIT, HIGH_LEVEL_VISIT, HIV_TEST, LATER_VISIT, PROCEDURE_DIAGNOSES, Procedure, REFERRED, REPAIR, THERAPY, VISITS, WRAPPED,
 };
 use crate::money::Money;
 
@@ -70,6 +70,13 @@ const SPECIALS: &[Special] = &[
     by_specialist(Scenario::FollowUp, LATER_VISIT),
     Special { units: 97, modifier: "GP", ..of(Scenario::HoursBeyondDay, THERAPY) },
     Special { role: Role::FamilyDoctor, ..of(Scenario::OtherPayerPaid, LATER_VISIT) },
+    Special { role: Role::FamilyDoctor, ..of(Scenario::QualifiedBeneficiary, LATER_VISIT) },
+    Special { role: Role::FamilyDoctor, ..of(Scenario::ChasedCoverage, LATER_VISIT) },
+    Special { place: "23", role: Role::FamilyDoctor, ..of(Scenario::ForwardedEmergency, LATER_VISIT) },
+    Special { modifier: "EP", ..exempted(Scenario::ChildPreventive, "") },
+    Special { place: "50", role: Role::FamilyDoctor, ..of(Scenario::HealthCenter, LATER_VISIT) },
+    Special { place: "05", role: Role::FamilyDoctor, ..of(Scenario::IndianHealth, LATER_VISIT) },
+    of(Scenario::CheapRepair, REPAIR),
 ];
 
 /// The claim of a scenario of the table.
@@ -107,7 +114,10 @@ pub(super) fn made(mut visit: Visit<'_>, scenario: Scenario) -> Option<Claim> {
         referral_number: referral,
         ..claim
     };
-    Some(if scenario == Scenario::OtherPayerPaid { paid_in_part(claim) } else { claim })
+    Some(match scenario {
+        Scenario::OtherPayerPaid | Scenario::QualifiedBeneficiary => paid_in_part(claim),
+        _ => claim,
+    })
 }
 
 /// Half of what the plan allows, to the dollar, was paid by another payer; the rest of the charge is the

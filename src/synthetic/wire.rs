@@ -9,7 +9,6 @@ use aws_lc_rs::digest::{Context, SHA256};
 use super::claim::{Claim, Line, Setting, Stay, StayKind};
 use super::corrections;
 use super::maker::Maker;
-use super::members::Member;
 use super::plan::{Group, Interchange, Purpose, Set};
 use super::providers::{Organization, Practitioner};
 use super::recipe::{Mix, Recipe};
@@ -295,7 +294,7 @@ impl<W: Write> File<'_, W> {
             .segment(&["HI"].into_iter().chain(diagnoses.iter().map(String::as_str)).collect::<Vec<_>>());
         self.practitioner("82", "PE", &claim.practitioner);
         if let Some(paid) = claim.prior_payment {
-            self.other_payer(&claim.member, paid);
+            self.other_payer(claim, paid);
         }
         for (number, line) in (1..).zip(&claim.lines) {
             self.professional_line(claim, number, line);
@@ -326,9 +325,11 @@ impl<W: Write> File<'_, W> {
     }
 
     /// Loops 2320, 2330A and 2330B.
-    fn other_payer(&mut self, member: &Member, paid: Money) {
+    fn other_payer(&mut self, claim: &Claim, paid: Money) {
+        let member = &claim.member;
+        let kind = if claim.scenario == Scenario::QualifiedBeneficiary { "MB" } else { "CI" };
         self.x12
-            .segment(&["SBR", "P", "18", "", "", "", "", "", "", "CI"])
+            .segment(&["SBR", "P", "18", "", "", "", "", "", "", kind])
             .segment(&["AMT", "D", &paid.to_x12()])
             .segment(&["OI", "", "", "Y", "", "", "Y"])
             .segment(&["NM1", "IL", "1", member.last_name, member.first_name, "", "", "", "MI", "SAMPLE0001"])

@@ -96,9 +96,10 @@ impl Networks {
             .filter(move |row| row.network.is_none_or(|known| known == network) && row.form.is_none_or(|known| known == form) && row.effective.covers(date))
     }
 
-    /// Whether any codes are set apart.
-    pub fn has_codes(&self) -> bool {
-        self.has_codes
+    /// Whether any codes of a network are set apart.
+    pub fn sets_apart(&self, network: NetworkId) -> bool {
+        let is_of = |row: &NetworkRow| row.codes.is_some() && row.network.is_none_or(|known| known == network);
+        self.has_codes && self.rows.iter().any(is_of)
     }
 
     pub fn rows(&self) -> &[NetworkRow] {

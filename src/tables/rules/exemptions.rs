@@ -255,6 +255,50 @@ impl Evidence {
         self.each_kind(line, stop).is_break()
     }
 
+    /// Whether it lists nothing but what stands on lines as codes: revenue codes, modifiers, indicators, and
+    /// the member's aid code.
+    pub(super) fn has_line_codes_only(&self) -> bool {
+        let Evidence {
+            age_min: _,
+            age_max: _,
+            units_max: _,
+            places_of_service,
+            revenue_codes: _,
+            claim_revenue_codes,
+            procedures: _,
+            modifiers: _,
+            diagnoses: _,
+            indicators: _,
+            admission_types,
+            facility_types,
+            authorization_exceptions,
+            aid_codes: _,
+            taxonomy_prefixes,
+        } = self;
+        places_of_service.is_empty()
+            && claim_revenue_codes.is_empty()
+            && admission_types.is_empty()
+            && facility_types.is_empty()
+            && authorization_exceptions.is_empty()
+            && taxonomy_prefixes.is_empty()
+    }
+
+    pub(super) fn has_revenue(&self, code: &[u8]) -> bool {
+        self.revenue_codes.contains(CodeKey::of(code))
+    }
+
+    pub(super) fn has_modifier(&self, modifier: Modifier) -> bool {
+        self.modifiers.contains(&modifier)
+    }
+
+    pub(super) fn has_indicator(&self, indicator: Indicator) -> bool {
+        self.indicators.contains(&indicator)
+    }
+
+    pub(super) fn has_aid_code(&self, aid_code: AidCode) -> bool {
+        self.aid_codes.contains(&aid_code)
+    }
+
     /// Its procedures and diagnoses, which it then lists no more.
     pub(super) fn take_codes(&mut self) -> (CodeList, DiagnosisList) {
         (std::mem::take(&mut self.procedures), std::mem::take(&mut self.diagnoses))

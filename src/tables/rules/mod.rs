@@ -5,6 +5,7 @@
 //! and into a test; unknown keys are refused.
 
 mod code_list;
+mod coordination;
 mod exemptions;
 mod fraud_signals;
 mod pricing;
@@ -20,16 +21,17 @@ use compact_str::CompactString;
 use serde::Deserialize;
 
 pub use self::code_list::{CodeList, DiagnosisList};
+pub use self::coordination::{CoordinationRules, QualifiedBeneficiaries};
 pub use self::exemptions::{EvidenceItem, EvidenceStrength, Exemption, Indicator, LineEvidence};
 pub use self::fraud_signals::{FraudSignalRules, TimedCodes, UpcodingRules};
 pub use self::pricing::{LateFiling, MultipleProcedures, Multiplier, PricingRules};
 pub use self::prior_authorization::{EmergencyNotice, HealthAssessmentRule, OutOfNetwork, PriorAuthorizationRules, WheelchairRule};
 pub use self::prompt_pay::{EarlierPromptPay, Forwarding, Penalty, PromptPayRules};
-use self::screen::Screen;
+pub use self::screen::Screen;
 pub use self::working_days::Holiday;
 use super::reasons::{AdjustmentGroup, ReasonError, Reasons};
 use super::refdata::RowReason;
-use crate::ids::{AidCode, Carc, ContentDigest, Modifier, OhcCode, Qualifier, Rarc};
+use crate::ids::{Carc, ContentDigest, Modifier, Qualifier, Rarc};
 
 /// A payer's rules with the digest that pins them to a decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +74,9 @@ pub struct Rules {
     /// Of the sensitive ones.
     #[serde(skip)]
     screen: Screen,
+    /// Of all.
+    #[serde(skip)]
+    screen_of_all: Screen,
 }
 
 /// DOMAIN A1.
@@ -172,47 +177,6 @@ pub struct EligibilityRules {
     pub birth_date_must_agree: bool,
 }
 
-/// DOMAIN E3. A pack may leave this out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CoordinationRules {
-    /// Kinds of other coverage that the plan pays before, to recover it later.
-    pub pay_and_chase: Vec<OhcCode>,
-    #[serde(default)]
-    pub qualified_beneficiaries: Option<QualifiedBeneficiaries>,
-}
-
-/// Qualified Medicare beneficiaries: what Medicare left to them is never theirs to pay (CARC 303).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QualifiedBeneficiaries {
-    /// Of their coverage.
-    pub aid_codes: Vec<AidCode>,
-    /// SBR09 of Medicare in loop 2320.
-    pub payers: Vec<Qualifier>,
-    /// What the plan does not pay of it.
-    pub not_owed: RowReason,
-    /// What is told of a deductible, a coinsurance and a copayment that Medicare left.
-    #[serde(default)]
-    pub deductible: Option<Rarc>,
-    #[serde(default)]
-    pub coinsurance: Option<Rarc>,
-    #[serde(default)]
-    pub copayment: Option<Rarc>,
-}
-
-impl QualifiedBeneficiaries {
-    fn check(&self) -> Result<(), RuleError> {
-        let key = "coordination.qualified_beneficiaries";
-        if self.aid_codes.is_empty() || self.payers.is_empty() {
-            return Err(RuleError::Empty { key });
-        }
-        check_reason(key, self.not_owed)?;
-        let remarks = [self.deductible, self.coinsurance, self.copayment];
-        check_remarks(remarks.into_iter().map(|remark| (key, remark)))
-    }
-}
-
 /// DOMAIN D1: what is said about money that the member paid or owes. A pack may leave each out; nothing is
 /// said then.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -309,6 +273,7 @@ impl RulePack {
         let mut rules: Rules = toml::from_str(text).map_err(|error| RuleError::Syntax(Box::new(error)))?;
         rules.check()?;
         rules.screen = Screen::of(rules.exemptions.iter().filter(|exemption| exemption.sensitive));
+        rules.screen_of_all = Screen::of(rules.exemptions.iter());
         let mut hasher = blake3::Hasher::new_derive_key("claimstream rule pack v1");
         // Line ends are not content.
         for line in text.lines() {
@@ -340,6 +305,9 @@ impl Rules {
             true => exemption.any_network,
             false => !exemption.network_only,
         };
+        if !self.screen_of_all.may_show(line) {
+            return None;
+        }
         let mut exemptions = self.exemptions.iter().filter(counts);
         exemptions.find_map(|exemption| exemption.shown_by(line).map(|strength| (exemption, strength)))
     }
@@ -350,6 +318,11 @@ impl Rules {
         exemptions
             .iter()
             .filter(move |exemption| exemption.sensitive && exemption.shown_by(line).is_some())
+    }
+
+    /// A quick no to whether a claim shows a sensitive service.
+    pub fn sensitive_screen(&self) -> &Screen {
+        &self.screen
     }
 
     /// The delay reason that the payer takes.

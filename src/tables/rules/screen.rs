@@ -1,12 +1,13 @@
 //! A quick no: whether a line can show any of some exempt services at all. Every line is asked, and few
 //! show one.
 
-use super::exemptions::{Evidence, Exemption, LineEvidence};
+use super::exemptions::{Evidence, Exemption, Indicator, LineEvidence};
+use crate::ids::{AidCode, Modifier};
 use crate::tables::code_range::{CodeKey, CodeScreen};
 
 /// For every way in which one of the services is shown, one kind of item that the way can't do without.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Screen {
+pub struct Screen {
     /// The long lists.
     procedures: CodeScreen,
     diagnoses: CodeScreen,
@@ -25,6 +26,33 @@ impl Screen {
         }
     }
 
+    /// Whether the kinds of items that count are those which [`Screen::holds_code`] and its like ask for, so that
+    /// a claim can be screened as a whole.
+    pub fn is_of_codes(&self) -> bool {
+        self.others.has_line_codes_only()
+    }
+
+    /// The procedure or revenue code counts.
+    pub fn holds_code(&self, procedure: Option<&[u8]>, revenue: Option<&[u8]>) -> bool {
+        procedure.is_some_and(|code| self.procedures.may_hold(CodeKey::of(code))) || revenue.is_some_and(|code| self.others.has_revenue(code))
+    }
+
+    pub fn holds_diagnosis(&self, code: CodeKey) -> bool {
+        self.diagnoses.may_hold(code)
+    }
+
+    pub fn holds_modifier(&self, modifier: Modifier) -> bool {
+        self.others.has_modifier(modifier)
+    }
+
+    pub fn holds_indicator(&self, indicator: Indicator) -> bool {
+        self.others.has_indicator(indicator)
+    }
+
+    pub fn holds_aid_code(&self, aid_code: AidCode) -> bool {
+        self.others.has_aid_code(aid_code)
+    }
+
     /// `false`: none of the services is shown.
     pub(super) fn may_show(&self, line: &LineEvidence<'_>) -> bool {
         line.procedure.is_some_and(|code| self.procedures.may_hold(CodeKey::of(code.as_bytes())))
@@ -39,10 +67,8 @@ mod tests {
 
     use super::super::RulePack;
     use super::*;
-    use crate::ids::{Modifier, ProcedureCode, RevenueCode};
+    use crate::ids::{ProcedureCode, RevenueCode};
     use crate::money::Quantity;
-    use crate::tables::code_range::CodeKey;
-    use crate::tables::rules::Indicator;
 
     proptest! {
         /// What the screen keeps out shows nothing.
@@ -78,6 +104,11 @@ mod tests {
             let shown: Vec<&str> = pack.exemptions.iter().filter(|it| it.sensitive && it.shown_by(&line).is_some()).map(|it| it.name.as_str()).collect();
             let found: Vec<&str> = pack.sensitive(&line).map(|it| it.name.as_str()).collect();
             prop_assert_eq!(found, shown);
+            for outside in [false, true] {
+                let counts = |it: &&Exemption| if outside { it.any_network } else { !it.network_only };
+                let first = pack.exemptions.iter().filter(counts).find(|it| it.shown_by(&line).is_some());
+                prop_assert_eq!(pack.exemption(&line, outside).map(|(it, _)| &it.name), first.map(|it| &it.name));
+            }
         }
     }
 
@@ -91,6 +122,7 @@ mod tests {
             ..LineEvidence::default()
         };
         assert!(!pack.screen.may_show(&visit));
+        assert!(pack.screen.is_of_codes());
         assert!(pack.screen.may_show(&LineEvidence {
             aid_code: "7M".parse().ok(),
             ..visit
