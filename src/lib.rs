@@ -139,10 +139,13 @@
 //!   coverage (`pay_and_chase`).
 //! - **Code sets** are read by `tables::code_sets`, and no command loads them yet; `edits::CodeLookup` is
 //!   where their answers go in.
-//! - **Speed of reading.** On a quiet core some 1.5 GB/s are cut into segments and 200 MB/s become typed claims, half
-//!   of what is aimed at; the time is spread over the fields of a claim (`benches/instructions` counts it). What
-//!   would help next: text that is borrowed from the claim's own text instead of copied, dates and amounts read
-//!   eight bytes at a time, and shapes whose elements are checked by mask. One file is read by one thread.
+//! - **Speed of reading** is under half of what is aimed at. A segment of the lean workload takes some 270 instructions
+//!   to be cut, 1,150 to become part of a typed claim, 2,030 with every check and edit, as callgrind counts them
+//!   (`benches/instructions`); half a gigabyte of claims a second leaves some 500. They are spread: a quarter goes into
+//!   finding the loop, a tenth each into the claim's own text and into short strings, a twentieth into allocations.
+//!   Tried, and no faster: UTF-8 looked at for many segments at once, and characters looked at where delimiters are
+//!   found. What would help next: elements handed on as words instead of slices, fewer and smaller fields of a line,
+//!   text that is borrowed from the claim's own. One file is read by one thread.
 //! - **Speed of `ingest`** is some 50 µs of processor time a claim, spread flat: pass 1 and pass 2 read every
 //!   segment twice, an 835 reads each decision whole, and every string of one is an allocation. What would help
 //!   next: dates, decimals and codes as numbers in stored facts (they are text, for which facts need a new form, as
