@@ -407,9 +407,9 @@ impl<W: Write> File<'_, W> {
         if let Some(paid) = claim.patient_paid.filter(|_| claim.scenario == Scenario::HospitalPatientPaid) {
             self.x12.segment(&["HI", &self.x12.composite(&["BE", "FC", "", "", &paid.to_x12()])]);
         }
-        if inpatient {
-            let days = (stay.through - stay.from).num_days().to_string();
-            self.x12.segment(&["HI", &self.x12.composite(&["BE", "80", "", "", &days])]);
+        let days = claim.lines.iter().filter(|line| is_room(line.revenue)).map(|line| line.units).sum::<u32>();
+        if inpatient && days > 0 {
+            self.x12.segment(&["HI", &self.x12.composite(&["BE", "80", "", "", &days.to_string()])]);
         }
     }
 
@@ -453,6 +453,11 @@ impl<W: Write> File<'_, W> {
             ])
             .segment(&["PRV", role, "PXC", practitioner.taxonomy]);
     }
+}
+
+/// Room and board, whose units are the covered days (value code 80).
+fn is_room(revenue: &str) -> bool {
+    ("0100".."0220").contains(&revenue)
 }
 
 /// The id of the payer before us.
