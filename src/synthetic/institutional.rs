@@ -345,7 +345,12 @@ fn delivery(mut visit: Visit<'_>, scenario: Scenario) -> Claim {
         revenue_line(&mut visit, DELIVERY_ROOM, 1),
     ];
     if scenario == Scenario::IncludedInCase {
-        lines.push(revenue_line(&mut visit, MATERNITY_ROOM, 1));
+        // At another charge than the first, whose duplicate it would be.
+        let charge = lines.first().map_or(Money::ZERO, |room| room.charge) + Money::from_cents(100);
+        lines.push(Line {
+            charge,
+            ..revenue_line(&mut visit, MATERNITY_ROOM, 1)
+        });
     }
     let diagnoses = vec![DELIVERY_DIAGNOSIS, DELIVERY_OUTCOME];
     visit.claim(scenario, Role::Attending, setting, diagnoses, lines, Subject::line(3))
