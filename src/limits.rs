@@ -143,6 +143,9 @@ pub const RUN_BUFFER_BYTES: usize = 64 * 1024;
 /// Sealed bytes of facts read at once: a thousand decisions, or the payments of some 50,000 claims.
 pub const FACT_BYTES_AT_ONCE: usize = 1024 * 1024;
 
+/// Facts in memory where the whole journal is walked.
+pub const FACTS_WALKED_AT_ONCE: usize = 1_024;
+
 /// Outbound files that are synced together; each is an open file until then.
 pub const FILES_RELEASED_AT_ONCE: usize = 256;
 

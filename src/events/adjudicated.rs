@@ -1,5 +1,5 @@
 //! `claims.claim.adjudicated.v1`: the event of every claim, so the one whose JSON is written field by field
-//! instead of through serde, in a third of the time. The test renders it both ways.
+//! instead of through serde, in two thirds of the instructions. The test renders it both ways.
 
 use std::fmt::{Display, Write};
 

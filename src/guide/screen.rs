@@ -5,6 +5,7 @@
 //! twice.
 
 use super::element_check::broken_note;
+use super::slot::code_at;
 use super::value_check::{is_date, is_period, is_time};
 use crate::tables::guides::{ElementKind, ElementShape, Guide, PackedCode, Shape, Slot, Usage};
 use crate::word;
@@ -51,11 +52,7 @@ pub(super) fn passes(guide: &Guide, slot: &Slot, shape: &Shape, segment: &Segmen
 #[inline]
 fn element_passes(guide: &Guide, element: &ElementShape, shape: &Shape, segment: &Segment<'_>, number: usize) -> bool {
     if !element.codes.is_empty() {
-        let code = match segment.element_word(number) {
-            Some((word, length)) => PackedCode::at_start_of(word, length),
-            None => PackedCode::of(segment.element(number)),
-        };
-        return element.codes.contains(&code);
+        return element.codes.contains(&code_at(segment, number));
     }
     match element.kind {
         ElementKind::Composite(composite) => guide

@@ -8,6 +8,7 @@
 //! but not its code. Only what is found in its place moves the walker.
 
 use super::hierarchy::OpenLevels;
+use super::slot::key_of;
 use super::{element_check, hierarchy};
 use crate::finding::{Check, ElementError, Finding, ReportCode, SegmentError};
 use crate::limits;
@@ -453,23 +454,6 @@ impl OpenLoop<'_> {
             (None, _) => false,
         }
     }
-}
-
-#[inline]
-fn key_of(segment: &Segment<'_>, place: KeyPlace) -> PackedCode {
-    let number = usize::from(place.element);
-    match place.component {
-        0 => match segment.element_word(number) {
-            Some((word, length)) => PackedCode::at_start_of(word, length),
-            None => PackedCode::of(segment.element(number)),
-        },
-        component => component_key(segment, number, component),
-    }
-}
-
-#[inline(never)]
-fn component_key(segment: &Segment<'_>, number: usize, component: u8) -> PackedCode {
-    PackedCode::of(segment.components(number).nth(usize::from(component) - 1).unwrap_or_default())
 }
 
 /// A line, a claim or an HL: what the loops inside describe.

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::events::fact::{ClaimCounts, DeadUnit, Fact, FactHead, PayeeBalance};
 use crate::ids::{ClaimId, FileDigest, Npi, PartnerId, Tin, Token};
+use crate::limits;
 use crate::money::{Money, Quantity};
 use crate::tables::refdata::authorizations::AuthorizationRow;
 
@@ -308,6 +309,20 @@ pub trait Ledger {
     /// # Errors
     /// [`LedgerError`].
     fn facts(&self, from: Seq, count: usize) -> Result<Vec<(Seq, Fact)>, LedgerError>;
+
+    /// Runs `each` over every fact of the journal, in order.
+    ///
+    /// # Errors
+    /// [`LedgerError`], and those of `each`.
+    fn each_fact(&self, each: &mut dyn FnMut(Fact) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+        let mut next: Seq = 1;
+        loop {
+            let facts = self.facts(next, limits::FACTS_WALKED_AT_ONCE)?;
+            let Some((last, _)) = facts.last() else { return Ok(()) };
+            next = last + 1;
+            facts.into_iter().try_for_each(|(_, fact)| each(fact))?;
+        }
+    }
 
     /// The same facts without what decided their claims.
     ///

@@ -8,12 +8,10 @@ use crate::adjudication::determination::LineOutcome;
 use crate::adjudication::peer_comparison::VisitCounts;
 use crate::events::fact::Fact;
 use crate::ids::{Form, Npi, Taxonomy};
-use crate::ledger::{Ledger, LedgerError, Seq};
+use crate::ledger::{Ledger, LedgerError};
 use crate::tables::code_range::CodeKey;
 use crate::tables::refdata::ReferenceData;
 use crate::tables::rules::UpcodingRules;
-
-const FACTS_AT_ONCE: usize = 1_024;
 
 /// Visits that were paid on professional claims, by specialty and rendering provider. What was taken back does
 /// not count, and neither do providers without a specialty on file.
@@ -32,23 +30,18 @@ pub fn counted(ledger: &impl Ledger, reference: &ReferenceData, rules: &Upcoding
             }
         }
     };
-    let mut next: Seq = 1;
-    loop {
-        let facts = ledger.facts(next, FACTS_AT_ONCE)?;
-        let Some((last, _)) = facts.last() else { break };
-        next = last + 1;
-        for (_, fact) in &facts {
-            match fact {
-                Fact::ClaimAdjudicated(decision) => count(decision, false),
-                Fact::ClaimReversed(reversal) => {
-                    if let Fact::ClaimAdjudicated(decision) = ledger.fact(reversal.decided_seq)? {
-                        count(&decision, true);
-                    }
+    ledger.each_fact(&mut |fact| {
+        match fact {
+            Fact::ClaimAdjudicated(decision) => count(&decision, false),
+            Fact::ClaimReversed(reversal) => {
+                if let Fact::ClaimAdjudicated(decision) = ledger.fact(reversal.decided_seq)? {
+                    count(&decision, true);
                 }
-                _ => {}
             }
+            _ => {}
         }
-    }
+        Ok(())
+    })?;
     Ok(counts)
 }
 

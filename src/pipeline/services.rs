@@ -9,10 +9,8 @@ use crate::adjudication::facts::EarlierService;
 use crate::adjudication::frequency::services_paid;
 use crate::events::fact::Fact;
 use crate::ids::Token;
-use crate::ledger::{Ledger, LedgerError, Seq};
+use crate::ledger::{Ledger, LedgerError};
 use crate::tables::refdata::ReferenceData;
-
-const FACTS_AT_ONCE: usize = 1_024;
 
 /// By the member's token; a member's claims are decided one after the other.
 #[derive(Debug, Default)]
@@ -28,18 +26,14 @@ impl Services {
         if !reference.restrictions.as_ref().is_some_and(|restrictions| restrictions.counts_any()) {
             return Ok(services);
         }
-        let mut next: Seq = 1;
-        loop {
-            let facts = ledger.facts(next, FACTS_AT_ONCE)?;
-            let Some((last, _)) = facts.last() else { return Ok(services) };
-            next = last + 1;
-            for (_, fact) in &facts {
-                if let Fact::ClaimAdjudicated(decision) = fact {
-                    let paid = services_paid(decision.claim_id, &decision.echo, &decision.determination, reference);
-                    services.remember(decision.member_token, paid);
-                }
+        ledger.each_fact(&mut |fact| {
+            if let Fact::ClaimAdjudicated(decision) = fact {
+                let paid = services_paid(decision.claim_id, &decision.echo, &decision.determination, reference);
+                services.remember(decision.member_token, paid);
             }
-        }
+            Ok(())
+        })?;
+        Ok(services)
     }
 
     pub fn remember(&self, member: Token, paid: Vec<EarlierService>) {
