@@ -1,6 +1,6 @@
 //! A made-up claim with the decision that must come of it.
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use rust_decimal::Decimal;
 
 use super::members::Member;
@@ -299,6 +299,24 @@ impl Claim {
             scenario: Scenario::Replacement,
             frequency: "7",
             ..self
+        }
+    }
+
+    /// The day on which the payer before us decided a service: where that excuses a late claim, a year later.
+    pub(super) fn other_payer_decided_on(&self, service: NaiveDate) -> NaiveDate {
+        let days = if self.scenario == Scenario::OtherPayerLate { 365 } else { 0 };
+        service.checked_add_days(Days::new(days)).unwrap_or(service)
+    }
+
+    /// Why a late claim counts as timely: kind and first receipt, for `filing_exceptions.csv`.
+    pub(super) fn filing_exception(&self) -> Option<(&'static str, Option<NaiveDate>)> {
+        match self.scenario {
+            Scenario::Misdirected => {
+                let service = self.lines.first()?.date;
+                Some(("misdirected", service.checked_add_days(Days::new(30))))
+            }
+            Scenario::GoodCause => Some(("good_cause", None)),
+            _ => None,
         }
     }
 

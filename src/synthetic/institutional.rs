@@ -119,6 +119,11 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | HealthCenter
         | IndianHealth
         | CheapRepair
+        | Misdirected
+        | GoodCause
+        | OtherPayerLate
+        | BeforeBirth
+        | UnlistedService
         | Outpatient
         | OfficeVisit
         | Therapy

@@ -115,6 +115,9 @@ impl<'a> Maker<'a> {
                 | Scenario::DelayUnproved
                 | Scenario::DelayRefused
                 | Scenario::DelayExcused
+                | Scenario::Misdirected
+                | Scenario::GoodCause
+                | Scenario::OtherPayerLate
                 | Scenario::RetroactiveCoverage
                 | Scenario::ContractLimit,
             ) => late_date,

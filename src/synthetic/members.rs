@@ -97,6 +97,9 @@ const MENS_NAMES: &[&str] = &[
     "ALEX", "BEN", "CARLOS", "DAVID", "ELI", "FELIX", "GUS", "HAI", "IVAN", "JOSE", "KHOA", "LUIS", "MINH", "NOAH",
 ];
 
+/// After every visit, which are five days and more before the anchor.
+const BORN_DAYS_BEFORE: u64 = 4;
+
 /// Members that any claim may be of, and those with members of their own.
 const REGULAR_MEMBERS_MIN: u64 = 50;
 const REGULAR_MEMBERS_MAX: u64 = 850_000;
@@ -171,7 +174,9 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
     let class = membership.class(number);
     let mut draw = Draw::new(recipe.seed(), Stream::Member, number);
     let is_child = class == MemberClass::Child || (class == MemberClass::Regular && draw.one_in(5));
-    let age_days = if is_child {
+    let age_days = if class == MemberClass::Newborn {
+        BORN_DAYS_BEFORE
+    } else if is_child {
         3 * 366 + draw.below(13 * 365)
     } else {
         22 * 366 + draw.below(if class == MemberClass::Mother { 18 } else { 42 } * 365)
@@ -206,6 +211,7 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
         | MemberClass::Chased
         | MemberClass::Retroactive
         | MemberClass::Child
+        | MemberClass::Newborn
         | MemberClass::Adult => own_network,
     };
     let birth_date = recipe.days_before(age_days);
@@ -267,6 +273,7 @@ fn coverage(recipe: &Recipe, class: MemberClass, birth_date: NaiveDate, draw: &m
         | MemberClass::Chased
         | MemberClass::Retroactive
         | MemberClass::Child
+        | MemberClass::Newborn
         | MemberClass::OfGroup
         | MemberClass::Capitated
         | MemberClass::Delegated
@@ -327,7 +334,9 @@ mod tests {
             let covered = |day| person.coverage.iter().any(|(from, to)| *from <= day && to.is_none_or(|to| day <= to));
             let visits_are_covered = [5, 150, 160].map(|days| covered(recipe.days_before(days)));
             match membership.class(number) {
-                MemberClass::NotYetCovered | MemberClass::NoLongerCovered | MemberClass::Lapsed => assert_eq!(visits_are_covered, [false; 3]),
+                MemberClass::NotYetCovered | MemberClass::NoLongerCovered | MemberClass::Lapsed | MemberClass::Newborn => {
+                    assert_eq!(visits_are_covered, [false; 3])
+                }
                 MemberClass::Deceased => assert!(person.death_date.unwrap() < recipe.days_before(160)),
                 _ => assert!(visits_are_covered == [true; 3] && covered(recipe.days_before(575))),
             }

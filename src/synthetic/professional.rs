@@ -115,6 +115,8 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | HealthCenter
         | IndianHealth
         | CheapRepair
+        | UnlistedService
+        | OtherPayerLate
         | OtherPayerPaid => match special::made(visit.clone(), scenario) {
             Some(claim) => claim,
             None => office_visit(visit, scenario, 1),
@@ -156,6 +158,9 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | DelayExcused
         | CapitatedGroup
         | RetroactiveCoverage
+        | Misdirected
+        | GoodCause
+        | BeforeBirth
         | ContractLimit
         | GroupRate
         | CostlyStay

@@ -89,6 +89,11 @@ pub const REFERENCE_FILES: &[ReferenceFile] = &[
         rows: filing_limits,
     },
     ReferenceFile {
+        file_name: "filing_exceptions.csv",
+        columns: "kind,cin,billing_npi,service_from,service_to,first_received_on,source",
+        rows: filing_exceptions,
+    },
+    ReferenceFile {
         file_name: "ncci_ptp.csv",
         columns: "Column 1,Column 2,*=in existence prior to 1996,Effective Date,Deletion Date *=no data,Modifier 0=not allowed 1=allowed 9=not applicable,PTP Edit Rationale",
         rows: ncci_pairs,
@@ -308,6 +313,18 @@ fn networks(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
 fn filing_limits(_: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
     out.write_record(["*", "*", "", "", "days", "365", "0", "synthetic"])?;
     out.write_record(["NNTY", "yes", "", "", "days", "90", "0", "synthetic"])?;
+    Ok(())
+}
+
+fn filing_exceptions(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
+    for claim in Maker::new(recipe).claims() {
+        let (Some((kind, first_received_on)), Some(line)) = (claim.filing_exception(), claim.lines.first()) else {
+            continue;
+        };
+        let day = line.date.to_string();
+        let npi = &claim.organization.npi;
+        out.write_record([kind, &claim.member.cin, npi, &day, &day, &iso(first_received_on), "synthetic"])?;
+    }
     Ok(())
 }
 

@@ -187,6 +187,14 @@ scenarios! {
     RetroactiveCoverage "retroactive-coverage", Priced, Retroactive, Sound;
     /// Late by the contract of the member's network.
     ContractLimit "contract-limit", DeniesClaim("CO-29"), OfShortLimit, Sound;
+    /// Late, and excused: another network or another payer had it first, or a dispute showed why.
+    Misdirected "misdirected", Priced, Regular, Sound;
+    GoodCause "good-cause", Priced, Regular, Sound;
+    OtherPayerLate "other-payer-late", Priced, Insured, Sound;
+    /// Of a member who was born after the service.
+    BeforeBirth "before-birth", DeniesClaim("CO-14"), Newborn, Sound;
+    /// A code that stands for no certain service.
+    UnlistedService "unlisted-service", DeniesLine("CO-197"), Adult, Missing;
     ForwardedEmergency "forwarded-emergency", Forwarded("CO-B11"), Delegated, Sound;
     ChildPreventive "child-preventive", Priced, Child, Missing;
     /// Visits outside the network that need nobody's agreement there.
@@ -267,6 +275,8 @@ pub(super) enum MemberClass {
     /// Covered since long, as the plan heard lately.
     Retroactive,
     Child,
+    /// Born after every visit.
+    Newborn,
 }
 
 /// The authorization behind a claim that needs one (DOMAIN C4).
@@ -398,6 +408,11 @@ const PROFESSIONAL: &[Scenario] = &[
     Scenario::HealthCenter,
     Scenario::IndianHealth,
     Scenario::CheapRepair,
+    Scenario::Misdirected,
+    Scenario::GoodCause,
+    Scenario::OtherPayerLate,
+    Scenario::BeforeBirth,
+    Scenario::UnlistedService,
 ];
 
 /// Defects of institutional claims, in the order they take turns.
@@ -503,7 +518,7 @@ mod tests {
     fn defects_are_as_many_as_asked_and_take_turns() {
         let recipe = Recipe::new(Mix::Professional, 2_000, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
         let defects: Vec<Defect> = (0..2_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
-        assert_eq!((defects.len(), PROFESSIONAL.len()), (200, 107));
+        assert_eq!((defects.len(), PROFESSIONAL.len()), (200, 112));
         for scenario in PROFESSIONAL {
             let occurrences: Vec<u64> = defects
                 .iter()

@@ -90,6 +90,8 @@ pub(super) const WRAPPED: Procedure = procedure("X9302", 4_500, "0510");
 pub(super) const REFERRED: Procedure = procedure("X9303", 5_500, "0510");
 /// A repair that is listed, and cheap.
 pub(super) const REPAIR: Procedure = procedure("K0739", 2_000, "0290");
+/// Of a kind that no code is for.
+pub(super) const UNLISTED: Procedure = procedure("64999", 9_000, "0510");
 /// The network of some members answers for it.
 pub(super) const OF_NETWORK: Procedure = procedure("X9304", 3_500, "0510");
 /// Hospitals have a rate of their own, and are paid for another with what stands beside it.
@@ -145,6 +147,7 @@ pub(super) fn priced_procedures() -> impl Iterator<Item = (&'static Procedure, &
         &REFERRED,
         &HIGH_LEVEL_VISIT,
         &REPAIR,
+        &UNLISTED,
         &OF_NETWORK,
     ];
     VISITS

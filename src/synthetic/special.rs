@@ -6,7 +6,8 @@ use super::maker::{Subject, Visit};
 use super::providers::Role;
 use super::scenario::Scenario;
 use super::services::{
-    DIAGNOSES, EXEMPTED, FIRST_VISIT, HIGH_LEVEL_VISIT, HIV_TEST, LATER_VISIT, PROCEDURE_DIAGNOSES, Procedure, REFERRED, REPAIR, THERAPY, VISITS, WRAPPED,
+    DIAGNOSES, EXEMPTED, FIRST_VISIT, HIGH_LEVEL_VISIT, HIV_TEST, LATER_VISIT, PROCEDURE_DIAGNOSES, Procedure, REFERRED, REPAIR, THERAPY, UNLISTED, VISITS,
+    WRAPPED,
 };
 use crate::money::Money;
 
@@ -77,6 +78,8 @@ const SPECIALS: &[Special] = &[
     Special { place: "50", role: Role::FamilyDoctor, ..of(Scenario::HealthCenter, LATER_VISIT) },
     Special { place: "05", role: Role::FamilyDoctor, ..of(Scenario::IndianHealth, LATER_VISIT) },
     of(Scenario::CheapRepair, REPAIR),
+    of(Scenario::UnlistedService, UNLISTED),
+    Special { role: Role::FamilyDoctor, ..of(Scenario::OtherPayerLate, LATER_VISIT) },
 ];
 
 /// The claim of a scenario of the table.
@@ -115,7 +118,7 @@ pub(super) fn made(mut visit: Visit<'_>, scenario: Scenario) -> Option<Claim> {
         ..claim
     };
     Some(match scenario {
-        Scenario::OtherPayerPaid | Scenario::QualifiedBeneficiary => paid_in_part(claim),
+        Scenario::OtherPayerPaid | Scenario::OtherPayerLate | Scenario::QualifiedBeneficiary => paid_in_part(claim),
         _ => claim,
     })
 }

@@ -320,7 +320,7 @@ impl<W: Write> File<'_, W> {
             self.x12
                 .segment(&["SVD", OTHER_PAYER, &paid.to_x12(), &service, "", &line.units.to_string()])
                 .segment(&["CAS", "PR", "1", &left])
-                .segment(&["DTP", "573", "D8", &ccyymmdd(line.date)]);
+                .segment(&["DTP", "573", "D8", &ccyymmdd(claim.other_payer_decided_on(line.date))]);
         }
     }
 
