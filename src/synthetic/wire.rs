@@ -13,7 +13,7 @@ use super::plan::{Group, Interchange, Purpose, Set};
 use super::providers::{Organization, Practitioner};
 use super::recipe::{Mix, Recipe};
 use super::scenario::Scenario;
-use super::services::{DELIVERY_DIAGNOSIS, DELIVERY_GROUP, DELIVERY_OUTCOME, DELIVERY_PROCEDURE, DRUG, DRUG_NDC};
+use super::services::{DELIVERY_DIAGNOSIS, DELIVERY_GROUP, DELIVERY_OUTCOME, DELIVERY_PROCEDURE, DRUG, DRUG_NDC, UNLISTED};
 use crate::ids::{ClaimId, FileDigest, Form, PayerClaimNumber};
 use crate::money::Money;
 use crate::text_form::ccyymmdd;
@@ -302,7 +302,12 @@ impl<W: Write> File<'_, W> {
     }
 
     fn professional_line(&mut self, claim: &Claim, number: usize, line: &Line) {
-        let service = self.x12.composite(&["HC", line.procedure.unwrap_or_default(), line.modifier]);
+        let code = line.procedure.unwrap_or_default();
+        // What no code stands for is described.
+        let service = match code == UNLISTED.code {
+            true => self.x12.composite(&["HC", code, "", "", "", "", "SYNTHETIC SERVICE"]),
+            false => self.x12.composite(&["HC", code, line.modifier]),
+        };
         self.x12
             .segment(&["LX", &number.to_string()])
             .segment(&["SV1", &service, &line.charge.to_x12(), "UN", &line.units.to_string(), "", "", line.pointers]);
