@@ -67,7 +67,7 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         HospitalRate => beside_a_visit(visit, scenario, &OF_HOSPITAL),
         Packaged => beside_a_visit(visit, scenario, &PACKAGED),
         SeveralMonths => several_months(visit),
-        ConditionOnAdmission | StayUnauthorized | OtherLevelOfCare | NoticeLate => inpatient(visit, scenario),
+        ConditionOnAdmission | StayUnauthorized | OtherLevelOfCare | NoticeLate | PartlyCovered => inpatient(visit, scenario),
         PairedProcedure | PartedPair | UnitsOfLine | UnitsOfDay => under_coding_edits(visit, scenario),
         FamilyPlanning
         | UrgentCare
@@ -123,6 +123,9 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | GoodCause
         | OtherPayerLate
         | BeforeBirth
+        | GraceGranted
+        | AssignedProvider
+        | AssessmentBySpecialist
         | UnlistedService
         | Outpatient
         | OfficeVisit

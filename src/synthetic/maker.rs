@@ -6,7 +6,7 @@ use super::claim::{Authorization, Claim, Line, Setting};
 use super::draw::{Draw, Stream};
 use super::members::{Member, Membership, member, unknown_cin};
 use super::plan::{Place, Plan, Purpose};
-use super::providers::{Organization, Practitioner, Role, billing, lapsed, other_organization, uncontracted, with_wrong_check_digit};
+use super::providers::{Organization, Practitioner, Role, assigned, billing, lapsed, other_organization, uncontracted, with_wrong_check_digit};
 use super::recipe::Recipe;
 use super::restricted::{COLUMN_ONE, COLUMN_TWO, FEW_OF_A_DAY, FEW_OF_A_LINE};
 use super::scenario::{Defect, Grant, Scenario, defect};
@@ -118,6 +118,7 @@ impl<'a> Maker<'a> {
                 | Scenario::Misdirected
                 | Scenario::GoodCause
                 | Scenario::OtherPayerLate
+                | Scenario::GraceGranted
                 | Scenario::RetroactiveCoverage
                 | Scenario::ContractLimit,
             ) => late_date,
@@ -289,7 +290,10 @@ impl Visit<'_> {
 
     /// The claim of these services, decided.
     pub(super) fn claim(self, scenario: Scenario, role: Role, setting: Setting, diagnoses: Vec<&'static str>, lines: Vec<Line>, subject: Subject) -> Claim {
-        let practitioner = self.organization.practitioner(role);
+        let practitioner = match self.member.pcp.filter(|_| scenario == Scenario::AssignedProvider) {
+            Some(number) => assigned(number),
+            None => self.organization.practitioner(role),
+        };
         let npi = match scenario == Scenario::PractitionerCheckDigit {
             true => with_wrong_check_digit(&practitioner.npi),
             false => practitioner.npi,

@@ -196,6 +196,7 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
         MemberClass::Direct => "COD",
         MemberClass::OfSplitNetwork => "SPLT",
         MemberClass::OfShortLimit => "NNTY",
+        MemberClass::OfGracedNetwork => "GRCE",
         MemberClass::Regular
         | MemberClass::NotYetCovered
         | MemberClass::NoLongerCovered
@@ -212,6 +213,8 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
         | MemberClass::Retroactive
         | MemberClass::Child
         | MemberClass::Newborn
+        | MemberClass::Enrolling
+        | MemberClass::Leaving
         | MemberClass::Adult => own_network,
     };
     let birth_date = recipe.days_before(age_days);
@@ -231,7 +234,7 @@ pub(super) fn member(recipe: &Recipe, membership: Membership, number: u64) -> Me
         },
         network,
         pcp: (network != "COD").then(|| draw.below(primary_care_providers(recipe))),
-        coverage: coverage(recipe, class, birth_date, &mut draw),
+        coverage: coverage(recipe, class, birth_date, recipe.days_before(visit_day(recipe, number, 0)), &mut draw),
         is_insured: matches!(class, MemberClass::Insured | MemberClass::Qualified | MemberClass::Chased),
         ohc_code: if class == MemberClass::Chased { "A" } else { "" },
         is_in_hospice: class == MemberClass::InHospice,
@@ -249,12 +252,15 @@ pub(super) fn primary_care_providers(recipe: &Recipe) -> u64 {
 
 /// Whole months, as Medi-Cal grants them. Timely claims lie 5 to 150 days before the anchor, stays
 /// begin up to 160 days before it; late claims lie up to 575 days before it.
-fn coverage(recipe: &Recipe, class: MemberClass, birth_date: NaiveDate, draw: &mut Draw) -> Vec<(NaiveDate, Option<NaiveDate>)> {
+/// `visit`: the day of the member's first claim, and the only one of a member whose coverage hangs on it.
+fn coverage(recipe: &Recipe, class: MemberClass, birth_date: NaiveDate, visit: NaiveDate, draw: &mut Draw) -> Vec<(NaiveDate, Option<NaiveDate>)> {
     let since = first_of_month(recipe.days_before(1_500 + draw.below(700))).max(birth_date);
     let ended = first_of_month(recipe.days_before(200 + draw.below(90))).checked_sub_days(Days::new(1));
     match class {
         MemberClass::NotYetCovered => vec![(recipe.anchor(), None)],
         MemberClass::NoLongerCovered => vec![(since, ended)],
+        MemberClass::Enrolling => vec![(visit.checked_sub_days(Days::new(40)).unwrap_or(visit), None)],
+        MemberClass::Leaving => vec![(since, visit.pred_opt())],
         MemberClass::Lapsed => vec![(since, ended), (recipe.anchor(), None)],
         MemberClass::Regular
         | MemberClass::Deceased
@@ -269,6 +275,7 @@ fn coverage(recipe: &Recipe, class: MemberClass, birth_date: NaiveDate, draw: &m
         | MemberClass::InHospice
         | MemberClass::OfSplitNetwork
         | MemberClass::OfShortLimit
+        | MemberClass::OfGracedNetwork
         | MemberClass::Qualified
         | MemberClass::Chased
         | MemberClass::Retroactive
@@ -337,6 +344,8 @@ mod tests {
                 MemberClass::NotYetCovered | MemberClass::NoLongerCovered | MemberClass::Lapsed | MemberClass::Newborn => {
                     assert_eq!(visits_are_covered, [false; 3])
                 }
+                // Their coverage hangs on their one claim.
+                MemberClass::Enrolling | MemberClass::Leaving => {}
                 MemberClass::Deceased => assert!(person.death_date.unwrap() < recipe.days_before(160)),
                 _ => assert!(visits_are_covered == [true; 3] && covered(recipe.days_before(575))),
             }

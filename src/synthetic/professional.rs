@@ -117,6 +117,8 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | CheapRepair
         | UnlistedService
         | OtherPayerLate
+        | AssignedProvider
+        | AssessmentBySpecialist
         | OtherPayerPaid => match special::made(visit.clone(), scenario) {
             Some(claim) => claim,
             None => office_visit(visit, scenario, 1),
@@ -161,6 +163,8 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | Misdirected
         | GoodCause
         | BeforeBirth
+        | GraceGranted
+        | PartlyCovered
         | ContractLimit
         | GroupRate
         | CostlyStay

@@ -109,7 +109,7 @@ impl Organization {
 
     pub(super) fn practitioner(&self, role: Role) -> Practitioner {
         let (first, place, kind, taxonomy, last_name) = match role {
-            Role::FamilyDoctor => (CLINIC_STAFF, 0, "pcp", "207Q00000X", "SAMPLEFAMILY"),
+            Role::FamilyDoctor => (CLINIC_STAFF, 0, "pcp", PRIMARY_CARE_TAXONOMY, "SAMPLEFAMILY"),
             Role::SecondFamilyDoctor => (CLINIC_STAFF, 1, "pcp", "208D00000X", "SAMPLEGENERAL"),
             Role::Specialist => (CLINIC_STAFF, 2, "specialist", "207RC0000X", "SAMPLEHEART"),
             Role::Technical => (CLINIC_STAFF, 3, "other", "2085R0202X", "SAMPLEIMAGING"),
@@ -130,6 +130,20 @@ impl Organization {
 pub(super) fn primary_care(number: u64) -> (String, String) {
     (npi(PRIMARY_CARE + number), (953_000_000 + number).to_string())
 }
+
+/// The same provider, as who renders a service.
+pub(super) fn assigned(number: u64) -> Practitioner {
+    Practitioner {
+        npi: primary_care(number).0,
+        last_name: "SAMPLEASSIGNED",
+        first_name: "ROBIN",
+        taxonomy: PRIMARY_CARE_TAXONOMY,
+        kind: "pcp",
+    }
+}
+
+/// Family medicine.
+pub(super) const PRIMARY_CARE_TAXONOMY: &str = "207Q00000X";
 
 fn town(number: u64) -> Town {
     usize::try_from(number)

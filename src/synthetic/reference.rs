@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::maker::Maker;
 use super::members::{Member, Membership, member, primary_care_providers};
-use super::providers::{Organization, organization, organizations, primary_care, routing_number};
+use super::providers::{Organization, PRIMARY_CARE_TAXONOMY, organization, organizations, primary_care, routing_number};
 use super::recipe::Recipe;
 use super::restricted::{COLUMN_ONE, COLUMN_TWO, FEW_OF_A_DAY, FEW_OF_A_LINE, NEEDS_PROCEDURE, RESTRICTED};
 use super::services::{
@@ -167,7 +167,7 @@ fn providers(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
     }
     for number in 0..primary_care_providers(recipe) {
         let (npi, tin) = primary_care(number);
-        row(&npi, &tin, "207Q00000X", "pcp", "yes", "")?;
+        row(&npi, &tin, PRIMARY_CARE_TAXONOMY, "pcp", "yes", "")?;
     }
     Ok(())
 }
@@ -299,6 +299,7 @@ fn networks(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
         ("AMVI", "SYNTHETIC CAPITATED GROUP", "network", "", "24"),
         ("SPLT", "SYNTHETIC SPLIT NETWORK", "plan", "", ""),
         ("NNTY", "SYNTHETIC NETWORK OF NINETY DAYS", "plan", "", ""),
+        ("GRCE", "SYNTHETIC NETWORK OF GRACE", "plan", "", ""),
     ] {
         for category in ["professional", "hospital"] {
             out.write_record([network, name, category, &since, "", responsible, forward_to, carc, "", "", "", ""])?;
@@ -313,6 +314,7 @@ fn networks(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
 fn filing_limits(_: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
     out.write_record(["*", "*", "", "", "days", "365", "0", "synthetic"])?;
     out.write_record(["NNTY", "yes", "", "", "days", "90", "0", "synthetic"])?;
+    out.write_record(["GRCE", "yes", "", "", "days", "365", "365", "synthetic"])?;
     Ok(())
 }
 

@@ -191,6 +191,14 @@ scenarios! {
     Misdirected "misdirected", Priced, Regular, Sound;
     GoodCause "good-cause", Priced, Regular, Sound;
     OtherPayerLate "other-payer-late", Priced, Insured, Sound;
+    /// Late, within the days of grace of the member's network.
+    GraceGranted "grace-granted", Priced, OfGracedNetwork, Sound;
+    /// A listed examination, by the member's own primary care provider (DOMAIN C2 P1).
+    AssignedProvider "assigned-provider", Priced, Assigned, Missing;
+    /// The first assessment of a new member, by a specialist: paid, and told.
+    AssessmentBySpecialist "assessment-by-specialist", Priced, Enrolling, Missing;
+    /// A stay whose last day is not covered.
+    PartlyCovered "partly-covered", DeniesClaim("CO-239"), Leaving, Sound;
     /// Of a member who was born after the service.
     BeforeBirth "before-birth", DeniesClaim("CO-14"), Newborn, Sound;
     /// A code that stands for no certain service.
@@ -277,6 +285,12 @@ pub(super) enum MemberClass {
     Child,
     /// Born after every visit.
     Newborn,
+    /// In a network whose late claims have grace.
+    OfGracedNetwork,
+    /// Covered since lately.
+    Enrolling,
+    /// Covered until the day before the claim's last.
+    Leaving,
 }
 
 /// The authorization behind a claim that needs one (DOMAIN C4).
@@ -413,6 +427,9 @@ const PROFESSIONAL: &[Scenario] = &[
     Scenario::OtherPayerLate,
     Scenario::BeforeBirth,
     Scenario::UnlistedService,
+    Scenario::GraceGranted,
+    Scenario::AssignedProvider,
+    Scenario::AssessmentBySpecialist,
 ];
 
 /// Defects of institutional claims, in the order they take turns.
@@ -471,6 +488,7 @@ const INSTITUTIONAL: &[Scenario] = &[
     Scenario::CostlyStay,
     Scenario::HospitalRate,
     Scenario::Packaged,
+    Scenario::PartlyCovered,
 ];
 
 /// The defects that take turns in a form.
@@ -518,7 +536,7 @@ mod tests {
     fn defects_are_as_many_as_asked_and_take_turns() {
         let recipe = Recipe::new(Mix::Professional, 2_000, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
         let defects: Vec<Defect> = (0..2_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
-        assert_eq!((defects.len(), PROFESSIONAL.len()), (200, 112));
+        assert_eq!((defects.len(), PROFESSIONAL.len()), (200, 115));
         for scenario in PROFESSIONAL {
             let occurrences: Vec<u64> = defects
                 .iter()

@@ -90,6 +90,10 @@ pub(super) const WRAPPED: Procedure = procedure("X9302", 4_500, "0510");
 pub(super) const REFERRED: Procedure = procedure("X9303", 5_500, "0510");
 /// A repair that is listed, and cheap.
 pub(super) const REPAIR: Procedure = procedure("K0739", 2_000, "0290");
+/// The first of a new member, which is its primary care provider's.
+pub(super) const ASSESSMENT: Procedure = procedure("99385", 11_200, "0510");
+/// On the authorization list, for whoever is not the member's own provider.
+pub(super) const LISTED_EXAMINATION: Procedure = procedure("99396", 10_900, "0510");
 /// Of a kind that no code is for.
 pub(super) const UNLISTED: Procedure = procedure("64999", 9_000, "0510");
 /// The network of some members answers for it.
@@ -147,6 +151,8 @@ pub(super) fn priced_procedures() -> impl Iterator<Item = (&'static Procedure, &
         &REFERRED,
         &HIGH_LEVEL_VISIT,
         &REPAIR,
+        &ASSESSMENT,
+        &LISTED_EXAMINATION,
         &UNLISTED,
         &OF_NETWORK,
     ];
@@ -163,7 +169,7 @@ pub(super) fn priced_procedures() -> impl Iterator<Item = (&'static Procedure, &
 pub(super) fn listed_procedures() -> impl Iterator<Item = &'static Procedure> {
     LISTED_PROCEDURES
         .iter()
-        .chain([&LISTED_THERAPY, &EMERGENCY_PROCEDURE, &EXEMPTED, &HIV_TEST, &REPAIR])
+        .chain([&LISTED_THERAPY, &EMERGENCY_PROCEDURE, &EXEMPTED, &HIV_TEST, &REPAIR, &LISTED_EXAMINATION])
 }
 
 /// How a revenue code without a procedure is priced.

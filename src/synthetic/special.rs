@@ -6,8 +6,8 @@ use super::maker::{Subject, Visit};
 use super::providers::Role;
 use super::scenario::Scenario;
 use super::services::{
-    DIAGNOSES, EXEMPTED, FIRST_VISIT, HIGH_LEVEL_VISIT, HIV_TEST, LATER_VISIT, PROCEDURE_DIAGNOSES, Procedure, REFERRED, REPAIR, THERAPY, UNLISTED, VISITS,
-    WRAPPED,
+    ASSESSMENT, DIAGNOSES, EXEMPTED, FIRST_VISIT, HIGH_LEVEL_VISIT, HIV_TEST, LATER_VISIT, LISTED_EXAMINATION, PROCEDURE_DIAGNOSES, Procedure, REFERRED,
+    REPAIR, THERAPY, UNLISTED, VISITS, WRAPPED,
 };
 use crate::money::Money;
 
@@ -79,6 +79,8 @@ const SPECIALS: &[Special] = &[
     Special { place: "05", role: Role::FamilyDoctor, ..of(Scenario::IndianHealth, LATER_VISIT) },
     of(Scenario::CheapRepair, REPAIR),
     of(Scenario::UnlistedService, UNLISTED),
+    by_specialist(Scenario::AssessmentBySpecialist, ASSESSMENT),
+    Special { role: Role::FamilyDoctor, ..of(Scenario::AssignedProvider, LISTED_EXAMINATION) },
     Special { role: Role::FamilyDoctor, ..of(Scenario::OtherPayerLate, LATER_VISIT) },
 ];
 
