@@ -19,9 +19,10 @@ pub(super) fn of(maker: &Maker<'_>, form: Form, set: &Set, offset: u64) -> Optio
         return None;
     }
     let claim = maker.claim(form, of_form);
-    // What stands of a duplicate depends on what became of its own original.
+    // What stands of a duplicate, or of a claim that follows another, depends on what became of that one.
     let is_decided = matches!(claim.outcome(), Outcome::Paid | Outcome::Denied | Outcome::Forwarded);
-    let is_sound = !matches!(claim.scenario, Scenario::Duplicate | Scenario::ReplacementOfNothing | Scenario::VoidOfNothing);
+    let is_sound =
+        !matches!(claim.scenario, Scenario::Duplicate | Scenario::ReplacementOfNothing | Scenario::VoidOfNothing) && claim.scenario.follows().is_none();
     (is_decided && is_sound).then(|| if is_void { claim.voided() } else { claim.replaced() })
 }
 

@@ -125,6 +125,9 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | BeforeBirth
         | GraceGranted
         | AssignedProvider
+        | PairBegun
+        | PairContinued
+        | ShareOfCostMet
         | AssessmentBySpecialist
         | UnlistedService
         | Outpatient

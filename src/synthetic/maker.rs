@@ -9,7 +9,7 @@ use super::plan::{Place, Plan, Purpose};
 use super::providers::{Organization, Practitioner, Role, assigned, billing, lapsed, other_organization, uncontracted, with_wrong_check_digit};
 use super::recipe::Recipe;
 use super::restricted::{COLUMN_ONE, COLUMN_TWO, FEW_OF_A_DAY, FEW_OF_A_LINE};
-use super::scenario::{Defect, Grant, Scenario, defect};
+use super::scenario::{Defect, Grant, Scenario, defect, position};
 use super::services::{LISTED_PROCEDURES, OTHER_ROOM_CODE, Procedure};
 use super::{institutional, professional};
 use crate::ids::Form;
@@ -70,7 +70,11 @@ impl<'a> Maker<'a> {
         };
         match defect.map(|defect| defect.scenario) {
             Some(scenario @ (Scenario::Duplicate | Scenario::SuspectDuplicate)) => self.duplicate(place, scenario),
-            Some(_) | None => made(self.visit(place, defect)),
+            Some(_) | None => made(
+                defect
+                    .and_then(|defect| self.following(place, defect))
+                    .unwrap_or_else(|| self.visit(place, defect)),
+            ),
         }
     }
 
@@ -92,6 +96,24 @@ impl<'a> Maker<'a> {
             ..original
         }
         .decided(0, 0)
+    }
+
+    /// A visit that follows that of an earlier claim. Where that claim only reports, this one is in its place.
+    fn following(&self, place: Place, defect: Defect) -> Option<Visit<'a>> {
+        let first = Defect {
+            scenario: defect.scenario.follows()?,
+            ..defect
+        };
+        let earlier = self.plan.place(place.form, position(self.recipe, place.form, first)?);
+        Some(match earlier.purpose {
+            Purpose::Chargeable => Visit {
+                place,
+                scenario: Some(defect.scenario),
+                stem: self.stem(place),
+                ..self.visit(earlier, Some(first))
+            },
+            Purpose::Reporting => self.visit(place, Some(first)),
+        })
     }
 
     fn visit(&self, place: Place, defect: Option<Defect>) -> Visit<'a> {

@@ -118,6 +118,9 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | UnlistedService
         | OtherPayerLate
         | AssignedProvider
+        | PairBegun
+        | PairContinued
+        | ShareOfCostMet
         | AssessmentBySpecialist
         | OtherPayerPaid => match special::made(visit.clone(), scenario) {
             Some(claim) => claim,

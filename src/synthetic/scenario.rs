@@ -191,6 +191,11 @@ scenarios! {
     Misdirected "misdirected", Priced, Regular, Sound;
     GoodCause "good-cause", Priced, Regular, Sound;
     OtherPayerLate "other-payer-late", Priced, Insured, Sound;
+    /// The procedures of an NCCI pair on two claims of a day.
+    PairBegun "pair-begun", Priced, Adult, Sound;
+    PairContinued "pair-continued", DeniesLine("CO-236/N20"), Regular, Sound;
+    /// On a day of the month whose share of cost an earlier claim took off.
+    ShareOfCostMet "share-of-cost-met", Priced, Regular, Sound;
     /// Late, within the days of grace of the member's network.
     GraceGranted "grace-granted", Priced, OfGracedNetwork, Sound;
     /// A listed examination, by the member's own primary care provider (DOMAIN C2 P1).
@@ -430,6 +435,9 @@ const PROFESSIONAL: &[Scenario] = &[
     Scenario::GraceGranted,
     Scenario::AssignedProvider,
     Scenario::AssessmentBySpecialist,
+    Scenario::PairBegun,
+    Scenario::PairContinued,
+    Scenario::ShareOfCostMet,
 ];
 
 /// Defects of institutional claims, in the order they take turns.
@@ -506,6 +514,26 @@ pub(super) struct Defect {
     pub occurrence: u64,
 }
 
+impl Scenario {
+    /// The scenario whose claim of the same turn comes before: of the same member, day and provider.
+    pub(super) fn follows(self) -> Option<Scenario> {
+        match self {
+            Scenario::PairContinued => Some(Scenario::PairBegun),
+            Scenario::ShareOfCostMet => Some(Scenario::ShareOfCostPaid),
+            _ => None,
+        }
+    }
+}
+
+/// The claim of a form that has a scenario for the n-th time; the inverse of [`defect`].
+pub(super) fn position(recipe: &Recipe, form: Form, wanted: Defect) -> Option<u64> {
+    let turns = rotation(form);
+    let turn = turns.iter().position(|scenario| *scenario == wanted.scenario)?;
+    let before = wanted.occurrence * turns.len() as u64 + turn as u64;
+    let rate = u64::from(recipe.errors_per_mille());
+    ((before + 1) * 1_000).div_ceil(rate.max(1)).checked_sub(1)
+}
+
 /// The defect of a form's claim, if it is one of the seeded ones: they are spread evenly, and never
 /// stand on a form's first claim.
 pub(super) fn defect(recipe: &Recipe, form: Form, of_form: u64) -> Option<Defect> {
@@ -536,7 +564,7 @@ mod tests {
     fn defects_are_as_many_as_asked_and_take_turns() {
         let recipe = Recipe::new(Mix::Professional, 2_000, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
         let defects: Vec<Defect> = (0..2_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
-        assert_eq!((defects.len(), PROFESSIONAL.len()), (200, 115));
+        assert_eq!((defects.len(), PROFESSIONAL.len()), (200, 118));
         for scenario in PROFESSIONAL {
             let occurrences: Vec<u64> = defects
                 .iter()
@@ -546,6 +574,10 @@ mod tests {
             assert!(matches!(occurrences[..], [0] | [0, 1]), "{}", scenario.name());
         }
         assert_eq!(defect(&recipe, Form::Professional, 0), None);
+        for claim in 0..2_000 {
+            let found = defect(&recipe, Form::Professional, claim);
+            assert!(found.is_none_or(|found| position(&recipe, Form::Professional, found) == Some(claim)));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::claim::{Claim, Setting};
 use super::maker::{Subject, Visit};
 use super::providers::Role;
+use super::restricted::{COLUMN_ONE, COLUMN_TWO};
 use super::scenario::Scenario;
 use super::services::{
     ASSESSMENT, DIAGNOSES, EXEMPTED, FIRST_VISIT, HIGH_LEVEL_VISIT, HIV_TEST, LATER_VISIT, LISTED_EXAMINATION, PROCEDURE_DIAGNOSES, Procedure, REFERRED,
@@ -80,6 +81,9 @@ const SPECIALS: &[Special] = &[
     of(Scenario::CheapRepair, REPAIR),
     of(Scenario::UnlistedService, UNLISTED),
     by_specialist(Scenario::AssessmentBySpecialist, ASSESSMENT),
+    Special { role: Role::FamilyDoctor, ..of(Scenario::PairBegun, COLUMN_ONE) },
+    Special { role: Role::FamilyDoctor, ..of(Scenario::PairContinued, COLUMN_TWO) },
+    Special { role: Role::FamilyDoctor, ..of(Scenario::ShareOfCostMet, COLUMN_ONE) },
     Special { role: Role::FamilyDoctor, ..of(Scenario::AssignedProvider, LISTED_EXAMINATION) },
     Special { role: Role::FamilyDoctor, ..of(Scenario::OtherPayerLate, LATER_VISIT) },
 ];
