@@ -124,6 +124,7 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | OtherPayerLate
         | BeforeBirth
         | GraceGranted
+        | TertiaryVisit
         | AssignedProvider
         | PairBegun
         | PairContinued

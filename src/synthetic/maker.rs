@@ -6,7 +6,7 @@ use super::claim::{Authorization, Claim, Line, Setting};
 use super::draw::{Draw, Stream};
 use super::members::{Member, Membership, member, unknown_cin};
 use super::plan::{Place, Plan, Purpose};
-use super::providers::{Organization, Practitioner, Role, assigned, billing, lapsed, other_organization, uncontracted, with_wrong_check_digit};
+use super::providers::{Organization, Practitioner, Role, assigned, billing, lapsed, other_organization, tertiary, uncontracted, with_wrong_check_digit};
 use super::recipe::Recipe;
 use super::restricted::{COLUMN_ONE, COLUMN_TWO, FEW_OF_A_DAY, FEW_OF_A_LINE};
 use super::scenario::{Defect, Grant, Scenario, defect, position};
@@ -160,6 +160,7 @@ impl<'a> Maker<'a> {
                     uncontracted(self.recipe, place.form)
                 }
                 Some(Scenario::NotEnrolled) => lapsed(self.recipe, place.form),
+                Some(Scenario::TertiaryVisit) => tertiary(self.recipe, place.form),
                 Some(_) | None => billing(self.recipe, place.form, place.of_form),
             },
             date,

@@ -4,6 +4,14 @@
 //! A claim is made by its position alone, so the writers never share state: the file, the key and the
 //! authorization table each make it again and get the same.
 
+//!
+//! Some rules no generated claim shows; each has a worked example below `fixtures/rules`. The embedded rule pack leaves
+//! them off (TF-9, PA-exempt, FEE-multiplier, FEE-59, FEE-B4, MB-3), or they want a table that is not loaded (TF-none,
+//! FEE-not-loaded); they leave the outcome as it is, and the key has outcomes (FWA-duplicates, FWA-stay, FWA-unbundled);
+//! they want a leap day (TF-4), a receipt before 2026 (PAY-before), a list that asks for a notice alone (PA-10), a patient
+//! under another's id (RES-newborn), a payee without NPI (PAYEE-1), a second practice of the assigned provider's (PA-P2),
+//! a capped rate (FEE-222), or a further claim of a chain (FREQ-open, FREQ-voided, FREQ-payee, TF-E3, RES-readmission).
+
 mod answer_key;
 mod claim;
 mod corrections;

@@ -167,6 +167,7 @@ pub(super) fn made(mut visit: Visit<'_>) -> Claim {
         | GoodCause
         | BeforeBirth
         | GraceGranted
+        | TertiaryVisit
         | PartlyCovered
         | ContractLimit
         | GroupRate

@@ -81,6 +81,11 @@ pub(super) fn lapsed(recipe: &Recipe, form: Form) -> Organization {
     organization(form, organizations(recipe, form) + 1)
 }
 
+/// The one behind that, a tertiary centre.
+pub(super) fn tertiary(recipe: &Recipe, form: Form) -> Organization {
+    organization(form, organizations(recipe, form) + 2)
+}
+
 pub(super) fn organization(form: Form, number: u64) -> Organization {
     let (first, tin, taxonomy, name) = match form {
         Form::Professional => (CLINICS, 951_000_000, "261QM1300X", "SYNTHETIC CLINIC"),

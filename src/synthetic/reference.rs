@@ -55,7 +55,7 @@ pub const REFERENCE_FILES: &[ReferenceFile] = &[
     },
     ReferenceFile {
         file_name: "providers.csv",
-        columns: "npi,tin,group_tin,taxonomy,kind,contracted,enrolled_from,enrolled_to,payment,routing,account",
+        columns: "npi,tin,group_tin,taxonomy,kind,contracted,enrolled_from,enrolled_to,payment,routing,account,group_npi,tertiary",
         rows: providers,
     },
     ReferenceFile {
@@ -139,35 +139,49 @@ fn providers(recipe: &Recipe, out: &mut Rows<'_>) -> io::Result<()> {
     let since = in_force(recipe);
     let mut account = 0;
     let ended = recipe.days_before(200).to_string();
-    let mut row = |npi: &str, tin: &str, taxonomy: &str, kind: &str, contracted: &str, until: &str| {
+    let mut row = |npi: &str, tin: &str, taxonomy: &str, kind: &str, contracted: &str, until: &str, is_tertiary: bool| {
         account += 1;
         // Every eighth payee is paid by check.
         let (payment, routing, number) = match account % 8 {
             0 => ("check", String::new(), String::new()),
             _ => ("ach", routing_number(account), format!("{:010}", 7_000_000_000 + account)),
         };
-        out.write_record([npi, tin, tin, taxonomy, kind, contracted, &since, until, payment, &routing, &number])
+        out.write_record([
+            npi,
+            tin,
+            tin,
+            taxonomy,
+            kind,
+            contracted,
+            &since,
+            until,
+            payment,
+            &routing,
+            &number,
+            "",
+            if is_tertiary { "yes" } else { "" },
+        ])
     };
     for form in [Form::Professional, Form::Institutional] {
         let outsider = organizations(recipe, form);
-        for number in 0..=outsider + 1 {
+        for number in 0..=outsider + 2 {
             let place: Organization = organization(form, number);
-            let until = if number > outsider { &ended } else { "" };
+            let until = if number == outsider + 1 { &ended } else { "" };
             let contracted = if number == outsider { "no" } else { "yes" };
             let kind = match form {
                 Form::Professional => "other",
                 Form::Institutional => "facility",
             };
-            row(&place.npi, &place.tin, place.taxonomy, kind, contracted, until)?;
+            row(&place.npi, &place.tin, place.taxonomy, kind, contracted, until, number == outsider + 2)?;
             for role in place.roles() {
                 let person = place.practitioner(*role);
-                row(&person.npi, &place.tin, person.taxonomy, person.kind, contracted, until)?;
+                row(&person.npi, &place.tin, person.taxonomy, person.kind, contracted, until, false)?;
             }
         }
     }
     for number in 0..primary_care_providers(recipe) {
         let (npi, tin) = primary_care(number);
-        row(&npi, &tin, PRIMARY_CARE_TAXONOMY, "pcp", "yes", "")?;
+        row(&npi, &tin, PRIMARY_CARE_TAXONOMY, "pcp", "yes", "", false)?;
     }
     Ok(())
 }

@@ -206,6 +206,8 @@ scenarios! {
     PartlyCovered "partly-covered", DeniesClaim("CO-239"), Leaving, Sound;
     /// Of a member who was born after the service.
     BeforeBirth "before-birth", DeniesClaim("CO-14"), Newborn, Sound;
+    /// An elective visit to a tertiary centre.
+    TertiaryVisit "tertiary-visit", DeniesClaim("CO-197"), Adult, Missing;
     /// A code that stands for no certain service.
     UnlistedService "unlisted-service", DeniesLine("CO-197"), Adult, Missing;
     ForwardedEmergency "forwarded-emergency", Forwarded("CO-B11"), Delegated, Sound;
@@ -438,6 +440,7 @@ const PROFESSIONAL: &[Scenario] = &[
     Scenario::PairBegun,
     Scenario::PairContinued,
     Scenario::ShareOfCostMet,
+    Scenario::TertiaryVisit,
 ];
 
 /// Defects of institutional claims, in the order they take turns.
@@ -564,7 +567,7 @@ mod tests {
     fn defects_are_as_many_as_asked_and_take_turns() {
         let recipe = Recipe::new(Mix::Professional, 2_000, 1, 100, NaiveDate::from_ymd_opt(2026, 11, 1).unwrap()).unwrap();
         let defects: Vec<Defect> = (0..2_000).filter_map(|claim| defect(&recipe, Form::Professional, claim)).collect();
-        assert_eq!((defects.len(), PROFESSIONAL.len()), (200, 118));
+        assert_eq!((defects.len(), PROFESSIONAL.len()), (200, 119));
         for scenario in PROFESSIONAL {
             let occurrences: Vec<u64> = defects
                 .iter()
