@@ -152,6 +152,7 @@ impl Broker {
 
     /// Everything of a topic that is committed, partition by partition in its order.
     pub fn committed(&self, topic: &str) -> Vec<Record> {
+        self.wait_for_markers(topic);
         let mut config = self.client();
         config.set("group.id", "judge").set("isolation.level", "read_committed");
         config.set("enable.partition.eof", "true").set("enable.auto.commit", "false");
@@ -179,9 +180,23 @@ impl Broker {
         records
     }
 
+    /// A commit is answered before each partition has its marker, behind which a reader of what is committed does not
+    /// look. A transaction that nobody ends holds up nobody here for long.
+    fn wait_for_markers(&self, topic: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.end(topic, "read_committed") < self.end(topic, "read_uncommitted") && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// How many records a topic has, aborted ones and markers among them; 0 while it is not there.
     pub fn high_watermark(&self, topic: &str) -> i64 {
-        let consumer: BaseConsumer = self.client().create().unwrap();
+        self.end(topic, "read_committed")
+    }
+
+    /// How many records of a topic there are for who reads so.
+    fn end(&self, topic: &str, isolation: &str) -> i64 {
+        let consumer: BaseConsumer = self.client().set("isolation.level", isolation).create().unwrap();
         let wait = Duration::from_secs(5);
         let Ok(metadata) = consumer.fetch_metadata(None, wait) else { return 0 };
         let found = metadata.topics().iter().find(|found| found.name() == topic);
